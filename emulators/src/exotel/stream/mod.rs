@@ -1,0 +1,150 @@
+//! The bot's WebSocket (protocol page, §5). Exotel is the client; the bot hosts the server.
+
+mod audio;
+mod playout;
+mod session;
+pub(super) mod target;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpStream, time};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{
+        client::IntoClientRequest as _,
+        http::{HeaderValue, header::AUTHORIZATION},
+    },
+};
+
+use self::{session::Session, target::Target};
+use super::{call::Call, config::Config, hub::Hub, scenario::Scenario};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A failed handshake is tried once more.
+const HANDSHAKES: u32 = 2;
+
+/// Who ended a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamEnd {
+    /// The caller hung up.
+    Caller,
+    /// The bot closed the socket, or vanished.
+    Bot,
+    /// The time limit was reached.
+    Limit,
+    /// The scenario broke the connection.
+    Broken,
+    /// No socket was ever opened.
+    #[default]
+    Unreachable,
+}
+
+/// What happened on a bot's socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// Who ended it.
+    pub ended_by: StreamEnd,
+    /// Upgrade requests sent.
+    pub handshakes: u32,
+    /// Media frames sent to the bot.
+    pub frames_sent: u32,
+    /// Media frames from the bot.
+    pub frames_received: u32,
+    /// Bytes of audio in them.
+    pub bytes_received: u64,
+    /// Frames whose size is no multiple of 320 bytes: each an audible gap.
+    pub frames_misaligned: u32,
+    /// Frames under 3200 bytes, the documented minimum: jitter.
+    pub frames_too_small: u32,
+    /// Frames over 100 000 bytes, the documented maximum: timeouts.
+    pub frames_too_big: u32,
+    /// Marks from the bot.
+    pub marks_received: u32,
+    /// Marks echoed.
+    pub marks_echoed: u32,
+    /// Clears from the bot.
+    pub clears: u32,
+    /// Messages that are not in the protocol, or name another stream.
+    pub nonsense: u32,
+}
+
+/// What ends a stream if the bot does not, in nominal time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) caller_leaves: Duration,
+    pub(super) cut_off: Duration,
+}
+
+/// Connects an answered call with its bot until one of them ends it. Returns the nominal time.
+pub(super) async fn hold(
+    hub: &Hub,
+    call: &Call,
+    target: &Target,
+    scenario: &Scenario,
+    bounds: Bounds,
+) -> (Duration, StreamReport) {
+    let config = hub.config();
+    let mut report = StreamReport::default();
+    let Some(_seat) = Seat::take(hub, call, &config) else {
+        tracing::warn!("all streams of the account are taken; the call is dropped");
+        return (Duration::ZERO, report);
+    };
+    match open(hub, target, &config, &mut report).await {
+        Some(socket) => {
+            hub.count(|totals| totals.streams += 1);
+            Session::new(call, target, scenario, bounds, config, report).run(socket).await
+        }
+        None => (Duration::ZERO, report),
+    }
+}
+
+/// One of the account's concurrent streams, given back on drop (a reset aborts the call's task).
+struct Seat<'a> {
+    hub: &'a Hub,
+    account: Arc<str>,
+}
+
+impl<'a> Seat<'a> {
+    fn take(hub: &'a Hub, call: &Call, config: &Config) -> Option<Self> {
+        let account = call.account.clone();
+        let free = hub.change(|world| world.open_stream(&account, config.limits.max_streams));
+        free.then_some(Self { hub, account })
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.hub.change(|world| world.close_stream(&self.account));
+    }
+}
+
+async fn open(hub: &Hub, target: &Target, config: &Config, report: &mut StreamReport) -> Option<Socket> {
+    for _ in 0..HANDSHAKES {
+        report.handshakes += 1;
+        let shaken = time::timeout(config.streams.handshake_timeout, handshake(target, config));
+        match shaken.await {
+            Ok(Ok(socket)) => return Some(socket),
+            Ok(Err(error)) => tracing::debug!(%error, "a bot's handshake failed"),
+            Err(_) => tracing::debug!("a bot's handshake took too long"),
+        }
+        hub.count(|totals| totals.handshakes_failed += 1);
+    }
+    None
+}
+
+async fn handshake(
+    target: &Target,
+    config: &Config,
+) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
+    let url = target.url(config.streams.custom_parameters_in_url);
+    let mut request = url.as_str().into_client_request()?;
+    if let Some(credentials) = &target.authorization {
+        let value = HeaderValue::from_str(credentials)?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    connect_async(request).await.map(|(socket, _)| socket)
+}

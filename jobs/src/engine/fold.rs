@@ -1,0 +1,192 @@
+//! Folds inputs over runs: pure, between what was loaded and what is written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::{Ledger, Revision};
+use outdial_workflows::call::CarrierTimes;
+use outdial_workflows::decide::decide;
+use outdial_workflows::gate::GateFacts;
+use outdial_workflows::history::Event;
+use outdial_workflows::ids::{AttemptNumber, CampaignId, ClientId, LeadId};
+use outdial_workflows::input::{Answer, Context, Input, JobOrder, Rest, Run};
+use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::rules::Rules;
+use outdial_workflows::statistics::Deltas;
+use outdial_workflows::workflow::State;
+use sqlx::PgConnection;
+
+use super::wake::Signal;
+use crate::providers::{DialBody, SharedCarrier};
+use crate::store::campaigns::CampaignFacts;
+use crate::store::{self, StoreError};
+
+/// The rules of revisions, which never change once written.
+#[derive(Default)]
+pub(super) struct RuleBook {
+    read: Mutex<HashMap<(CampaignId, Revision), Option<Arc<Rules>>>>,
+}
+
+impl RuleBook {
+    /// The rules of a revision; `None` if this version cannot read them.
+    pub(super) async fn get(
+        &self,
+        conn: &mut PgConnection,
+        client: ClientId,
+        campaign: CampaignId,
+        revision: Revision,
+    ) -> Result<Option<Arc<Rules>>, StoreError> {
+        let key = (campaign, revision);
+        if let Some(rules) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(rules.clone());
+        }
+        let stored = store::campaigns::rules(conn, client, campaign, revision).await?;
+        let rules = stored.and_then(|stored| match serde_json::from_value::<Rules>(stored) {
+            Ok(rules) => Some(Arc::new(rules)),
+            Err(error) => {
+                tracing::error!(campaign.id = %campaign, revision = revision.0, %error,
+                    "ALERT: a campaign's rules cannot be read; its leads are held");
+                None
+            }
+        });
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(key, rules.clone());
+        Ok(rules)
+    }
+}
+
+/// What a campaign's leads are decided by, in one batch.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) facts: CampaignFacts,
+    pub(super) rules: Option<Arc<Rules>>,
+    /// `None` if the account cannot be opened: nothing is sent then, and news is still taken in.
+    pub(super) carrier: Option<SharedCarrier>,
+}
+
+impl Setting {
+    fn times(&self) -> CarrierTimes {
+        /// For an account that cannot be opened: nobody is asked until somebody mends it.
+        const UNASKED: CarrierTimes = CarrierTimes {
+            silence: chrono::TimeDelta::seconds(30),
+            ask_first: chrono::TimeDelta::seconds(30),
+            poll_first: chrono::TimeDelta::seconds(30),
+            ask_cap: chrono::TimeDelta::minutes(5),
+        };
+        self.carrier.as_ref().map_or(UNASKED, |carrier| carrier.times())
+    }
+}
+
+/// What was read of a lead for the gate.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) phone: Option<PhoneNumber>,
+    pub(super) gate: Option<GateFacts>,
+}
+
+/// A lead in a batch: as it was loaded, and as the inputs so far have left it.
+pub(super) struct Case {
+    pub(super) before: Run,
+    pub(super) run: Run,
+    pub(super) events: Vec<Event>,
+    pub(super) jobs: Vec<JobOrder>,
+    pub(super) suppress: bool,
+    pub(super) bodies: BTreeMap<AttemptNumber, DialBody>,
+}
+
+impl Case {
+    pub(super) fn new(run: Run) -> Self {
+        Self {
+            before: run.clone(),
+            run,
+            events: vec![],
+            jobs: vec![],
+            suppress: false,
+            bodies: BTreeMap::new(),
+        }
+    }
+
+    /// Attempts that this batch made and that still stand.
+    pub(super) fn reserved(&self) -> impl Iterator<Item = &outdial_workflows::attempt::Attempt> {
+        self.run.attempts.iter().filter(|attempt| self.before.attempt(attempt.number).is_none())
+    }
+
+    /// Attempts that this batch changed.
+    pub(super) fn changed(&self) -> impl Iterator<Item = &outdial_workflows::attempt::Attempt> {
+        self.run.attempts.iter().filter(|attempt| {
+            self.before.attempt(attempt.number).is_some_and(|before| before != *attempt)
+                || self.bodies.contains_key(&attempt.number)
+        })
+    }
+
+    /// Attempts that this batch withdrew.
+    pub(super) fn withdrawn(&self) -> impl Iterator<Item = AttemptNumber> {
+        let was = |number| self.before.attempt(number).map(|before| before.ledger);
+        self.run
+            .attempts
+            .iter()
+            .filter(move |now| now.ledger == Ledger::Withdrawn && was(now.number) != Some(Ledger::Withdrawn))
+            .map(|now| now.number)
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.run.workflow != self.before.workflow
+    }
+}
+
+/// The batch's own circumstances.
+pub(super) struct Circumstances<'a> {
+    pub(super) now: Moment,
+    pub(super) settings: &'a HashMap<CampaignId, Setting>,
+    pub(super) readings: &'a HashMap<LeadId, Reading>,
+}
+
+/// Decides one input for one lead.
+pub(super) fn step(
+    case: &mut Case,
+    input: &Input,
+    chance: u64,
+    circumstances: &Circumstances<'_>,
+) -> (Answer, Option<Rest>) {
+    let Some(setting) = circumstances.settings.get(&case.run.workflow.campaign) else {
+        return (Answer::Noted, None);
+    };
+    let reading = circumstances.readings.get(&case.run.workflow.lead);
+    let context = Context {
+        now: circumstances.now,
+        chance,
+        rules: setting.rules.as_deref(),
+        revision: setting.facts.revision,
+        times: setting.times(),
+        barrier: setting.facts.barrier,
+        gate: reading.and_then(|reading| reading.gate.as_ref()),
+        phone: reading.and_then(|reading| reading.phone.as_ref()),
+    };
+    let decision = decide(case.run.clone(), input, &context);
+    case.run = decision.run;
+    case.events.extend(decision.events);
+    case.jobs.extend(decision.jobs);
+    case.suppress |= decision.suppress.is_some();
+    (decision.answer, decision.rest)
+}
+
+/// What the batch changed in the counts.
+pub(super) fn deltas<'a>(cases: impl Iterator<Item = &'a Case>, now: Moment) -> Deltas {
+    let mut deltas = Deltas::default();
+    for case in cases {
+        deltas.moved(&case.before.workflow, &case.run.workflow, now);
+    }
+    deltas
+}
+
+/// What the batch makes possible.
+pub(super) fn signal<'a>(cases: impl Iterator<Item = &'a Case>) -> Signal {
+    let mut signal = Signal::default();
+    for case in cases {
+        signal.jobs |= !case.jobs.is_empty();
+        let freed = case.before.live().is_some() && case.run.live().is_none();
+        let waits = case.run.workflow.state == State::Waiting && case.is_changed();
+        signal.admission |= freed || waits;
+    }
+    signal
+}

@@ -1,0 +1,199 @@
+//! Gathers the inputs of each client into batches.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use outdial_workflows::ids::ClientId;
+use outdial_workflows::input::Input;
+use tokio::sync::oneshot;
+
+use super::{Engine, EngineError, Item, Reply, commit};
+
+/// The most inputs in one commit. Beyond this a commit takes longer without costing less a head.
+const BATCH: usize = 200;
+/// The most inputs that may wait for a client. A webhook beyond it is answered 503, and the carrier sends it again.
+const WAITING: usize = 20_000;
+/// More quarantines than this within [`QUARANTINE_WINDOW`] are a bug, not rows: commits stop and alert.
+const QUARANTINES: usize = 20;
+/// See [`QUARANTINES`].
+const QUARANTINE_WINDOW: Duration = Duration::from_secs(60);
+/// How often a batch is tried again that met a conflict, before it waits as if the database were away.
+const CONFLICTS: u32 = 5;
+/// The longest pause between two tries while the database is away.
+const AWAY_CAP: Duration = Duration::from_secs(2);
+
+type Answerer = oneshot::Sender<Result<Reply, EngineError>>;
+
+/// The clients' queues.
+#[derive(Default)]
+pub(super) struct Gather {
+    queues: Mutex<HashMap<ClientId, Queue>>,
+}
+
+/// One client's waiting inputs. Inputs of calls already made go before new dials.
+#[derive(Default)]
+struct Queue {
+    facts: VecDeque<(Item, Answerer)>,
+    dials: VecDeque<(Item, Answerer)>,
+}
+
+impl Queue {
+    fn push(&mut self, item: Item, answerer: Answerer) {
+        let queue = match item.input {
+            Input::Submit { .. } => &mut self.dials,
+            _ => &mut self.facts,
+        };
+        queue.push_back((item, answerer));
+    }
+
+    fn take(&mut self) -> Vec<(Item, Answerer)> {
+        let facts = self.facts.len().min(BATCH);
+        let dials = self.dials.len().min(BATCH - facts);
+        self.facts.drain(..facts).chain(self.dials.drain(..dials)).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.facts.len() + self.dials.len()
+    }
+}
+
+/// Puts an item into its client's queue, and waits for the answer. The first item of an idle client
+/// starts its committer, which ends when the queue is empty.
+pub(super) async fn put(engine: &Engine, client: ClientId, item: Item) -> Result<Reply, EngineError> {
+    let (answerer, answer) = oneshot::channel();
+    let idle = {
+        let mut queues = engine.inner.gather.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = !queues.contains_key(&client);
+        let queue = queues.entry(client).or_default();
+        if queue.len() >= WAITING {
+            return Err(EngineError::Full);
+        }
+        queue.push(item, answerer);
+        idle
+    };
+    if idle {
+        engine.inner.tasks.spawn(Committer::new(engine.clone(), client).run());
+    }
+    answer.await.unwrap_or(Err(EngineError::Stopping))
+}
+
+struct Committer {
+    engine: Engine,
+    client: ClientId,
+    quarantined: VecDeque<Instant>,
+}
+
+impl Committer {
+    fn new(engine: Engine, client: ClientId) -> Self {
+        Self { engine, client, quarantined: VecDeque::new() }
+    }
+
+    async fn run(mut self) {
+        while let Some(batch) = self.next_batch() {
+            let (items, answerers): (Vec<Item>, Vec<Answerer>) = batch.into_iter().unzip();
+            let answers = self.commit(Arc::new(items)).await;
+            for (answerer, answer) in answerers.into_iter().zip(answers) {
+                // Whoever asked may have gone; what was decided stays decided.
+                let _ = answerer.send(answer);
+            }
+        }
+    }
+
+    /// The next batch; or `None`, and the queue is gone, when nothing waits.
+    fn next_batch(&self) -> Option<Vec<(Item, Answerer)>> {
+        let mut queues = self.engine.inner.gather.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = queues.get_mut(&self.client).map(Queue::take).filter(|batch| !batch.is_empty());
+        if batch.is_none() {
+            queues.remove(&self.client);
+        }
+        batch
+    }
+
+    /// Commits items, halving them where one is at fault, until each has an answer.
+    async fn commit(&mut self, items: Arc<Vec<Item>>) -> Vec<Result<Reply, EngineError>> {
+        let mut answers = Vec::with_capacity(items.len());
+        let mut ranges = VecDeque::from([0..items.len()]);
+        while let Some(range) = ranges.pop_front() {
+            self.rest_if_too_many_quarantines().await;
+            match self.try_until_decided(&items[range.clone()]).await {
+                Ok(taken) => answers.extend(taken),
+                Err(error) if range.len() == 1 => {
+                    answers.push(Err(self.put_aside(&items[range.start], &error).await));
+                }
+                Err(_) => {
+                    let middle = range.start + range.len() / 2;
+                    ranges.push_front(middle..range.end);
+                    ranges.push_front(range.start..middle);
+                }
+            }
+        }
+        answers
+    }
+
+    /// Tries until the batch has committed or a row of it is at fault.
+    async fn try_until_decided(
+        &self,
+        items: &[Item],
+    ) -> Result<Vec<Result<Reply, EngineError>>, crate::store::StoreError> {
+        let mut pause = Duration::from_millis(20);
+        let mut conflicts = 0;
+        loop {
+            let error = match commit::batch(&self.engine, self.client, items).await {
+                Ok(taken) => return Ok(taken),
+                Err(error) => error,
+            };
+            match error.failure() {
+                crate::store::Failure::Data => return Err(error),
+                crate::store::Failure::Conflict if conflicts < CONFLICTS => conflicts += 1,
+                crate::store::Failure::Conflict | crate::store::Failure::Wait => {
+                    tracing::warn!(client.id = %self.client, error = &error as &dyn std::error::Error,
+                        inputs = items.len(), "a batch could not be committed and is tried again");
+                    if self.engine.stopping().is_cancelled() && pause >= AWAY_CAP {
+                        return Ok(items.iter().map(|_| Err(EngineError::Stopping)).collect());
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(AWAY_CAP);
+                }
+            }
+        }
+    }
+
+    async fn put_aside(&mut self, item: &Item, error: &crate::store::StoreError) -> EngineError {
+        self.quarantined.push_back(Instant::now());
+        let text = chain(error);
+        tracing::error!(client.id = %self.client, lead.id = %item.lead, error = text,
+            "a workflow could not be processed and is put into quarantine");
+        match commit::quarantine(&self.engine, self.client, item, &text).await {
+            Ok(()) => EngineError::Quarantined(text),
+            Err(error) => EngineError::Store(error),
+        }
+    }
+
+    async fn rest_if_too_many_quarantines(&mut self) {
+        let now = Instant::now();
+        while self.quarantined.front().is_some_and(|at| now.duration_since(*at) > QUARANTINE_WINDOW) {
+            self.quarantined.pop_front();
+        }
+        if self.quarantined.len() > QUARANTINES {
+            tracing::error!(client.id = %self.client, quarantined = self.quarantined.len(),
+                "ALERT: too many workflows fail: this is a bug, not a row; the client's commits rest for a minute");
+            tokio::select! {
+                () = tokio::time::sleep(QUARANTINE_WINDOW) => {}
+                () = self.engine.stopping().cancelled() => {}
+            }
+            self.quarantined.clear();
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

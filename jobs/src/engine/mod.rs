@@ -1,0 +1,280 @@
+//! The engine: everything that happens to a workflow is an input; inputs are
+//! gathered per client, folded by `decide`, and committed together.
+//!
+//! While one batch of a client commits, the next gathers, so that under load many
+//! inputs share a commit and at rest none waits. A caller is answered after its
+//! batch has committed.
+
+mod admission;
+mod carriers;
+mod commit;
+mod fold;
+mod gather;
+mod timers;
+pub mod wake;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{ClientId, LeadId, NodeId};
+use outdial_workflows::input::{Answer, Input};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::providers::{DialBody, SharedCarrier};
+use crate::seal::SealKey;
+use crate::store::queue::Lease;
+use crate::store::{self, StoreError};
+
+pub use admission::Round;
+pub use carriers::{AccountError, Carriers};
+pub use wake::Hub;
+
+/// One input on its way to its client's next batch.
+#[derive(Debug)]
+pub struct Item {
+    /// The lead it is about.
+    pub lead: LeadId,
+    /// What happened.
+    pub input: Input,
+    /// The job that asks; removed in the same commit once nothing is left to do for it.
+    pub lease: Option<Lease>,
+}
+
+/// What the asker is told after the commit.
+pub struct Reply {
+    /// The decision's answer.
+    pub answer: Answer,
+    /// Read just before the commit was sent off: send deadlines run from here.
+    pub committed: Instant,
+    /// For [`Answer::Send`]: what to send, and by whom.
+    pub send: Option<ToSend>,
+}
+
+/// A committed dial request.
+pub struct ToSend {
+    /// The bytes, as they are stored.
+    pub body: DialBody,
+    /// The account's carrier.
+    pub carrier: SharedCarrier,
+}
+
+/// An input that was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The input, or the row it is about, was put into quarantine.
+    #[error("put into quarantine: {0}")]
+    Quarantined(String),
+    /// There is no such lead, and nothing could be kept.
+    #[error("there is no lead {0}")]
+    NoSuchLead(LeadId),
+    /// The process is stopping.
+    #[error("the engine is stopping; ask again")]
+    Stopping,
+    /// Too many inputs wait already.
+    #[error("too many inputs wait; ask again")]
+    Full,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an engine is made of.
+pub struct Parts {
+    /// For deciding transactions.
+    pub pool: PgPool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The encryption key.
+    pub key: SealKey,
+    /// Where carriers reach us.
+    pub public_url: Url,
+    /// Which process this is.
+    pub node: NodeId,
+}
+
+/// The engine. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    key: SealKey,
+    public_url: Url,
+    node: NodeId,
+    carriers: Carriers,
+    rules: fold::RuleBook,
+    gather: gather::Gather,
+    timers: timers::Timers,
+    hub: Hub,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// An engine that takes inputs at once; its loops start with [`Engine::start`].
+    pub fn new(parts: Parts) -> Self {
+        let Parts { pool, clock, key, public_url, node } = parts;
+        Self {
+            inner: Arc::new(Inner {
+                carriers: Carriers::new(key.clone()),
+                pool,
+                clock,
+                key,
+                public_url,
+                node,
+                rules: fold::RuleBook::default(),
+                gather: gather::Gather::default(),
+                timers: timers::Timers::default(),
+                hub: Hub::default(),
+                stop: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// Starts timers and admission.
+    pub fn start(&self) {
+        let inner = &self.inner;
+        inner.tasks.spawn(timers::run(self.clone()));
+        inner.tasks.spawn(admission::run(self.clone()));
+    }
+
+    /// Gives an input to its client's next batch, and waits until that has committed.
+    ///
+    /// # Errors
+    /// If the input could not be taken in; see [`EngineError`].
+    pub async fn input(
+        &self,
+        client: ClientId,
+        lead: LeadId,
+        input: Input,
+        lease: Option<Lease>,
+    ) -> Result<Reply, EngineError> {
+        gather::put(self, client, Item { lead, input, lease }).await
+    }
+
+    /// The database.
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    /// The encryption key.
+    pub fn key(&self) -> &SealKey {
+        &self.inner.key
+    }
+
+    /// This process.
+    pub fn node(&self) -> NodeId {
+        self.inner.node
+    }
+
+    /// Where signals between loops and processes meet.
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    /// The accounts' carriers.
+    pub fn carriers(&self) -> &Carriers {
+        &self.inner.carriers
+    }
+
+    /// The rules of a revision; `None` if this version cannot read them.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn rules(
+        &self,
+        client: ClientId,
+        campaign: outdial_workflows::ids::CampaignId,
+        revision: outdial_workflows::attempt::Revision,
+    ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
+        let mut conn = self.inner.pool.acquire().await?;
+        self.inner.rules.get(&mut conn, client, campaign, revision).await
+    }
+
+    /// The time, by the clock that decisions use.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn now(&self) -> Result<Moment, StoreError> {
+        let mut conn = self.inner.pool.acquire().await?;
+        self.inner.clock.now(&mut conn).await
+    }
+
+    /// The time, by the clock that decisions use, inside a transaction.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn now_in(&self, conn: &mut sqlx::PgConnection) -> Result<Moment, StoreError> {
+        self.inner.clock.now(conn).await
+    }
+
+    /// Runs `change` alone with the client: no submission of the client runs meanwhile, and every
+    /// reservation made before is judged again. Once this returns, nothing that `change`
+    /// forbids is submitted any more.
+    ///
+    /// # Errors
+    /// What `change` or the database answer.
+    pub async fn forbid<T>(
+        &self,
+        client: ClientId,
+        change: impl AsyncFnOnce(&mut sqlx::PgConnection, Moment) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tx = self.inner.pool.begin().await?;
+        store::barrier::exclude(&mut tx, client).await?;
+        let now = self.inner.clock.now(&mut tx).await?;
+        let value = change(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    /// Runs a change that forbids nothing.
+    ///
+    /// # Errors
+    /// What `change` or the database answer.
+    pub async fn allow<T>(
+        &self,
+        change: impl AsyncFnOnce(&mut sqlx::PgConnection, Moment) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tx = self.inner.pool.begin().await?;
+        let now = self.inner.clock.now(&mut tx).await?;
+        let value = change(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    /// Feeds every due timer of the database, as the sweep does. Returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn fire_due_timers(&self) -> Result<usize, StoreError> {
+        timers::fire_due(self, chrono::TimeDelta::zero()).await
+    }
+
+    /// Admits what there is room for, for one client, once.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn admit(&self, client: ClientId) -> Result<Round, StoreError> {
+        admission::round(self, client).await
+    }
+
+    /// Stops the loops, and waits until what was begun has committed.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    fn stopping(&self) -> &CancellationToken {
+        &self.inner.stop
+    }
+}

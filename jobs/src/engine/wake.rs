@@ -1,0 +1,105 @@
+//! Signals: what a commit made possible, told to whoever waits for it, in this process
+//! at once and in others by one notification a commit.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use outdial_workflows::ids::ClientId;
+use tokio::sync::Notify;
+
+/// What a commit made possible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// Jobs were queued.
+    pub jobs: bool,
+    /// A lead is due, a slot is free, or a campaign runs: admission has work.
+    pub admission: bool,
+}
+
+impl Signal {
+    /// Nothing.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// As it travels between processes: letters, then the client.
+    pub fn payload(self, client: ClientId) -> String {
+        let jobs = if self.jobs { "j" } else { "" };
+        let admission = if self.admission { "a" } else { "" };
+        format!("{jobs}{admission}:{client}")
+    }
+
+    fn parse(payload: &str) -> Option<(Self, ClientId)> {
+        let (letters, client) = payload.split_once(':')?;
+        let signal = Self { jobs: letters.contains('j'), admission: letters.contains('a') };
+        Some((signal, client.parse().ok()?))
+    }
+}
+
+/// Where signals meet. A signal that nobody waits for yet is kept until somebody does.
+#[derive(Debug, Default)]
+pub struct Hub {
+    jobs: Notify,
+    admission: Notify,
+    dirty: Mutex<HashSet<ClientId>>,
+}
+
+impl Hub {
+    /// Passes a signal on.
+    pub fn signal(&self, client: ClientId, signal: Signal) {
+        if signal.jobs {
+            self.jobs.notify_one();
+        }
+        if signal.admission {
+            self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(client);
+            self.admission.notify_one();
+        }
+    }
+
+    /// Passes on what another process announced. What cannot be read is passed over:
+    /// it may come from a newer version, and the slow sweeps cover it.
+    pub fn heard(&self, payload: &str) {
+        if let Some((signal, client)) = Signal::parse(payload) {
+            self.signal(client, signal);
+        }
+    }
+
+    /// Something may have been missed: wakes everybody who waits for jobs.
+    pub fn missed_some(&self) {
+        self.jobs.notify_one();
+        self.admission.notify_one();
+    }
+
+    /// Waits for jobs.
+    pub async fn jobs(&self) {
+        self.jobs.notified().await;
+    }
+
+    /// Waits for clients that admission should look at.
+    pub async fn admission(&self) {
+        self.admission.notified().await;
+    }
+
+    /// The clients that admission should look at.
+    pub fn take_dirty(&self) -> HashSet<ClientId> {
+        std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_reads_back_as_what_was_announced() {
+        let client = ClientId(uuid::Uuid::from_u128(7));
+        for signal in [
+            Signal { jobs: true, admission: false },
+            Signal { jobs: false, admission: true },
+            Signal { jobs: true, admission: true },
+        ] {
+            assert_eq!(Signal::parse(&signal.payload(client)), Some((signal, client)));
+        }
+        assert_eq!(Signal::parse("from a newer version"), None);
+    }
+}

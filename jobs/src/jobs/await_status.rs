@@ -1,0 +1,112 @@
+//! Asks the carrier what became of an attempt.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::Attempt;
+use outdial_workflows::call::Found;
+use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
+use outdial_workflows::input::Input;
+use outdial_workflows::limits::Reads;
+use serde::{Deserialize, Serialize};
+
+use super::{Ctx, Job, JobError};
+use crate::providers::{Question, SharedCarrier};
+use crate::store::{self, StoreError};
+
+/// Asks about an attempt whose fate is not known, or whose webhook did not come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct AwaitStatus {
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+}
+
+#[async_trait]
+impl Job for AwaitStatus {
+    const KIND: &'static str = "await_status.v1";
+    const SLOTS: usize = 32;
+    const TRIES: i16 = 20;
+
+    async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
+        let attempts = store::attempts::of_lead(&mut conn, self.client, self.lead).await?;
+        let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
+        drop(conn);
+        let attempt = attempts.into_iter().find(|attempt| attempt.number == self.number && attempt.is_live());
+        let (Some(attempt), Some(campaign)) = (attempt, campaign) else {
+            // It resolved meanwhile: nothing is left to ask.
+            let answer = Found::CannotTell { cause: "nothing is left to ask".into() };
+            return self.tell(ctx, answer).await;
+        };
+        let answer = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
+            Some(rules) => {
+                let carrier = self.carrier(ctx, attempt.account).await?;
+                let now = self.take_read(ctx, attempt.account, &carrier).await?;
+                self.ask(&carrier, &attempt, &rules, now).await
+            }
+            None => Found::CannotTell { cause: "the campaign's rules cannot be read".into() },
+        };
+        self.tell(ctx, answer).await
+    }
+}
+
+impl AwaitStatus {
+    async fn tell(&self, ctx: &Ctx, answer: Found) -> Result<(), JobError> {
+        let asked = Input::Asked { attempt: self.number, answer };
+        ctx.engine.input(self.client, self.lead, asked, Some(ctx.lease)).await?;
+        Ok(())
+    }
+
+    async fn ask(
+        &self,
+        carrier: &SharedCarrier,
+        attempt: &Attempt,
+        rules: &outdial_workflows::rules::Rules,
+        now: Moment,
+    ) -> Found {
+        let Some(phone) = &attempt.phone else {
+            return Found::CannotTell { cause: "the number was erased".into() };
+        };
+        let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
+        let question = Question { key, attempt, rules, phone, now };
+        match &attempt.call_id {
+            Some(call) => carrier.status(call, &question).await,
+            None => carrier.find(&question).await,
+        }
+    }
+
+    async fn carrier(&self, ctx: &Ctx, account: AccountId) -> Result<SharedCarrier, JobError> {
+        let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
+        Ok(ctx.engine.carriers().get(&mut conn, self.client, account, 0).await?)
+    }
+
+    /// Takes one read from the account's share, or asks to be run again when there is one.
+    async fn take_read(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        carrier: &SharedCarrier,
+    ) -> Result<Moment, JobError> {
+        let mut tx = ctx.engine.pool().begin().await.map_err(StoreError::from)?;
+        let stored = store::accounts::lock_reads(&mut tx, self.client, account).await?;
+        let now = ctx.engine.now_in(&mut tx).await?;
+        let (max, window) = carrier.reads();
+        let (since, count) = stored.unwrap_or((None, 0));
+        let used = Reads { since, count: u32::try_from(count).unwrap_or(0) };
+        match used.take(max, window, now) {
+            Ok(Reads { since, count }) => {
+                let since = since.unwrap_or(now);
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                store::accounts::set_reads(&mut tx, self.client, account, since, count).await?;
+                tx.commit().await.map_err(StoreError::from)?;
+                Ok(now)
+            }
+            Err(again_at) => {
+                let wait = (again_at - now).to_std().unwrap_or(Duration::from_secs(1));
+                Err(JobError::Later(wait))
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Sends one dial request, once.
+
+use async_trait::async_trait;
+use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
+use outdial_workflows::input::{Answer, Input};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Ctx, Job, JobError};
+use crate::crash;
+use crate::engine::ToSend;
+use crate::providers::Permit;
+
+/// Dials a reserved attempt.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Dial {
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+}
+
+#[async_trait]
+impl Job for Dial {
+    const KIND: &'static str = "dial.v1";
+    const SLOTS: usize = 256;
+    const TRIES: i16 = 10;
+
+    async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        crash::point("dial.claimed");
+        let attempt = self.number;
+        let token = Uuid::new_v4();
+        // Whether the lease holds is seen by the transaction that decides.
+        let submit = Input::Submit { attempt, token, lease_held: false };
+        let reply = ctx.engine.input(self.client, self.lead, submit, Some(ctx.lease)).await?;
+        let (Answer::Send(_), Some(ToSend { body, carrier })) = (reply.answer, reply.send) else {
+            return Ok(()); // Withdrawn, or somebody else's: said so already.
+        };
+        crash::point("place.before_send");
+        let reply = carrier.place(Permit::from_commit(reply.committed), &body).await;
+        crash::point("place.after_send");
+        let replied = Input::Replied { attempt, reply };
+        ctx.engine.input(self.client, self.lead, replied, Some(ctx.lease)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Finishes the leads of a campaign that has ended.
+//!
+//! Ending stops dialling at once, by one row; this bulk job then finishes the leads,
+//! a thousand a commit, in the order of their ids. Dying in the middle costs nothing:
+//! what is finished is not found again.
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
+use outdial_workflows::input::Input;
+use serde::{Deserialize, Serialize};
+
+use super::{Ctx, Job, JobError};
+use crate::store::{self, StoreError};
+
+/// How many leads are finished together.
+const PAGE: i64 = 1_000;
+
+/// Finishes what is not finished yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndCampaign {
+    /// The tenant.
+    pub client: ClientId,
+    /// The campaign, whose state is `ended` already.
+    pub campaign: CampaignId,
+    /// Who ended it.
+    pub actor: String,
+    /// In their words.
+    pub reason: Option<String>,
+}
+
+#[async_trait]
+impl Job for EndCampaign {
+    const KIND: &'static str = "end_campaign.v1";
+    const SLOTS: usize = 2;
+    const TRIES: i16 = 20;
+
+    async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        let mut after: Option<LeadId> = None;
+        loop {
+            let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
+            let page = store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
+            let Some(last) = page.last().copied() else {
+                store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+                return Ok(());
+            };
+            drop(conn);
+            let ended = page.into_iter().map(|lead| self.end(ctx, lead));
+            for ended in join_all(ended).await {
+                ended?;
+            }
+            after = Some(last);
+        }
+    }
+}
+
+impl EndCampaign {
+    async fn end(&self, ctx: &Ctx, lead: LeadId) -> Result<(), JobError> {
+        let ended = Input::CampaignEnded { actor: self.actor.clone(), reason: self.reason.clone() };
+        ctx.engine.input(self.client, lead, ended, None).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Every kind of job, a line each.
+
+use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::input::JobOrder;
+
+use super::{Ctx, Job, JobError, await_status::AwaitStatus, dial::Dial, end_campaign::EndCampaign};
+
+/// Declares the registry: what each kind is called, how many run at once, how often
+/// one is tried, and how its arguments become a run.
+macro_rules! registry {
+    ($($job:ty),+ $(,)?) => {
+        /// The kinds with their slots a process.
+        pub const SLOTS: &[(&str, usize)] = &[$((<$job>::KIND, <$job>::SLOTS)),+];
+
+        /// How often a job of this kind is tried; `None` for a kind of another version.
+        pub fn tries(kind: &str) -> Option<i16> {
+            $(if kind == <$job>::KIND { return Some(<$job>::TRIES); })+
+            None
+        }
+
+        /// Runs a job of this kind with these arguments.
+        ///
+        /// # Errors
+        /// What the job answers, or that the arguments are not this kind's.
+        pub async fn run(kind: &str, args: serde_json::Value, ctx: &Ctx) -> Result<(), JobError> {
+            $(if kind == <$job>::KIND {
+                return serde_json::from_value::<$job>(args)?.run(ctx).await;
+            })+
+            unreachable!("only kinds with slots are claimed")
+        }
+    };
+}
+
+registry![Dial, AwaitStatus, EndCampaign];
+
+/// The kind of job that carries out a decision's order.
+pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {
+    match order {
+        JobOrder::Dial(number) => (Dial::KIND, number),
+        JobOrder::AwaitStatus(number) => (AwaitStatus::KIND, number),
+    }
+}

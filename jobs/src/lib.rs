@@ -1,0 +1,25 @@
+//! What Outdial does: it reads, asks, and carries decisions out.
+//!
+//! Every choice is made in `outdial-workflows`; this crate loads what a decision
+//! needs, commits what it says in one transaction, and runs the steps that touch
+//! the outside. It refuses to know HTTP routes, pages and the command line.
+//!
+//! - [`engine`]: takes inputs per client, folds and commits them in batches; admission; timers.
+//! - [`queue`]: the jobs table behind apalis workers, with leases.
+//! - [`jobs`]: one file per kind of job.
+//! - [`sweeps`]: what runs again and again, from `schedules`.
+//! - [`providers`]: one folder per carrier.
+//! - [`store`]: all SQL.
+
+pub mod clock;
+pub mod crash;
+pub mod engine;
+pub mod jobs;
+pub mod node;
+pub mod operations;
+pub mod providers;
+pub mod queue;
+pub mod seal;
+pub mod store;
+pub mod sweeps;
+pub mod worker;

@@ -1,0 +1,226 @@
+//! Campaigns: making them, and what people order for them.
+
+use outdial_workflows::calendar::Calendar;
+use outdial_workflows::gate::CampaignState;
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId, JobId, LaneId};
+use outdial_workflows::rules::Rules;
+
+use super::{OperationError, named, the_one};
+use crate::engine::Engine;
+use crate::engine::wake::Signal;
+use crate::jobs::{Job, end_campaign::EndCampaign};
+use crate::store::attempts::Underway;
+use crate::store::queue::NewJob;
+use crate::store::{self, StoreError};
+
+/// A campaign to be made.
+#[derive(Clone, Debug)]
+pub struct CampaignSpec<'a> {
+    /// Its name, unique within the client.
+    pub name: &'a str,
+    /// The account it dials from.
+    pub account: AccountId,
+    /// Its first rules.
+    pub rules: &'a Rules,
+    /// Who makes it.
+    pub actor: &'a str,
+}
+
+/// Makes a campaign, in draft.
+///
+/// # Errors
+/// If a rule cannot be kept, the name is taken, or the account does not exist.
+pub async fn create(
+    engine: &Engine,
+    client: ClientId,
+    spec: CampaignSpec<'_>,
+) -> Result<CampaignId, OperationError> {
+    let checked = spec.rules.check();
+    checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })?;
+    let mut tx = engine.pool().begin().await?;
+    let account = store::accounts::read(&mut tx, client, spec.account).await?;
+    let given = spec.account.to_string();
+    let account = account.ok_or(OperationError::NotFound { kind: "account", given })?;
+    if spec.rules.calendar == Calendar::Open && !account.emulated {
+        let problem = "the open calendar is only for accounts whose carrier is emulated on this machine; \
+                       give the campaign calling hours"
+            .into();
+        return Err(OperationError::Invalid { place: "calendar".into(), problem });
+    }
+    let now = engine.now_in(&mut tx).await?;
+    let new = store::campaigns::NewCampaign {
+        id: CampaignId::new(now),
+        lane: LaneId::new(now),
+        account: spec.account,
+        name: spec.name.trim(),
+        rules: spec.rules,
+        actor: spec.actor,
+    };
+    let made = store::campaigns::insert(&mut tx, client, &new, now).await;
+    made.map_err(|error| named("campaign", spec.name, error))?;
+    tx.commit().await?;
+    Ok(new.id)
+}
+
+/// The campaign with this id or name.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub async fn find(engine: &Engine, given: &str) -> Result<(ClientId, CampaignId), OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::campaigns::find(&mut conn, given).await?;
+    the_one("campaign", given, found)
+}
+
+/// What may be ordered for a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Begin dialling.
+    Start,
+    /// Stop dialling until resumed; calls under way go on.
+    Pause,
+    /// Dial again.
+    Resume,
+    /// End it for good; calls under way go on, and its leads are finished.
+    Cancel,
+}
+
+impl Order {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// The state that follows from `from`; `None` if the order makes no sense there.
+    fn leads_to(self, from: CampaignState) -> Option<CampaignState> {
+        use CampaignState::{Draft, Ended, Paused, Running};
+        match (self, from) {
+            (Self::Start, Draft | Running | Paused) | (Self::Resume, Paused | Running) => Some(Running),
+            (Self::Pause, Running | Paused) => Some(Paused),
+            (Self::Cancel, Draft | Running | Paused | Ended) => Some(Ended),
+            (Self::Start | Self::Resume | Self::Pause, Ended) | (Self::Resume | Self::Pause, Draft) => None,
+        }
+    }
+}
+
+/// How an order went.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Ordered {
+    /// Where the campaign stands now.
+    pub state: CampaignState,
+    /// Whether that is a change.
+    pub changed: bool,
+    /// Attempts that were committed to before: their calls go on. No other is submitted.
+    pub underway: Vec<Underway>,
+}
+
+/// Carries an order out. Once this returns for a pause or a cancel, no attempt of the
+/// campaign becomes submitted; `underway` lists those that were.
+///
+/// # Errors
+/// If the campaign does not exist, or the order makes no sense where it stands.
+pub async fn order(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    order: Order,
+    actor: &str,
+    reason: Option<&str>,
+) -> Result<Ordered, OperationError> {
+    let carry_out = async |conn: &mut sqlx::PgConnection, now| {
+        let Some(from) = store::campaigns::lock_state(conn, client, campaign).await? else {
+            return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
+        };
+        let Some(state) = order.leads_to(from) else {
+            let text = format!("a campaign that is {} cannot be told to {}", from.name(), order.name());
+            return Ok(Err(OperationError::NotPossible(text)));
+        };
+        let changed = state != from;
+        if changed {
+            store::campaigns::set_state(conn, client, campaign, state, actor, reason, now).await?;
+        }
+        if changed && order == Order::Cancel {
+            let job = EndCampaign {
+                client,
+                campaign,
+                actor: actor.to_owned(),
+                reason: reason.map(str::to_owned),
+            };
+            queue_bulk(conn, client, EndCampaign::KIND, &job, now).await?;
+        }
+        let signal = Signal { jobs: order == Order::Cancel, admission: true };
+        store::notify(conn, &signal.payload(client)).await?;
+        let underway = store::attempts::underway(conn, client, Some(campaign), None).await?;
+        Ok(Ok((Ordered { state, changed, underway }, signal)))
+    };
+    let (ordered, signal) = match order {
+        Order::Pause | Order::Cancel => engine.forbid(client, carry_out).await??,
+        Order::Start | Order::Resume => engine.allow(carry_out).await??,
+    };
+    engine.hub().signal(client, signal);
+    Ok(ordered)
+}
+
+async fn queue_bulk(
+    conn: &mut sqlx::PgConnection,
+    client: ClientId,
+    kind: &'static str,
+    job: &impl serde::Serialize,
+    now: outdial_workflows::Moment,
+) -> Result<(), StoreError> {
+    let args = serde_json::to_value(job).unwrap_or_default();
+    let job = NewJob { id: JobId::new(now), kind, step: None, args, priority: 3 };
+    store::queue::insert(conn, client, &[job], now).await
+}
+
+/// How a campaign stands.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Status {
+    /// The campaign.
+    #[serde(flatten)]
+    pub campaign: store::campaigns::Campaign,
+    /// Leads by where they stand.
+    pub by_state: std::collections::BTreeMap<&'static str, i64>,
+    /// Finished leads by outcome.
+    pub by_outcome: std::collections::BTreeMap<&'static str, i64>,
+    /// All leads.
+    pub leads: i64,
+    /// Finished leads.
+    pub finished: i64,
+}
+
+/// How a campaign stands, from the statistics: no lead is counted.
+///
+/// # Errors
+/// If the campaign does not exist.
+pub async fn status(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<Status, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let row = store::campaigns::list(&mut conn, client).await?.into_iter().find(|row| row.id == campaign);
+    let given = campaign.to_string();
+    let row = row.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    let mut status = Status {
+        campaign: row,
+        by_state: Default::default(),
+        by_outcome: Default::default(),
+        leads: 0,
+        finished: 0,
+    };
+    for standing in store::statistics::of_campaign(&mut conn, client, campaign).await? {
+        status.leads += standing.count;
+        *status.by_state.entry(standing.state.name()).or_default() += standing.count;
+        if standing.state == outdial_workflows::workflow::State::Finished {
+            status.finished += standing.count;
+            let outcome = standing.outcome.map_or("cancelled", |outcome| outcome.name());
+            *status.by_outcome.entry(outcome).or_default() += standing.count;
+        }
+    }
+    Ok(status)
+}

@@ -1,0 +1,160 @@
+//! Leads: accepting them, and what people order for one.
+
+use outdial_workflows::history::{Event, Recorded};
+use outdial_workflows::ids::{CampaignId, ClientId, LaneId, LeadId};
+use outdial_workflows::input::{Answer, Command, Input};
+use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::statistics::Deltas;
+use outdial_workflows::workflow::{Priority, Workflow};
+use serde_json::Value;
+
+use super::OperationError;
+use crate::engine::Engine;
+use crate::engine::wake::Signal;
+use crate::store::leads::NewLead;
+use crate::store::{self};
+
+/// The most leads that one transaction accepts: an import does not hold anybody up.
+pub const PAGE: usize = 1_000;
+
+/// A person to be called, as somebody sends them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeadSpec {
+    /// The number.
+    pub phone: PhoneNumber,
+    /// The person's name.
+    pub name: Option<String>,
+    /// The person's zone, as it was given; the gate reads it.
+    pub zone: Option<String>,
+    /// What the sender calls the lead.
+    pub external_id: Option<String>,
+    /// How soon.
+    pub priority: Priority,
+    /// Further columns.
+    pub attributes: serde_json::Map<String, Value>,
+}
+
+impl LeadSpec {
+    /// What makes it the same lead when it comes again: its external id, else number and normalised name.
+    pub fn dedupe_key(&self) -> String {
+        match &self.external_id {
+            Some(id) => format!("id {id}"),
+            None => format!("{} {}", self.phone.as_str(), self.normalised_name()),
+        }
+    }
+
+    fn normalised_name(&self) -> String {
+        let words = self.name.as_deref().unwrap_or_default().split_whitespace();
+        words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What came of a page of leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Those that were new.
+    pub leads: Vec<LeadId>,
+    /// How many the campaign had already.
+    pub duplicates: usize,
+}
+
+/// Accepts leads into a campaign: at most [`PAGE`] in one transaction. Once this returns, each has
+/// a workflow, which reaches a recorded end.
+///
+/// # Errors
+/// If the campaign does not exist.
+///
+/// # Panics
+/// If there are more than [`PAGE`].
+pub async fn accept(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    specs: &[LeadSpec],
+) -> Result<Accepted, OperationError> {
+    assert!(specs.len() <= PAGE, "accept leads page by page");
+    let mut tx = engine.pool().begin().await?;
+    let lane = store::campaigns::lane(&mut tx, client, campaign).await?;
+    let given = campaign.to_string();
+    let lane = lane.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    let now = engine.now_in(&mut tx).await?;
+    let mut by_id = std::collections::HashMap::new();
+    let rows: Vec<NewLead> = specs
+        .iter()
+        .map(|spec| {
+            let id = LeadId::new(now);
+            by_id.insert(id, spec.priority);
+            row(id, spec)
+        })
+        .collect();
+    let written = store::leads::insert(&mut tx, client, campaign, &rows, now).await?;
+    let workflows: Vec<Workflow> =
+        written.iter().map(|lead| workflow(*lead, campaign, lane, by_id[lead], now)).collect();
+    if !workflows.is_empty() {
+        store::workflows::insert(&mut tx, client, &workflows.iter().collect::<Vec<_>>()).await?;
+        let accepted = |lead: &LeadId| (*lead, Recorded { seq: 1, at: now, event: Event::Accepted });
+        store::events::append(&mut tx, client, &written.iter().map(accepted).collect::<Vec<_>>()).await?;
+        let mut deltas = Deltas::default();
+        workflows.iter().for_each(|workflow| deltas.accepted(workflow, now));
+        store::statistics::add(&mut tx, client, &deltas).await?;
+        store::notify(&mut tx, &SIGNAL.payload(client)).await?;
+    }
+    tx.commit().await?;
+    engine.hub().signal(client, SIGNAL);
+    Ok(Accepted { duplicates: specs.len() - written.len(), leads: written })
+}
+
+const SIGNAL: Signal = Signal { jobs: false, admission: true };
+
+fn row(id: LeadId, spec: &LeadSpec) -> NewLead {
+    NewLead {
+        id,
+        phone: spec.phone.clone(),
+        name: spec.name.clone(),
+        zone: spec.zone.clone(),
+        external_id: spec.external_id.clone(),
+        attributes: Value::Object(spec.attributes.clone()),
+        dedupe_key: spec.dedupe_key(),
+    }
+}
+
+fn workflow(
+    lead: LeadId,
+    campaign: CampaignId,
+    lane: LaneId,
+    priority: Priority,
+    now: outdial_workflows::Moment,
+) -> Workflow {
+    let mut workflow = Workflow::accepted(lead, campaign, lane, priority, now);
+    workflow.events = 1;
+    workflow
+}
+
+/// The lead with this id, external id or number.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub async fn find(engine: &Engine, given: &str) -> Result<store::leads::Person, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    super::the_one("lead", given, store::leads::find(&mut conn, given).await?)
+}
+
+/// Carries an order for one lead out.
+///
+/// # Errors
+/// If the lead does not exist, or the order makes no sense where it stands.
+pub async fn order(
+    engine: &Engine,
+    client: ClientId,
+    lead: LeadId,
+    command: Command,
+    actor: &str,
+    reason: Option<&str>,
+) -> Result<Answer, OperationError> {
+    let (actor, reason) = (actor.to_owned(), reason.map(str::to_owned));
+    let reply = engine.input(client, lead, Input::Command { command, actor, reason }, None).await?;
+    match reply.answer {
+        Answer::Declined(why) => Err(OperationError::NotPossible(why)),
+        answer => Ok(answer),
+    }
+}

@@ -1,0 +1,85 @@
+//! What people and programs do with Outdial, whatever they speak through: clients,
+//! accounts, campaigns, leads.
+
+pub mod campaigns;
+pub mod leads;
+pub mod setup;
+
+use crate::engine::{AccountError, EngineError};
+use crate::store::StoreError;
+
+/// Something that was asked for and cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// It does not exist.
+    #[error("there is no {kind} `{given}`")]
+    NotFound {
+        /// What was looked for.
+        kind: &'static str,
+        /// By which name or id.
+        given: String,
+    },
+    /// Several fit.
+    #[error("`{given}` names more than one {kind}; give its id")]
+    Ambiguous {
+        /// What was looked for.
+        kind: &'static str,
+        /// By which name.
+        given: String,
+    },
+    /// There is one already.
+    #[error("there is a {kind} `{given}` already")]
+    Exists {
+        /// What was to be made.
+        kind: &'static str,
+        /// Its name.
+        given: String,
+    },
+    /// It is not possible as things stand.
+    #[error("{0}")]
+    NotPossible(String),
+    /// The input is wrong.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// Which part of it.
+        place: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// The account cannot be used.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The engine did not take it in.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for OperationError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Exactly one, or the reason why not.
+fn the_one<T>(kind: &'static str, given: &str, mut found: Vec<T>) -> Result<T, OperationError> {
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => Err(OperationError::Ambiguous { kind, given: given.to_owned() }),
+        (None, _) => Err(OperationError::NotFound { kind, given: given.to_owned() }),
+    }
+}
+
+/// A broken constraint, as the person who broke it understands it.
+fn named(kind: &'static str, given: &str, error: StoreError) -> OperationError {
+    let given = given.to_owned();
+    match error.constraint() {
+        Some(constraint) if constraint.ends_with("name_is_unique") => OperationError::Exists { kind, given },
+        Some(constraint) if constraint.ends_with("name_is_not_empty") => {
+            OperationError::Invalid { place: format!("{kind} name"), problem: "a name is needed".into() }
+        }
+        Some(_) | None => OperationError::Store(error),
+    }
+}

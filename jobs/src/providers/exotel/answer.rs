@@ -1,0 +1,140 @@
+//! An HTTP answer of Exotel's, read as far as it is any use.
+
+use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use url::Url;
+
+use super::{Exotel, wire};
+
+/// More of a body than this is not read. A page of 50 calls is under 50 KB.
+const BODY_MAX: usize = 256 * 1024;
+
+/// No carrier's wish keeps an account from dialling for longer than this, in milliseconds.
+const RETRY_AFTER_MAX_MS: u32 = 3_600_000;
+
+/// Status, body and what the headers ask for.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) retry_after_ms: Option<u32>,
+    /// `None` if it broke off, was too long, or is no text.
+    pub(super) text: Option<String>,
+}
+
+impl Answer {
+    pub(super) async fn read(response: reqwest::Response) -> Self {
+        let (status, retry_after_ms) = (response.status(), retry_after_ms(response.headers()));
+        Self { status, retry_after_ms, text: read_text(response).await }
+    }
+
+    /// The body as the JSON expected, if it is that.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.text.as_deref()?).ok()
+    }
+
+    /// What an error body says.
+    pub(super) fn message(&self) -> Option<String> {
+        wire::error_message(self.text.as_deref()?)
+    }
+
+    /// The status and the message, not yet fit to be stored.
+    pub(super) fn words(&self) -> String {
+        match self.message() {
+            Some(message) => format!("HTTP {}: {message}", self.status.as_u16()),
+            None => format!("HTTP {}", self.status.as_u16()),
+        }
+    }
+}
+
+impl Exotel {
+    /// An address below the v1 account; `parts` are escaped.
+    pub(super) fn v1(&self, parts: &[&str]) -> Url {
+        below(&self.base_url, &["v1", "Accounts", &self.credentials.account_sid], parts)
+    }
+
+    /// An address below the v3 account.
+    pub(super) fn v3(&self, parts: &[&str]) -> Url {
+        below(&self.ccm_base_url, &["v3", "accounts", &self.credentials.account_sid], parts)
+    }
+
+    /// Reads once. `Err` says why there is no answer.
+    pub(super) async fn get(&self, url: Url) -> Result<Answer, String> {
+        match self.authorised(self.http.get(url)).send().await {
+            Ok(response) => Ok(Answer::read(response).await),
+            Err(error) => Err(format!("Exotel was not reached: {}", self.credentials.tidy_error(error))),
+        }
+    }
+}
+
+fn below(base: &Url, account: &[&str], parts: &[&str]) -> Url {
+    let mut url = base.clone();
+    let mut path = url.path_segments_mut().expect("base addresses are http, as checked when made");
+    path.pop_if_empty().extend(account).extend(parts);
+    drop(path);
+    url
+}
+
+async fn read_text(mut response: reqwest::Response) -> Option<String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if body.len() + chunk.len() > BODY_MAX {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    String::from_utf8(body).ok()
+}
+
+/// `Retry-After`, else `X-RateLimit-Reset` (Unix time) against the answer's own `Date`, so that
+/// our clock does not matter.
+fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = || DateTime::parse_from_rfc2822(text(DATE.as_str())?).ok().map(|at| at.to_utc());
+    let until = |at: DateTime<Utc>| Some((at - date()?).num_milliseconds());
+    let asked = text(RETRY_AFTER.as_str()).and_then(|wait| match wait.parse::<u32>() {
+        Ok(seconds) => Some(i64::from(seconds) * 1_000),
+        Err(_) => DateTime::parse_from_rfc2822(wait).ok().and_then(|at| until(at.to_utc())),
+    });
+    let reset = || until(DateTime::from_timestamp(text("x-ratelimit-reset")?.parse().ok()?, 0)?);
+    let wait = asked.or_else(reset)?;
+    u32::try_from(wait.min(i64::from(RETRY_AFTER_MAX_MS))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::exotel::fixtures;
+
+    #[test]
+    fn the_wait_asked_for_is_read_from_whichever_header_tells_it() {
+        const DATE: (&str, &str) = ("date", "Thu, 15 Jan 2026 08:55:00 GMT");
+        const RESET: (&str, &str) = ("x-ratelimit-reset", "1768467330");
+        for (given, wait) in [
+            (&[("retry-after", "7")][..], Some(7_000)),
+            (&[("retry-after", "7"), DATE, RESET], Some(7_000)),
+            (&[DATE, RESET], Some(30_000)),
+            (&[RESET], None),
+            (&[("retry-after", "Thu, 15 Jan 2026 08:55:20 GMT"), DATE], Some(20_000)),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "1768467330")], Some(3_600_000)),
+            (&[("x-ratelimit-reset", "1"), DATE], None),
+            (&[], None),
+        ] {
+            let headers = given.iter().map(|(name, value)| {
+                (name.parse().expect("a header name"), value.parse().expect("a header value"))
+            });
+            assert_eq!(retry_after_ms(&headers.collect()), wait, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_keep_a_path_of_the_base_and_escape_what_they_are_given() {
+        let exotel = fixtures::exotel("http://127.0.0.1:9000/proxy/");
+        assert_eq!(
+            exotel.v1(&["Calls.json"]).as_str(),
+            "http://127.0.0.1:9000/proxy/v1/Accounts/acct1/Calls.json"
+        );
+        assert_eq!(exotel.v3(&["calls", "a/b?"]).path(), "/proxy/v3/accounts/acct1/calls/a%2Fb%3F");
+    }
+}

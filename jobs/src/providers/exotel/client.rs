@@ -1,0 +1,73 @@
+//! The HTTP client that dial requests go through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+
+/// How long connecting may take, TLS included: half of what a permit leaves.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long an unused connection is kept. Load balancers drop theirs after 60 s or so; a dial
+/// that meets a connection just being dropped ends as *unknown*, so we let go long before.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A client fit for dialling: it connects within a second, follows no redirect, repeats nothing.
+///
+/// One client serves all accounts. It speaks HTTP/1.1 only, where a request is in one place at a
+/// time. It takes no proxy from the environment, and leaves no process-wide default TLS provider
+/// behind, nor needs one. On a machine without CA certificates it still reaches `http` addresses.
+///
+/// What it never repeats: reqwest's own retries are off, and could not copy a permitted body
+/// anyway. hyper-util moves a request to another connection only if no connection had begun to
+/// read it; its body then still refuses to be read after the deadline, or twice.
+///
+/// # Errors
+/// If the TLS library refuses its own defaults, which no input of ours can bring about.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("outdial/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls())
+        .http1_only()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(32)
+        .build()
+}
+
+fn tls() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the cipher suites of the default versions");
+    let mut config = match verifier(provider) {
+        Some(verifier) => {
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+        }
+        None => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// Checks certificates against those the machine trusts.
+fn verifier(provider: Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+    match Verifier::new(provider) {
+        Ok(verifier) => Some(Arc::new(verifier)),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "no https carrier can be reached: this machine trusts no certificate authority; \
+                 install the package ca-certificates and start again"
+            );
+            None
+        }
+    }
+}

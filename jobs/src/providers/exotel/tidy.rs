@@ -1,0 +1,90 @@
+//! Makes what a carrier says fit to be stored and shown.
+
+use secrecy::ExposeSecret;
+
+use super::Credentials;
+
+/// More of a message than this is cut off.
+const LENGTH_MAX: usize = 300;
+
+/// A run of at least this many digits may be a phone number.
+const NUMBER_DIGITS: usize = 7;
+
+impl Credentials {
+    /// `text` in one line of at most 300 characters, without our credentials and without what
+    /// could be a phone number.
+    pub(super) fn tidy(&self, text: &str) -> String {
+        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for secret in [self.api_token.expose_secret(), self.api_key.as_str()] {
+            if !secret.is_empty() {
+                text = text.replace(secret, "***");
+            }
+        }
+        let mut masked = mask_numbers(&text);
+        if let Some((cut, _)) = masked.char_indices().nth(LENGTH_MAX) {
+            masked.truncate(cut);
+            masked.push('…');
+        }
+        masked
+    }
+
+    /// An error with its causes, without the address it happened at.
+    pub(super) fn tidy_error(&self, error: reqwest::Error) -> String {
+        let error = error.without_url();
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        self.tidy(&text)
+    }
+}
+
+/// Replaces each run of digits that is long enough, single spaces and dashes within included.
+fn mask_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let (run, digits) = number_run(from);
+        out.push_str(if digits >= NUMBER_DIGITS { "[number]" } else { run });
+        rest = &from[run.len()..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The leading run of digits, with single separators between them, and how many digits it has.
+fn number_run(text: &str) -> (&str, usize) {
+    let (mut end, mut digits) = (0, 0);
+    for (at, c) in text.char_indices() {
+        match c {
+            '0'..='9' => (end, digits) = (at + 1, digits + 1),
+            ' ' | '-' | '.' if at == end => {}
+            _ => break,
+        }
+    }
+    (&text[..end], digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::providers::exotel::fixtures;
+
+    #[test]
+    fn numbers_and_credentials_are_masked_and_the_rest_is_kept() {
+        let credentials = fixtures::credentials();
+        for (said, kept) in [
+            ("Call to 09876543210 can not be made", "Call to [number] can not be made"),
+            ("+91 98765-43210 is no good", "+[number] is no good"),
+            ("wait 60 s, code 1002", "wait 60 s, code 1002"),
+            ("key1:token1 is\n  wrong", "***:*** is wrong"),
+            ("नमस्ते 1234567", "नमस्ते [number]"),
+        ] {
+            assert_eq!(credentials.tidy(said), kept);
+        }
+        assert_eq!(credentials.tidy(&"ä".repeat(1_000)).chars().count(), 301);
+    }
+}

@@ -1,0 +1,99 @@
+//! Keeps this process's leases, on a connection of its own.
+
+use std::time::Duration;
+
+use outdial_workflows::Moment;
+use sqlx::PgPool;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{LEASE, RENEW};
+use crate::engine::Engine;
+use crate::node::Node;
+use crate::store::{self, StoreError};
+
+/// A node whose clock is further from the database's than this says so.
+const CLOCK_MAY_BE_OFF: Duration = Duration::from_secs(1);
+
+/// Renews leases and shows that the process is there, until told to stop: after draining.
+pub struct LeaseKeeper {
+    engine: Engine,
+    node: Node,
+    /// A pool of its own, so that renewals do not wait behind work.
+    pool: PgPool,
+    stop: CancellationToken,
+}
+
+impl LeaseKeeper {
+    /// A keeper for this process.
+    pub fn new(engine: Engine, node: Node, pool: PgPool, stop: CancellationToken) -> Self {
+        Self { engine, node, pool, stop }
+    }
+
+    /// Announces the process, and takes over what dead processes of this host left.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn begin(&self) -> Result<(), StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        let now = self.engine.now_in(&mut conn).await?;
+        store::nodes::announce(&mut conn, &self.node, now).await?;
+        let others = store::nodes::on_host(&mut conn, &self.node.process.host, self.node.id).await?;
+        let gone: Vec<_> =
+            others.into_iter().filter(|(_, process)| process.is_gone()).map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            let freed = store::queue::free_leases_of(&mut conn, &gone, now).await?;
+            store::nodes::remove(&mut conn, &gone).await?;
+            tracing::info!(processes = gone.len(), jobs = freed, "took over from dead processes of this host");
+        }
+        Ok(())
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(self) {
+        let mut next = Instant::now();
+        loop {
+            if let Err(error) = self.renew().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "leases could not be renewed");
+                // Soon again: two more tries fit into a lease.
+                next = Instant::now() + RENEW / 4;
+            } else {
+                next = (next + RENEW).max(Instant::now() + RENEW / 2);
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = self.stop.cancelled() => break,
+            }
+        }
+        if let Err(error) = self.leave().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the process could not take its leave");
+        }
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        let asked = std::time::SystemTime::now();
+        let now = self.engine.now_in(&mut conn).await?;
+        let off = clock_off(asked, now);
+        if off > CLOCK_MAY_BE_OFF {
+            tracing::warn!(off_ms = off.as_millis(), "this machine's clock is off from the database's");
+        }
+        let off_ms = i32::try_from(off.as_millis()).unwrap_or(i32::MAX);
+        if !store::nodes::seen(&mut conn, self.node.id, now, off_ms).await? {
+            // Somebody took this process for dead while it stood still: it is not.
+            store::nodes::announce(&mut conn, &self.node, now).await?;
+        }
+        store::queue::renew(&mut conn, self.node.id, now + LEASE).await?;
+        Ok(())
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        store::nodes::remove(&mut conn, &[self.node.id.0]).await
+    }
+}
+
+fn clock_off(ours: std::time::SystemTime, theirs: Moment) -> Duration {
+    let theirs = std::time::SystemTime::from(theirs);
+    theirs.duration_since(ours).unwrap_or_else(|error| error.duration())
+}

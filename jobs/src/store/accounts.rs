@@ -1,0 +1,184 @@
+//! Accounts with carriers.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{AccountId, ClientId};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::rows::ProviderRow;
+use crate::providers::Provider;
+
+/// An account as it is stored, its credentials still sealed.
+#[derive(Clone, Debug)]
+pub struct StoredAccount {
+    /// The account.
+    pub id: AccountId,
+    /// Its name, unique within the client.
+    pub name: String,
+    /// The carrier.
+    pub provider: Provider,
+    /// Where the carrier is reached.
+    pub base_url: String,
+    /// Whether that is on this machine.
+    pub emulated: bool,
+    /// Sealed.
+    pub credentials: Vec<u8>,
+    /// What the adapter needs besides.
+    pub settings: Value,
+    /// Its limits.
+    pub limits: Value,
+    /// Whether it may dial at all.
+    pub enabled: bool,
+    /// Its edit count.
+    pub version: i32,
+    /// Until when it rests, and why.
+    pub resting: Option<(Moment, String)>,
+}
+
+/// Reads an account.
+pub async fn read(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+) -> Result<Option<StoredAccount>, StoreError> {
+    let row = sqlx::query!(
+        r#"select name, provider as "provider: ProviderRow", base_url, emulated, credentials, settings, limits,
+            enabled, version, resting_until, resting_cause
+        from accounts where client_id = $1 and account_id = $2"#,
+        client.0,
+        account.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| StoredAccount {
+        id: account,
+        name: row.name,
+        provider: row.provider.into(),
+        base_url: row.base_url,
+        emulated: row.emulated,
+        credentials: row.credentials,
+        settings: row.settings,
+        limits: row.limits,
+        enabled: row.enabled,
+        version: row.version,
+        resting: row.resting_until.zip(row.resting_cause),
+    }))
+}
+
+/// Accounts whose id or name is `text`, over all clients.
+pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<(ClientId, AccountId)>, StoreError> {
+    let rows = sqlx::query!(
+        "select client_id, account_id from accounts where account_id = $1 or name = $2 limit 10",
+        Uuid::try_parse(text).ok(),
+        text
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
+}
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount<'a> {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: &'a str,
+    /// The carrier.
+    pub provider: Provider,
+    /// Where the carrier is reached.
+    pub base_url: &'a str,
+    /// Whether that is on this machine.
+    pub emulated: bool,
+    /// Sealed.
+    pub credentials: &'a [u8],
+    /// What the adapter needs besides.
+    pub settings: &'a Value,
+    /// Its limits.
+    pub limits: &'a Value,
+}
+
+/// Writes a new account.
+pub async fn insert(
+    conn: &mut PgConnection,
+    client: ClientId,
+    new: &NewAccount<'_>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into accounts (client_id, account_id, name, provider, base_url, emulated, credentials, settings, limits, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        client.0,
+        new.id.0,
+        new.name,
+        ProviderRow::from(new.provider) as ProviderRow,
+        new.base_url,
+        new.emulated,
+        new.credentials,
+        new.settings,
+        new.limits,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets an account rest: admission passes it over until then.
+pub async fn rest(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    until: Moment,
+    cause: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts set resting_until = greatest(resting_until, $3), resting_cause = $4
+        where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        until,
+        cause
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The account's status reads, locked: since when they are counted, and how many.
+pub async fn lock_reads(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+) -> Result<Option<(Option<Moment>, i32)>, StoreError> {
+    let row = sqlx::query!(
+        "select reads_since, reads from accounts where client_id = $1 and account_id = $2 for no key update",
+        client.0,
+        account.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.reads_since, row.reads)))
+}
+
+/// Writes back what [`lock_reads`] read.
+pub async fn set_reads(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    since: Moment,
+    reads: i32,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts set reads_since = $3, reads = $4 where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        since,
+        reads
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

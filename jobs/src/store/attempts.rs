@@ -1,0 +1,286 @@
+//! The dial ledger.
+
+use std::collections::HashSet;
+
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
+use outdial_workflows::call::{CallEnd, CallId, Talk};
+use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::error::unreadable;
+use super::rows::{CallResultRow, CallStatusRow, LedgerRow, OutcomeRow, count, small};
+
+struct AttemptRow {
+    lead_id: Uuid,
+    number: i16,
+    revision: i32,
+    account_id: Uuid,
+    phone: Option<String>,
+    ledger: LedgerRow,
+    counts: bool,
+    barrier_version: i64,
+    dial_by: Moment,
+    reserved_at: Moment,
+    submitted_at: Option<Moment>,
+    submit_token: Option<Uuid>,
+    replied_at: Option<Moment>,
+    call_id: Option<String>,
+    status: CallStatusRow,
+    answered_at: Option<Moment>,
+    ended_at: Option<Moment>,
+    result: Option<CallResultRow>,
+    talk_ms: Option<i32>,
+    cause: Option<String>,
+    verdict: Option<OutcomeRow>,
+    outcome: Option<OutcomeRow>,
+    recording_url: Option<String>,
+    asked: i16,
+}
+
+impl TryFrom<AttemptRow> for Attempt {
+    type Error = StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+        let id = row.lead_id;
+        let number = count("attempts", id, row.number)?;
+        let talk = row.talk_ms.map(u32::try_from).transpose();
+        let talk = talk.map_err(|problem| unreadable("attempts", id, problem))?.map(|ms| Talk { ms });
+        let phone = row.phone.map(|phone| phone.parse()).transpose();
+        let end = |result: CallResultRow| CallEnd { result: result.into(), talk, cause: row.cause };
+        Ok(Self {
+            number: AttemptNumber::new(number)
+                .ok_or_else(|| unreadable("attempts", id, "attempt number 0"))?,
+            revision: Revision(row.revision),
+            account: AccountId(row.account_id),
+            phone: phone.map_err(|problem| unreadable("attempts", id, problem))?,
+            ledger: row.ledger.into(),
+            counts: row.counts,
+            barrier: BarrierVersion(row.barrier_version),
+            dial_by: row.dial_by,
+            reserved_at: row.reserved_at,
+            submission: row.submitted_at.zip(row.submit_token).map(|(at, token)| Submission { at, token }),
+            replied_at: row.replied_at,
+            call_id: row.call_id.map(CallId),
+            status: row.status.into(),
+            answered_at: row.answered_at,
+            ended: row.ended_at.zip(row.result.map(end)),
+            verdict: row.verdict.map(Into::into),
+            outcome: row.outcome.map(Into::into),
+            recording_url: row.recording_url,
+            asked: count("attempts", id, row.asked)?,
+        })
+    }
+}
+
+/// An attempt that was read, or the lead whose row cannot be read.
+pub type Loaded = Result<(LeadId, Attempt), (LeadId, StoreError)>;
+
+/// Reads these attempts. Their workflows are locked, and only who holds that lock writes them.
+pub async fn load(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+    numbers: &[i16],
+) -> Result<Vec<Loaded>, StoreError> {
+    let rows = sqlx::query_as!(
+        AttemptRow,
+        r#"select a.lead_id, a.number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
+            barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
+            status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
+            talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
+            recording_url, asked
+        from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
+        join attempts a on a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number
+        order by a.lead_id, a.number"#,
+        client.0,
+        leads,
+        numbers
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(loaded).collect())
+}
+
+/// Reads all attempts of a lead.
+pub async fn of_lead(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+) -> Result<Vec<Attempt>, StoreError> {
+    let rows = sqlx::query_as!(
+        AttemptRow,
+        r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
+            barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
+            status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
+            talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
+            recording_url, asked
+        from attempts where client_id = $1 and lead_id = $2 order by number"#,
+        client.0,
+        lead.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
+fn loaded(row: AttemptRow) -> Loaded {
+    let lead = LeadId(row.lead_id);
+    Attempt::try_from(row).map(|attempt| (lead, attempt)).map_err(|error| (lead, error))
+}
+
+/// An attempt with what its row names besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// The lead.
+    pub lead: LeadId,
+    /// The lead's campaign.
+    pub campaign: CampaignId,
+    /// The attempt.
+    pub attempt: &'a Attempt,
+}
+
+/// Writes new attempts, in the order of their numbers' phones. Those whose phone has another
+/// live attempt are left out; the answer names those that were written.
+pub async fn reserve(
+    conn: &mut PgConnection,
+    client: ClientId,
+    mut rows: Vec<Of<'_>>,
+) -> Result<HashSet<LeadId>, StoreError> {
+    rows.sort_by(|a, b| a.attempt.phone.cmp(&b.attempt.phone));
+    let text = |phone: &outdial_workflows::phone::PhoneNumber| phone.as_str().to_owned();
+    let phones: Vec<Option<String>> = rows.iter().map(|row| row.attempt.phone.as_ref().map(text)).collect();
+    let written = sqlx::query_scalar!(
+        "insert into attempts (client_id, lead_id, number, campaign_id, revision, account_id, phone, ledger,
+            counts, barrier_version, dial_by, reserved_at, status)
+        select $1, x.lead_id, x.number, x.campaign_id, x.revision, x.account_id, x.phone, 'reserved',
+            false, x.barrier_version, x.dial_by, x.reserved_at, 'scheduled'
+        from unnest($2::uuid[], $3::smallint[], $4::uuid[], $5::integer[], $6::uuid[], $7::text[],
+            $8::bigint[], $9::timestamptz[], $10::timestamptz[]) with ordinality
+            as x(lead_id, number, campaign_id, revision, account_id, phone, barrier_version, dial_by,
+                reserved_at, place)
+        order by x.place
+        on conflict do nothing returning lead_id",
+        client.0,
+        &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| small(row.attempt.number.get())).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.campaign.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt.revision.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt.account.0).collect::<Vec<_>>(),
+        &phones as &[Option<String>],
+        &rows.iter().map(|row| row.attempt.barrier.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt.dial_by).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt.reserved_at).collect::<Vec<_>>()
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(written.into_iter().map(LeadId).collect())
+}
+
+/// Writes back attempts whose workflows are locked. A `body` of `None` leaves the stored one.
+pub async fn save(
+    conn: &mut PgConnection,
+    client: ClientId,
+    rows: &[(Of<'_>, Option<Vec<u8>>)],
+) -> Result<(), StoreError> {
+    let each = || rows.iter().map(|(row, _)| row.attempt);
+    let end = |attempt: &Attempt| attempt.ended.as_ref().map(|(_, end)| end.clone());
+    let talk = |attempt: &Attempt| {
+        end(attempt).and_then(|end| end.talk).map(|talk| i32::try_from(talk.ms).unwrap_or(i32::MAX))
+    };
+    sqlx::query!(
+        "update attempts a set ledger = x.ledger, counts = x.counts, submitted_at = x.submitted_at,
+            submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
+            status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
+            talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
+            recording_url = x.recording_url, asked = x.asked, body = coalesce(x.body, a.body)
+        from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[], $6::timestamptz[], $7::uuid[],
+            $8::timestamptz[], $9::text[], $10::call_status[], $11::timestamptz[], $12::timestamptz[],
+            $13::call_result[], $14::integer[], $15::text[], $16::outcome[], $17::outcome[], $18::text[],
+            $19::smallint[], $20::bytea[])
+            as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id, status,
+                answered_at, ended_at, result, talk_ms, cause, verdict, outcome, recording_url, asked, body)
+        where a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number",
+        client.0,
+        &rows.iter().map(|(row, _)| row.lead.0).collect::<Vec<_>>(),
+        &each().map(|a| small(a.number.get())).collect::<Vec<_>>(),
+        &each().map(|a| a.ledger.into()).collect::<Vec<LedgerRow>>() as &[LedgerRow],
+        &each().map(|a| a.counts).collect::<Vec<_>>(),
+        &each().map(|a| a.submission.map(|s| s.at)).collect::<Vec<_>>() as &[Option<Moment>],
+        &each().map(|a| a.submission.map(|s| s.token)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &each().map(|a| a.replied_at).collect::<Vec<_>>() as &[Option<Moment>],
+        &each().map(|a| a.call_id.as_ref().map(|id| id.0.clone())).collect::<Vec<_>>() as &[Option<String>],
+        &each().map(|a| a.status.into()).collect::<Vec<CallStatusRow>>() as &[CallStatusRow],
+        &each().map(|a| a.answered_at).collect::<Vec<_>>() as &[Option<Moment>],
+        &each().map(|a| a.ended.as_ref().map(|(at, _)| *at)).collect::<Vec<_>>() as &[Option<Moment>],
+        &each().map(|a| end(a).map(|end| end.result.into())).collect::<Vec<_>>() as &[Option<CallResultRow>],
+        &each().map(talk).collect::<Vec<_>>() as &[Option<i32>],
+        &each().map(|a| end(a).and_then(|end| end.cause)).collect::<Vec<_>>() as &[Option<String>],
+        &each().map(|a| a.verdict.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
+        &each().map(|a| a.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
+        &each().map(|a| a.recording_url.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &each().map(|a| small(a.asked)).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, body)| body.clone()).collect::<Vec<_>>() as &[Option<Vec<u8>>]
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The stored request of an attempt, if it was submitted and is not erased yet.
+pub async fn body(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let body = sqlx::query_scalar!(
+        "select body from attempts where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(body.flatten())
+}
+
+/// An attempt whose phone may ring or has rung.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Underway {
+    /// The lead.
+    pub lead: LeadId,
+    /// The attempt.
+    pub number: u16,
+    /// Its state in the ledger.
+    pub ledger: outdial_workflows::attempt::Ledger,
+}
+
+/// The attempts of a campaign, or of one of its leads, that were committed to and are not over:
+/// those that an order to stop cannot take back.
+pub async fn underway(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    lead: Option<LeadId>,
+) -> Result<Vec<Underway>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select lead_id, number, ledger as "ledger: LedgerRow" from attempts
+        where client_id = $1 and live and ledger <> 'reserved'
+            and ($2::uuid is null or campaign_id = $2) and ($3::uuid is null or lead_id = $3)
+        order by submitted_at limit 10000"#,
+        client.0,
+        campaign.map(|campaign| campaign.0),
+        lead.map(|lead| lead.0)
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let number = count("attempts", row.lead_id, row.number)?;
+            Ok(Underway { lead: LeadId(row.lead_id), number, ledger: row.ledger.into() })
+        })
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! Campaigns and their revisions.
+
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::{BarrierVersion, Revision};
+use outdial_workflows::gate::CampaignState;
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId};
+use outdial_workflows::rules::Rules;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::rows::CampaignStateRow;
+
+/// What decisions need to know of a campaign and its account.
+#[derive(Clone, Copy, Debug)]
+pub struct CampaignFacts {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Where it stands.
+    pub state: CampaignState,
+    /// Its present rules.
+    pub revision: Revision,
+    /// Its account.
+    pub account: AccountId,
+    /// The account's edit count.
+    pub account_version: i32,
+    /// Whether the account's carrier is emulated.
+    pub emulated: bool,
+    /// Whether the account may dial at all.
+    pub enabled: bool,
+    /// Until when it rests.
+    pub resting_until: Option<Moment>,
+    /// The client's barrier version.
+    pub barrier: BarrierVersion,
+}
+
+impl CampaignFacts {
+    /// Whether the account may dial at `now`.
+    pub fn account_ready(&self, now: Moment) -> bool {
+        self.enabled && self.resting_until.is_none_or(|until| until <= now)
+    }
+}
+
+/// What decisions need to know of these campaigns. Read after the locks.
+pub async fn facts(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaigns: &[Uuid],
+) -> Result<Vec<CampaignFacts>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select c.campaign_id, c.state as "state: CampaignStateRow", c.revision, c.account_id, a.version,
+            a.emulated, a.enabled, a.resting_until, l.barrier_version
+        from campaigns c
+        join accounts a on a.client_id = c.client_id and a.account_id = c.account_id
+        join clients l on l.client_id = c.client_id
+        where c.client_id = $1 and c.campaign_id = any($2)"#,
+        client.0,
+        campaigns
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| CampaignFacts {
+            campaign: CampaignId(row.campaign_id),
+            state: row.state.into(),
+            revision: Revision(row.revision),
+            account: AccountId(row.account_id),
+            account_version: row.version,
+            emulated: row.emulated,
+            enabled: row.enabled,
+            resting_until: row.resting_until,
+            barrier: BarrierVersion(row.barrier_version),
+        })
+        .collect())
+}
+
+/// The rules of one revision as they are stored; parsing them is the caller's affair.
+pub async fn rules(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    revision: Revision,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    let rules = sqlx::query_scalar!(
+        "select rules from campaign_revisions where client_id = $1 and campaign_id = $2 and revision = $3",
+        client.0,
+        campaign.0,
+        revision.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(rules)
+}
+
+/// A campaign as people see it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Campaign {
+    /// Its id.
+    pub id: CampaignId,
+    /// Its name, unique within the client.
+    pub name: String,
+    /// The account it dials from.
+    pub account: AccountId,
+    /// Where it stands.
+    pub state: CampaignState,
+    /// Its present rules' revision.
+    pub revision: i32,
+    /// Who last changed its state.
+    pub changed_by: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// When.
+    pub changed_at: Moment,
+}
+
+/// A campaign to be made.
+#[derive(Clone, Debug)]
+pub struct NewCampaign<'a> {
+    /// Its id.
+    pub id: CampaignId,
+    /// Its only lane.
+    pub lane: LaneId,
+    /// The account it dials from.
+    pub account: AccountId,
+    /// Its name.
+    pub name: &'a str,
+    /// Its first rules.
+    pub rules: &'a Rules,
+    /// Who makes it.
+    pub actor: &'a str,
+}
+
+/// Writes a campaign with its first revision and its lane.
+pub async fn insert(
+    conn: &mut PgConnection,
+    client: ClientId,
+    new: &NewCampaign<'_>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rules = serde_json::to_value(new.rules);
+    let rules = rules.map_err(|problem| super::error::unreadable("campaign_revisions", new.id.0, problem))?;
+    sqlx::query!(
+        "insert into campaigns (client_id, campaign_id, account_id, name, revision, changed_by, created_at, changed_at)
+        values ($1, $2, $3, $4, 1, $5, $6, $6)",
+        client.0,
+        new.id.0,
+        new.account.0,
+        new.name,
+        new.actor,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "insert into campaign_revisions (client_id, campaign_id, revision, rules, actor, created_at)
+        values ($1, $2, 1, $3, $4, $5)",
+        client.0,
+        new.id.0,
+        rules,
+        new.actor,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "insert into lanes (client_id, lane_id, campaign_id, served_at) values ($1, $2, $3, $4)",
+        client.0,
+        new.lane.0,
+        new.id.0,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The campaigns of a client, by name.
+pub async fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Campaign>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
+            reason, changed_at
+        from campaigns where client_id = $1 order by name limit 1000"#,
+        client.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Campaign {
+            id: CampaignId(row.campaign_id),
+            name: row.name,
+            account: AccountId(row.account_id),
+            state: row.state.into(),
+            revision: row.revision,
+            changed_by: row.changed_by,
+            reason: row.reason,
+            changed_at: row.changed_at,
+        })
+        .collect())
+}
+
+/// Campaigns whose id or name is `text`, over all clients.
+pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<(ClientId, CampaignId)>, StoreError> {
+    let id = Uuid::try_parse(text).ok();
+    let rows = sqlx::query!(
+        "select client_id, campaign_id from campaigns where campaign_id = $1 or name = $2 limit 10",
+        id,
+        text
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), CampaignId(row.campaign_id))).collect())
+}
+
+/// Locks a campaign and tells where it stands.
+pub async fn lock_state(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<Option<CampaignState>, StoreError> {
+    let state = sqlx::query_scalar!(
+        r#"select state as "state: CampaignStateRow" from campaigns
+        where client_id = $1 and campaign_id = $2 for no key update"#,
+        client.0,
+        campaign.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(state.map(Into::into))
+}
+
+/// Moves a locked campaign.
+pub async fn set_state(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    state: CampaignState,
+    actor: &str,
+    reason: Option<&str>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update campaigns set state = $3, changed_by = $4, reason = $5, changed_at = $6
+        where client_id = $1 and campaign_id = $2",
+        client.0,
+        campaign.0,
+        CampaignStateRow::from(state) as CampaignStateRow,
+        actor,
+        reason,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The lane of a campaign.
+pub async fn lane(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<Option<LaneId>, StoreError> {
+    let lane = sqlx::query_scalar!(
+        "select lane_id from lanes where client_id = $1 and campaign_id = $2 limit 1",
+        client.0,
+        campaign.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(lane.map(LaneId))
+}

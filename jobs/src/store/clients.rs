@@ -1,0 +1,44 @@
+//! Tenants.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::ClientId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// Writes a new client.
+pub async fn insert(
+    conn: &mut PgConnection,
+    client: ClientId,
+    name: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into clients (client_id, name, created_at) values ($1, $2, $3)",
+        client.0,
+        name,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The client whose id or name is `text`.
+pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Option<ClientId>, StoreError> {
+    let client = sqlx::query_scalar!(
+        "select client_id from clients where client_id = $1 or name = $2",
+        Uuid::try_parse(text).ok(),
+        text
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(client.map(ClientId))
+}
+
+/// All clients, by name.
+pub async fn list(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>, StoreError> {
+    let rows = sqlx::query!("select client_id, name from clients order by name").fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), row.name)).collect())
+}

@@ -1,0 +1,74 @@
+//! Running processes.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::NodeId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::node::{Node, Process};
+
+/// Announces a process.
+pub async fn announce(conn: &mut PgConnection, node: &Node, now: Moment) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into nodes (node_id, name, host, pid, pid_started, roles, started_at, seen_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $7)",
+        node.id.0,
+        node.name,
+        node.process.host,
+        node.process.pid,
+        node.process.started,
+        &node.roles,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a process is there. False if its row is gone: somebody took it for dead.
+pub async fn seen(
+    conn: &mut PgConnection,
+    node: NodeId,
+    now: Moment,
+    clock_off_ms: i32,
+) -> Result<bool, StoreError> {
+    let seen = sqlx::query!(
+        "update nodes set seen_at = $2, clock_off_ms = $3 where node_id = $1",
+        node.0,
+        now,
+        clock_off_ms
+    )
+    .execute(conn)
+    .await?;
+    Ok(seen.rows_affected() > 0)
+}
+
+/// The processes of a host, this one left out.
+pub async fn on_host(
+    conn: &mut PgConnection,
+    host: &str,
+    but: NodeId,
+) -> Result<Vec<(Uuid, Process)>, StoreError> {
+    let rows = sqlx::query!(
+        "select node_id, host, pid, pid_started from nodes where host = $1 and node_id <> $2",
+        host,
+        but.0
+    )
+    .fetch_all(conn)
+    .await?;
+    let process = |host, pid, started| Process { host, pid, started };
+    Ok(rows.into_iter().map(|row| (row.node_id, process(row.host, row.pid, row.pid_started))).collect())
+}
+
+/// Removes processes that have stopped or are known dead.
+pub async fn remove(conn: &mut PgConnection, nodes: &[Uuid]) -> Result<(), StoreError> {
+    sqlx::query!("delete from nodes where node_id = any($1)", nodes).execute(conn).await?;
+    Ok(())
+}
+
+/// Removes processes that nobody has seen since `before`.
+pub async fn remove_unseen(conn: &mut PgConnection, before: Moment) -> Result<u64, StoreError> {
+    let gone = sqlx::query!("delete from nodes where seen_at < $1", before).execute(conn).await?;
+    Ok(gone.rows_affected())
+}

@@ -1,0 +1,263 @@
+//! The queue's table.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{AttemptNumber, ClientId, JobId, LeadId, NodeId};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::rows::small;
+
+/// A job to be queued.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The step's lead and attempt; `None` for jobs that are about no lead.
+    pub step: Option<(LeadId, AttemptNumber)>,
+    /// Its arguments.
+    pub args: Value,
+    /// 0 to 3, 0 first.
+    pub priority: i16,
+}
+
+/// The right to a claimed job, and the proof of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The tenant.
+    pub client: ClientId,
+    /// The job.
+    pub job: JobId,
+    /// Made anew with each claim.
+    pub token: Uuid,
+}
+
+/// A job that this node has claimed.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The right to it.
+    pub lease: Lease,
+    /// Its kind.
+    pub kind: String,
+    /// Its arguments.
+    pub args: Value,
+    /// The lead it is about.
+    pub lead: Option<LeadId>,
+    /// How often it has been claimed, this time included.
+    pub tries: i16,
+}
+
+/// Queues jobs. A step that is queued already is not queued again.
+pub async fn insert(
+    conn: &mut PgConnection,
+    client: ClientId,
+    jobs: &[NewJob],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let step = |job: &NewJob| job.step.map(|(lead, _)| lead.0);
+    let number = |job: &NewJob| job.step.map(|(_, number)| small(number.get()));
+    sqlx::query!(
+        "insert into jobs (client_id, job_id, kind, lead_id, number, args, priority, run_at, created_at)
+        select $1, x.*, $2, $2
+        from unnest($3::uuid[], $4::text[], $5::uuid[], $6::smallint[], $7::jsonb[], $8::smallint[])
+            as x(job_id, kind, lead_id, number, args, priority)
+        on conflict do nothing",
+        client.0,
+        now,
+        &jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(),
+        &jobs.iter().map(|job| job.kind.to_owned()).collect::<Vec<_>>(),
+        &jobs.iter().map(step).collect::<Vec<_>>() as &[Option<Uuid>],
+        &jobs.iter().map(number).collect::<Vec<_>>() as &[Option<i16>],
+        &jobs.iter().map(|job| job.args.clone()).collect::<Vec<_>>(),
+        &jobs.iter().map(|job| job.priority).collect::<Vec<_>>()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Claims jobs of all kinds at once: no more of each than it has free slots. A lease that has
+/// run out is claimed like a free job, and before any.
+pub async fn claim(
+    conn: &mut PgConnection,
+    node: NodeId,
+    kinds: &[String],
+    free: &[i64],
+    now: Moment,
+    lease_until: Moment,
+) -> Result<Vec<Claimed>, StoreError> {
+    let rows = sqlx::query!(
+        r#"with slots as (
+            select * from unnest($2::text[], $3::bigint[]) as slots(kind, free)
+        ), expired as (
+            select slots.kind, j.client_id, j.job_id from slots cross join lateral (
+                select client_id, job_id from jobs
+                where lease_owner is not null and lease_until <= $4 and jobs.kind = slots.kind
+                order by lease_until limit slots.free for no key update skip locked) j
+        ), fresh as (
+            select j.client_id, j.job_id from slots cross join lateral (
+                select client_id, job_id from jobs
+                where lease_owner is null and jobs.kind = slots.kind and run_at <= $4
+                order by priority, run_at
+                limit slots.free - (select count(*) from expired where expired.kind = slots.kind)
+                for no key update skip locked) j
+        ), picked as (
+            select client_id, job_id from expired union all select client_id, job_id from fresh
+        )
+        update jobs set lease_owner = $1, lease_token = gen_random_uuid(), lease_until = $5, tries = tries + 1
+        from picked where jobs.client_id = picked.client_id and jobs.job_id = picked.job_id
+        returning jobs.client_id, jobs.job_id, kind, lead_id, args, tries, lease_token as "token!""#,
+        node.0,
+        kinds,
+        free,
+        now,
+        lease_until
+    )
+    .fetch_all(conn)
+    .await?;
+    let claimed = |client, job, token| Lease { client: ClientId(client), job: JobId(job), token };
+    Ok(rows
+        .into_iter()
+        .map(|row| Claimed {
+            lease: claimed(row.client_id, row.job_id, row.token),
+            kind: row.kind,
+            args: row.args,
+            lead: row.lead_id.map(LeadId),
+            tries: row.tries,
+        })
+        .collect())
+}
+
+/// Renews all leases of a node, those included that ran out and that nobody took.
+/// Returns the tokens that still hold.
+pub async fn renew(
+    conn: &mut PgConnection,
+    node: NodeId,
+    lease_until: Moment,
+) -> Result<Vec<Uuid>, StoreError> {
+    let tokens = sqlx::query_scalar!(
+        r#"update jobs set lease_until = $2 where lease_owner = $1 returning lease_token as "token!""#,
+        node.0,
+        lease_until
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(tokens)
+}
+
+/// Of these leases, the tokens of those that hold at `now`.
+pub async fn held(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leases: &[Lease],
+    now: Moment,
+) -> Result<Vec<Uuid>, StoreError> {
+    let tokens = sqlx::query_scalar!(
+        r#"select lease_token as "token!" from jobs
+        join unnest($2::uuid[], $3::uuid[]) as x(job_id, token)
+            on jobs.client_id = $1 and jobs.job_id = x.job_id and jobs.lease_token = x.token
+        where lease_until > $4"#,
+        client.0,
+        &leases.iter().map(|lease| lease.job.0).collect::<Vec<_>>(),
+        &leases.iter().map(|lease| lease.token).collect::<Vec<_>>(),
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(tokens)
+}
+
+/// Removes finished jobs. A job whose lease was lost stays: it is somebody else's now.
+pub async fn finish(conn: &mut PgConnection, client: ClientId, leases: &[Lease]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from jobs using (
+            select j.job_id from jobs j join unnest($2::uuid[], $3::uuid[]) as x(job_id, token)
+                on j.client_id = $1 and j.job_id = x.job_id and j.lease_token = x.token
+            order by j.job_id for update of j) as done
+        where jobs.client_id = $1 and jobs.job_id = done.job_id",
+        client.0,
+        &leases.iter().map(|lease| lease.job.0).collect::<Vec<_>>(),
+        &leases.iter().map(|lease| lease.token).collect::<Vec<_>>()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes the queued steps of withdrawn attempts, claimed or not: there is nothing left to do for them.
+pub async fn drop_steps(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+    numbers: &[i16],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from jobs using (
+            select j.job_id from jobs j join unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
+                on j.client_id = $1 and j.lead_id = x.lead_id and j.number = x.number
+            order by j.job_id for update of j) as done
+        where jobs.client_id = $1 and jobs.job_id = done.job_id",
+        client.0,
+        leads,
+        numbers
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a job back. `unharmed`: the claim does not count as a try.
+pub async fn hand_back(
+    conn: &mut PgConnection,
+    lease: Lease,
+    run_at: Moment,
+    unharmed: bool,
+    error: Option<&str>,
+) -> Result<bool, StoreError> {
+    let given = sqlx::query!(
+        "update jobs set lease_owner = null, lease_token = null, lease_until = null, run_at = $4,
+            tries = tries - $5::int::smallint, last_error = coalesce($6, last_error)
+        where client_id = $1 and job_id = $2 and lease_token = $3",
+        lease.client.0,
+        lease.job.0,
+        lease.token,
+        run_at,
+        i32::from(unharmed),
+        error
+    )
+    .execute(conn)
+    .await?;
+    Ok(given.rows_affected() > 0)
+}
+
+/// Frees all leases of nodes that are known dead, to run first. Their claims count as tries.
+pub async fn free_leases_of(
+    conn: &mut PgConnection,
+    nodes: &[Uuid],
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let freed = sqlx::query!(
+        "update jobs set lease_until = $2 where lease_owner = any($1) and lease_until > $2",
+        nodes,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(freed.rows_affected())
+}
+
+/// How many jobs wait or run, by kind.
+pub async fn depth(conn: &mut PgConnection) -> Result<Vec<(String, i64, i64, Option<Moment>)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select kind, count(*) filter (where lease_owner is null) as "waiting!",
+            count(*) filter (where lease_owner is not null) as "running!",
+            min(run_at) filter (where lease_owner is null) as oldest
+        from (select kind, lease_owner, run_at from jobs limit 100000) j group by kind order by kind"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.waiting, row.running, row.oldest)).collect())
+}

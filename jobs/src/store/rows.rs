@@ -1,0 +1,59 @@
+//! The closed sets of the schema, as the store reads and writes them.
+
+use outdial_workflows::attempt::Ledger;
+use outdial_workflows::call::{CallResult, CallStatus};
+use outdial_workflows::gate::CampaignState;
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::workflow::{Priority, State};
+
+use super::error::unreadable;
+use super::StoreError;
+use crate::providers::Provider;
+
+/// Declares a row enum and its conversions to and from the domain's, both exhaustive,
+/// so that a variant added on one side stops the build.
+macro_rules! row_enum {
+    ($($row:ident $sql:literal = $domain:ident { $($variant:ident),+ $(,)? })+) => {$(
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+        #[sqlx(type_name = $sql, rename_all = "snake_case")]
+        pub(crate) enum $row { $($variant),+ }
+
+        impl From<$domain> for $row {
+            fn from(value: $domain) -> Self {
+                match value { $($domain::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl From<$row> for $domain {
+            fn from(row: $row) -> Self {
+                match row { $($row::$variant => Self::$variant),+ }
+            }
+        }
+    )+};
+}
+
+row_enum! {
+    ProviderRow "provider" = Provider { Exotel }
+    CampaignStateRow "campaign_state" = CampaignState { Draft, Running, Paused, Ended }
+    StateRow "workflow_state" = State { Waiting, Held, Dialling, Calling, Settling, Finished }
+    PriorityRow "priority" = Priority { Urgent, High, Normal, Low }
+    LedgerRow "ledger" = Ledger { Reserved, Withdrawn, Submitted, Bound, Refused, Unknown, Absent, BoundLate }
+    CallStatusRow "call_status" = CallStatus {
+        Scheduled, Initiated, Ringing, Connected, InProgress, Completed, Failed, Cancelled,
+    }
+    CallResultRow "call_result" = CallResult { Answered, NoAnswer, Busy, Voicemail, Failed, InvalidNumber, Lost }
+    OutcomeRow "outcome" = Outcome {
+        Successful, AppointmentScheduled, QualifiedLead, SaleMade, NotInterested, NoAnswer, Voicemail,
+        WrongNumber, DoNotCall, Failed, Busy, InvalidNumber, Unknown,
+    }
+}
+
+/// A count that the schema keeps from being negative.
+pub(super) fn count(table: &'static str, id: uuid::Uuid, value: i16) -> Result<u16, StoreError> {
+    u16::try_from(value).map_err(|_| unreadable(table, id, format!("negative count {value}")))
+}
+
+/// A count as the schema holds it; anything beyond its range is a bug that the schema refuses.
+pub(super) fn small(value: u16) -> i16 {
+    i16::try_from(value).unwrap_or(i16::MAX)
+}

@@ -1,0 +1,93 @@
+//! Counts that never scan the leads.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{CampaignId, ClientId};
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::statistics::Deltas;
+use outdial_workflows::workflow::State;
+use sqlx::PgConnection;
+
+use super::StoreError;
+use super::rows::{OutcomeRow, StateRow};
+
+/// Writes what a commit changed.
+pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> Result<(), StoreError> {
+    let each = || deltas.iter().map(|(key, _)| key);
+    sqlx::query!(
+        "insert into statistics_deltas (client_id, campaign_id, lane_id, state, outcome, hour, count)
+        select $1, x.* from unnest($2::uuid[], $3::uuid[], $4::workflow_state[], $5::outcome[],
+            $6::timestamptz[], $7::bigint[]) as x(campaign_id, lane_id, state, outcome, hour, count)",
+        client.0,
+        &each().map(|key| key.campaign.0).collect::<Vec<_>>(),
+        &each().map(|key| key.lane.0).collect::<Vec<_>>(),
+        &each().map(|key| key.state().into()).collect::<Vec<StateRow>>() as &[StateRow],
+        &each().map(|key| key.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
+        &each().map(|key| key.hour).collect::<Vec<Moment>>(),
+        &deltas.iter().map(|(_, count)| count).collect::<Vec<_>>()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Adds what is pending to what is rolled up. Any node may, and two at once do not meet.
+pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreError> {
+    let rolled = sqlx::query!(
+        r#"with taken as (
+            delete from statistics_deltas where delta_id in (
+                select delta_id from statistics_deltas order by delta_id limit $1 for update skip locked)
+            returning client_id, campaign_id, lane_id, state, outcome, hour, count
+        ), summed as (
+            select client_id, campaign_id, lane_id, state, outcome, hour, sum(count)::bigint as count
+            from taken group by 1, 2, 3, 4, 5, 6
+        ), written as (
+            insert into statistics as s (client_id, campaign_id, lane_id, state, outcome, hour, count)
+            select * from summed order by 1, 2, 3, 4, 5, 6
+            on conflict on constraint statistics_key do update set count = s.count + excluded.count
+        )
+        select count(*) as "count!" from taken"#,
+        limit
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(u64::try_from(rolled.count).unwrap_or_default())
+}
+
+/// How many leads of a campaign stand where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The state.
+    pub state: State,
+    /// The outcome of finished leads.
+    pub outcome: Option<Outcome>,
+    /// How many.
+    pub count: i64,
+}
+
+/// How many leads of a campaign stand where: what is rolled up and what is pending.
+pub async fn of_campaign(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<Vec<Standing>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select state as "state!: StateRow", outcome as "outcome: OutcomeRow", sum(count)::bigint as "count!"
+        from (
+            select state, outcome, count from statistics where client_id = $1 and campaign_id = $2
+            union all
+            select state, outcome, count from statistics_deltas where client_id = $1 and campaign_id = $2
+        ) s group by state, outcome having sum(count) <> 0 order by state, outcome"#,
+        client.0,
+        campaign.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Standing {
+            state: row.state.into(),
+            outcome: row.outcome.map(Into::into),
+            count: row.count,
+        })
+        .collect())
+}

@@ -1,0 +1,343 @@
+//! The workflow rows.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{CampaignId, ClientId, LaneId, LeadId};
+use outdial_workflows::workflow::Workflow;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::error::unreadable;
+use super::rows::{OutcomeRow, PriorityRow, StateRow, count, small};
+
+struct WorkflowRow {
+    lead_id: Uuid,
+    campaign_id: Uuid,
+    lane_id: Uuid,
+    state: StateRow,
+    priority: PriorityRow,
+    wake_at: Option<Moment>,
+    why: Value,
+    attempts: i16,
+    counted: i16,
+    forgiven: i16,
+    refusals: i16,
+    failures: i16,
+    collisions: i16,
+    intent: Option<Value>,
+    outcome: Option<OutcomeRow>,
+    events: i64,
+    quarantined: bool,
+}
+
+/// A locked row.
+#[derive(Debug)]
+pub enum Locked {
+    /// It can be worked on.
+    Ready(Workflow),
+    /// It is in quarantine: news of it waits in the inbox.
+    Quarantined(LeadId),
+    /// It holds what this version cannot read.
+    Unreadable(LeadId, StoreError),
+}
+
+impl Locked {
+    /// The lead.
+    pub fn lead(&self) -> LeadId {
+        match self {
+            Self::Ready(workflow) => workflow.lead,
+            Self::Quarantined(lead) | Self::Unreadable(lead, _) => *lead,
+        }
+    }
+}
+
+impl From<WorkflowRow> for Locked {
+    fn from(row: WorkflowRow) -> Self {
+        let lead = LeadId(row.lead_id);
+        if row.quarantined {
+            return Self::Quarantined(lead);
+        }
+        match Workflow::try_from(row) {
+            Ok(workflow) => Self::Ready(workflow),
+            Err(error) => Self::Unreadable(lead, error),
+        }
+    }
+}
+
+impl TryFrom<WorkflowRow> for Workflow {
+    type Error = StoreError;
+
+    fn try_from(row: WorkflowRow) -> Result<Self, StoreError> {
+        let id = row.lead_id;
+        let number = |value| count("workflows", id, value);
+        let read = |problem: serde_json::Error| unreadable("workflows", id, problem);
+        Ok(Self {
+            lead: LeadId(id),
+            campaign: CampaignId(row.campaign_id),
+            lane: LaneId(row.lane_id),
+            state: row.state.into(),
+            why: serde_json::from_value(row.why).map_err(read)?,
+            wake_at: row.wake_at,
+            priority: row.priority.into(),
+            attempts: number(row.attempts)?,
+            counted: number(row.counted)?,
+            forgiven: number(row.forgiven)?,
+            refusals: number(row.refusals)?,
+            failures: number(row.failures)?,
+            collisions: number(row.collisions)?,
+            intent: row.intent.map(serde_json::from_value).transpose().map_err(read)?,
+            outcome: row.outcome.map(Into::into),
+            events: row.events,
+        })
+    }
+}
+
+/// Locks the workflows of these leads, in the order of their ids. Leads that do not exist are missing
+/// from the answer.
+pub async fn lock(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+) -> Result<Vec<Locked>, StoreError> {
+    let rows = sqlx::query_as!(
+        WorkflowRow,
+        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            outcome as "outcome: OutcomeRow", events, quarantined
+        from workflows where client_id = $1 and lead_id = any($2)
+        order by lead_id for no key update"#,
+        client.0,
+        leads
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Locks those of these waiting leads that are still due and that nobody else works on.
+pub async fn lock_due(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+    now: Moment,
+) -> Result<Vec<Locked>, StoreError> {
+    let rows = sqlx::query_as!(
+        WorkflowRow,
+        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            outcome as "outcome: OutcomeRow", events, quarantined
+        from workflows where client_id = $1 and lead_id = any($2)
+            and state = 'waiting' and not quarantined and wake_at <= $3
+        order by lead_id for no key update skip locked"#,
+        client.0,
+        leads,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Reads one workflow without locking it.
+pub async fn read(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+) -> Result<Option<Locked>, StoreError> {
+    let row = sqlx::query_as!(
+        WorkflowRow,
+        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            outcome as "outcome: OutcomeRow", events, quarantined
+        from workflows where client_id = $1 and lead_id = $2"#,
+        client.0,
+        lead.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// Writes back rows that [`lock`] or [`lock_due`] locked in this transaction.
+pub async fn save(
+    conn: &mut PgConnection,
+    client: ClientId,
+    workflows: &[&Workflow],
+) -> Result<(), StoreError> {
+    let column = Columns::of(workflows)?;
+    sqlx::query!(
+        "update workflows w set state = x.state, wake_at = x.wake_at, why = x.why, priority = x.priority,
+            attempts = x.attempts, counted = x.counted, forgiven = x.forgiven, refusals = x.refusals,
+            failures = x.failures, collisions = x.collisions, intent = x.intent, outcome = x.outcome,
+            events = x.events
+        from unnest($2::uuid[], $3::workflow_state[], $4::timestamptz[], $5::jsonb[], $6::priority[],
+            $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
+            $12::smallint[], $13::jsonb[], $14::outcome[], $15::bigint[])
+            as x(lead_id, state, wake_at, why, priority, attempts, counted, forgiven, refusals, failures,
+                collisions, intent, outcome, events)
+        where w.client_id = $1 and w.lead_id = x.lead_id",
+        client.0,
+        &column.lead,
+        &column.state as &[StateRow],
+        &column.wake_at as &[Option<Moment>],
+        &column.why,
+        &column.priority as &[PriorityRow],
+        &column.attempts,
+        &column.counted,
+        &column.forgiven,
+        &column.refusals,
+        &column.failures,
+        &column.collisions,
+        &column.intent as &[Option<Value>],
+        &column.outcome as &[Option<OutcomeRow>],
+        &column.events
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes the rows of newly accepted leads, whose `leads` rows exist already.
+pub async fn insert(
+    conn: &mut PgConnection,
+    client: ClientId,
+    workflows: &[&Workflow],
+) -> Result<(), StoreError> {
+    let column = Columns::of(workflows)?;
+    sqlx::query!(
+        "insert into workflows (client_id, lead_id, campaign_id, lane_id, state, wake_at, why, priority, events)
+        select $1, x.* from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::workflow_state[],
+            $6::timestamptz[], $7::jsonb[], $8::priority[], $9::bigint[])
+            as x(lead_id, campaign_id, lane_id, state, wake_at, why, priority, events)",
+        client.0,
+        &column.lead,
+        &column.campaign,
+        &column.lane,
+        &column.state as &[StateRow],
+        &column.wake_at as &[Option<Moment>],
+        &column.why,
+        &column.priority as &[PriorityRow],
+        &column.events
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The rows turned on their side, as `unnest` wants them.
+struct Columns {
+    lead: Vec<Uuid>,
+    campaign: Vec<Uuid>,
+    lane: Vec<Uuid>,
+    state: Vec<StateRow>,
+    wake_at: Vec<Option<Moment>>,
+    why: Vec<Value>,
+    priority: Vec<PriorityRow>,
+    attempts: Vec<i16>,
+    counted: Vec<i16>,
+    forgiven: Vec<i16>,
+    refusals: Vec<i16>,
+    failures: Vec<i16>,
+    collisions: Vec<i16>,
+    intent: Vec<Option<Value>>,
+    outcome: Vec<Option<OutcomeRow>>,
+    events: Vec<i64>,
+}
+
+impl Columns {
+    fn of(rows: &[&Workflow]) -> Result<Self, StoreError> {
+        let json = |row: &Workflow, problem: serde_json::Error| unreadable("workflows", row.lead.0, problem);
+        let mut why = Vec::with_capacity(rows.len());
+        let mut intent = Vec::with_capacity(rows.len());
+        for row in rows {
+            why.push(serde_json::to_value(&row.why).map_err(|problem| json(row, problem))?);
+            let wanted = row.intent.as_ref().map(serde_json::to_value).transpose();
+            intent.push(wanted.map_err(|problem| json(row, problem))?);
+        }
+        Ok(Self {
+            lead: rows.iter().map(|row| row.lead.0).collect(),
+            campaign: rows.iter().map(|row| row.campaign.0).collect(),
+            lane: rows.iter().map(|row| row.lane.0).collect(),
+            state: rows.iter().map(|row| row.state.into()).collect(),
+            wake_at: rows.iter().map(|row| row.wake_at).collect(),
+            why,
+            priority: rows.iter().map(|row| row.priority.into()).collect(),
+            attempts: rows.iter().map(|row| small(row.attempts)).collect(),
+            counted: rows.iter().map(|row| small(row.counted)).collect(),
+            forgiven: rows.iter().map(|row| small(row.forgiven)).collect(),
+            refusals: rows.iter().map(|row| small(row.refusals)).collect(),
+            failures: rows.iter().map(|row| small(row.failures)).collect(),
+            collisions: rows.iter().map(|row| small(row.collisions)).collect(),
+            intent,
+            outcome: rows.iter().map(|row| row.outcome.map(Into::into)).collect(),
+            events: rows.iter().map(|row| row.events).collect(),
+        })
+    }
+}
+
+/// A timer that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueTimer {
+    /// The tenant.
+    pub client: ClientId,
+    /// The lead.
+    pub lead: LeadId,
+}
+
+/// The timers that were due by `before`, the oldest first.
+pub async fn timers_due(
+    conn: &mut PgConnection,
+    before: Moment,
+    limit: i64,
+) -> Result<Vec<DueTimer>, StoreError> {
+    let rows = sqlx::query!(
+        "select client_id, lead_id from workflows
+        where state in ('dialling', 'calling', 'settling') and not quarantined and wake_at <= $1
+        order by wake_at limit $2",
+        before,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let timer = |client, lead| DueTimer { client: ClientId(client), lead: LeadId(lead) };
+    Ok(rows.into_iter().map(|row| timer(row.client_id, row.lead_id)).collect())
+}
+
+/// Unfinished leads of a campaign after `after`, in the order of their ids.
+pub async fn unfinished(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    after: Option<LeadId>,
+    limit: i64,
+) -> Result<Vec<LeadId>, StoreError> {
+    let leads = sqlx::query_scalar!(
+        "select lead_id from workflows
+        where client_id = $1 and campaign_id = $2 and state <> 'finished' and lead_id > $3
+        order by lead_id limit $4",
+        client.0,
+        campaign.0,
+        after.map_or(Uuid::nil(), |lead| lead.0),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(leads.into_iter().map(LeadId).collect())
+}
+
+/// The campaign of a lead.
+pub async fn campaign_of(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+) -> Result<Option<CampaignId>, StoreError> {
+    let campaign = sqlx::query_scalar!(
+        "select campaign_id from workflows where client_id = $1 and lead_id = $2",
+        client.0,
+        lead.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(campaign.map(CampaignId))
+}

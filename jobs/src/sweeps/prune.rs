@@ -1,0 +1,41 @@
+//! Erases what need not be kept: request bodies after a day, inbox rows after a week,
+//! nodes that nobody has seen for an hour.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use outdial_workflows::Moment;
+
+use super::Sweep;
+use crate::engine::Engine;
+use crate::store::{self, StoreError};
+
+const BODIES_AFTER: TimeDelta = TimeDelta::hours(24);
+const INBOX_AFTER: TimeDelta = TimeDelta::days(7);
+const NODES_AFTER: TimeDelta = TimeDelta::hours(1);
+const PAGE: i64 = 5_000;
+
+pub(super) struct Prune;
+
+#[async_trait]
+impl Sweep for Prune {
+    fn name(&self) -> &'static str {
+        "prune"
+    }
+
+    fn cron(&self) -> &'static str {
+        "15 */5 * * * *"
+    }
+
+    async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
+        let mut conn = engine.pool().acquire().await?;
+        let mut pruned = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
+        pruned += store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
+        loop {
+            let erased = store::upkeep::erase_bodies(&mut conn, now - BODIES_AFTER, PAGE).await?;
+            pruned += erased;
+            if erased == 0 {
+                return Ok(pruned);
+            }
+        }
+    }
+}

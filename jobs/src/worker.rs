@@ -1,0 +1,242 @@
+//! A process that works: claimer, apalis workers, leases, timers, admission, sweeps.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use apalis::prelude::{Monitor, WorkerBuilder};
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use outdial_workflows::ids::new_id;
+use outdial_workflows::input::Input;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::engine::Engine;
+use crate::jobs::{Ctx, JobError, registry};
+use crate::node::Node;
+use crate::queue::{Backlog, Claimer, LeaseKeeper, Ticket};
+use crate::store::queue::Claimed;
+use crate::store::{self, StoreError};
+use crate::sweeps;
+
+/// How long a drain waits for running jobs. A dial request takes at most the send
+/// deadline and the request timeout, 12 s together.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A running worker.
+pub struct Worker {
+    engine: Engine,
+    stop_claiming: CancellationToken,
+    stop_leases: CancellationToken,
+    running: TaskTracker,
+    tasks: Vec<JoinHandle<()>>,
+    leases: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts working. `lease_pool`: a small pool of its own for leases and the listener.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn start(engine: Engine, node: Node, lease_pool: PgPool) -> Result<Self, StoreError> {
+        Self::start_with(engine, node, lease_pool, registry::SLOTS).await
+    }
+
+    /// As [`Worker::start`], with other numbers of slots.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn start_with(
+        engine: Engine,
+        node: Node,
+        lease_pool: PgPool,
+        slots: &[(&'static str, usize)],
+    ) -> Result<Self, StoreError> {
+        let (stop_claiming, stop_leases) = (CancellationToken::new(), CancellationToken::new());
+        let hearing = Arc::new(AtomicBool::new(false));
+        let keeper = LeaseKeeper::new(engine.clone(), node, lease_pool.clone(), stop_leases.clone());
+        keeper.begin().await?;
+        let leases = tokio::spawn(keeper.run());
+        let listener =
+            tokio::spawn(listen(engine.clone(), lease_pool, Arc::clone(&hearing), stop_claiming.clone()));
+        let (claimer, backlog) = Claimer::new(engine.clone(), slots, hearing, stop_claiming.clone());
+        let running = TaskTracker::new();
+        let workers = tokio::spawn(work(engine.clone(), backlog, running.clone(), stop_claiming.clone()));
+        let claiming = tokio::spawn(claimer.run());
+        let sweeping = tokio::spawn(sweeps::run(engine.clone(), stop_claiming.clone()));
+        engine.start();
+        let tasks = vec![listener, workers, claiming, sweeping];
+        Ok(Self { engine, stop_claiming, stop_leases, running, tasks, leases })
+    }
+
+    /// Stops claiming, lets running jobs finish, and gives the rest back. Leases are kept to the end.
+    pub async fn drain(self) {
+        self.stop_claiming.cancel();
+        self.running.close();
+        if tokio::time::timeout(DRAIN, self.running.wait()).await.is_err() {
+            tracing::warn!(jobs = self.running.len(), "some jobs did not finish in time; their leases will run out");
+        }
+        for task in self.tasks {
+            let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
+        }
+        self.engine.stop().await;
+        self.stop_leases.cancel();
+        let _ = self.leases.await;
+    }
+}
+
+/// The apalis side: one worker whose handler spawns each job elsewhere and waits for
+/// it, so that a panic in one harms no other.
+async fn work(engine: Engine, backlog: Backlog, running: TaskTracker, stop: CancellationToken) {
+    let handling = stop.clone();
+    let monitor = Monitor::new()
+        .register(move |_| {
+            let (engine, running, stop) = (engine.clone(), running.clone(), handling.clone());
+            let handle = move |ticket: Ticket| {
+                let (engine, stop) = (engine.clone(), stop.clone());
+                let task = running.spawn(run(engine, ticket, stop));
+                async move {
+                    let _ = task.await;
+                }
+            };
+            WorkerBuilder::new("outdial").backend(backlog.clone()).build(handle)
+        })
+        .should_restart(|_, error| {
+            tracing::error!(%error, "the worker ended and is started again");
+            true
+        });
+    let stopped = async move {
+        stop.cancelled().await;
+        Ok(())
+    };
+    if let Err(error) = monitor.run_with_signal(stopped).await {
+        tracing::error!(%error, "the workers ended");
+    }
+}
+
+async fn run(engine: Engine, ticket: Ticket, stop: CancellationToken) {
+    let Ticket { claimed, slot } = ticket;
+    if stop.is_cancelled() {
+        // Claimed but not begun: given back unharmed.
+        give_back(&engine, &claimed, &JobError::Later(Duration::ZERO)).await;
+        return;
+    }
+    let ctx = Ctx { engine: engine.clone(), lease: claimed.lease };
+    let work = AssertUnwindSafe(registry::run(&claimed.kind, claimed.args.clone(), &ctx)).catch_unwind();
+    let result = work.await.unwrap_or_else(|panic| Err(JobError::Panicked(words_of(panic.as_ref()))));
+    drop(slot);
+    if let Err(error) = result {
+        give_back(&engine, &claimed, &error).await;
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+}
+
+/// Gives a job back with a backoff, or puts it into quarantine after its last try.
+async fn give_back(engine: &Engine, claimed: &Claimed, error: &JobError) {
+    let unharmed = error.is_unharmed();
+    let last = registry::tries(&claimed.kind).is_none_or(|tries| claimed.tries >= tries);
+    let text = chain(error);
+    if !matches!(error, JobError::Later(_)) {
+        tracing::warn!(job.kind = claimed.kind, job.id = %claimed.lease.job, tries = claimed.tries, error = text,
+            "a job failed");
+    }
+    let given = if last && !unharmed {
+        quarantine(engine, claimed, &text).await
+    } else {
+        let pause = match error {
+            JobError::Later(pause) => TimeDelta::from_std(*pause).unwrap_or(TimeDelta::seconds(1)),
+            _ => backoff(claimed.tries),
+        };
+        hand_back(engine, claimed, pause, unharmed, &text).await
+    };
+    if let Err(error) = given {
+        tracing::warn!(job.id = %claimed.lease.job, error = &error as &dyn std::error::Error,
+            "a job could not be given back; its lease will run out");
+    }
+}
+
+/// One second, doubling to a minute.
+fn backoff(tries: i16) -> TimeDelta {
+    let doubled = 1_i64 << tries.saturating_sub(1).clamp(0, 6);
+    TimeDelta::seconds(doubled.min(60))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+async fn hand_back(
+    engine: &Engine,
+    claimed: &Claimed,
+    pause: TimeDelta,
+    unharmed: bool,
+    error: &str,
+) -> Result<(), StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    let run_at = engine.now_in(&mut conn).await? + pause;
+    store::queue::hand_back(&mut conn, claimed.lease, run_at, unharmed, Some(error)).await?;
+    Ok(())
+}
+
+/// Out of the queue, visible, and told to its workflow, whose timers go on without it.
+async fn quarantine(engine: &Engine, claimed: &Claimed, error: &str) -> Result<(), StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    let moved = store::quarantine::job(&mut conn, claimed.lease, new_id(now), error, now).await?;
+    drop(conn);
+    if let (true, Some(lead)) = (moved, claimed.lead) {
+        let told = Input::JobQuarantined { kind: claimed.kind.clone(), error: error.to_owned() };
+        if let Err(error) = engine.input(claimed.lease.client, lead, told, None).await {
+            tracing::warn!(lead.id = %lead, %error, "a workflow could not be told that its job is in quarantine");
+        }
+    }
+    Ok(())
+}
+
+/// Hears what other processes announce, on a connection of its own.
+async fn listen(engine: Engine, pool: PgPool, hearing: Arc<AtomicBool>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let heard = tokio::select! {
+            heard = hear(&engine, &pool, &hearing) => heard,
+            () = stop.cancelled() => return,
+        };
+        hearing.store(false, Ordering::Relaxed);
+        if let Err(error) = heard {
+            tracing::warn!(error = &error as &dyn std::error::Error, "notifications are not heard; looking more often");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn hear(engine: &Engine, pool: &PgPool, hearing: &AtomicBool) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(store::CHANNEL).await?;
+    hearing.store(true, Ordering::Relaxed);
+    // What was announced before this moment was not heard.
+    engine.hub().missed_some();
+    loop {
+        match listener.try_recv().await? {
+            Some(notification) => engine.hub().heard(notification.payload()),
+            // The connection was lost and made anew: something may have been missed.
+            None => engine.hub().missed_some(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What people order, for one lead or by ending its campaign.
+
+use super::Deciding;
+use crate::attempt::Ledger;
+use crate::gate::{MayCall, may_call};
+use crate::history::Event;
+use crate::input::{Answer, Command};
+use crate::outcome::Outcome;
+use crate::why::Why;
+use crate::workflow::{Intent, State};
+
+impl Deciding<'_> {
+    pub(super) fn command(&mut self, command: Command, actor: &str, reason: Option<&str>) -> Answer {
+        if let Some(answer) = self.needless(command) {
+            return answer;
+        }
+        let order = Order { command, actor: actor.to_owned(), reason: reason.map(str::to_owned) };
+        match command {
+            Command::Pause => self.stop(order, |actor, reason| Intent::Hold { actor, reason }),
+            Command::Cancel => self.stop(order, |actor, reason| Intent::Cancel { actor, reason }),
+            Command::Resume => self.resume(order),
+            Command::Retry => self.retry(order),
+        }
+    }
+
+    /// Orders that are already carried out, or cannot be.
+    fn needless(&self, command: Command) -> Option<Answer> {
+        let workflow = &self.run.workflow;
+        match (command, workflow.state) {
+            (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => Some(Answer::Done),
+            (Command::Pause | Command::Cancel | Command::Resume, State::Finished) => {
+                Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
+            }
+            (Command::Pause, State::Held) => Some(Answer::Done),
+            (Command::Retry, State::Dialling | State::Calling) => {
+                Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
+            }
+            (Command::Retry, _) => match self.ctx.gate.map(|gate| may_call(gate, self.ctx.rules, self.now())) {
+                Some(MayCall::Never(why)) => Some(Answer::Declined(why.to_string())),
+                Some(MayCall::Now { .. } | MayCall::NotBefore(..) | MayCall::Held(_)) | None => None,
+            },
+            (Command::Resume, State::Held) => None,
+            (Command::Resume, _) if matches!(workflow.intent, Some(Intent::Hold { .. })) => None,
+            (Command::Resume, _) => Some(Answer::Declined("the lead is not held".into())),
+            (Command::Pause | Command::Cancel, _) => None,
+        }
+    }
+
+    /// Holds or ends the lead, at once or when its live attempt has resolved.
+    fn stop(&mut self, order: Order, intent: fn(String, Option<String>) -> Intent) -> Answer {
+        let latest = self.run.latest().map(|attempt| (attempt.number, attempt.ledger));
+        let intent = intent(order.actor.clone(), order.reason.clone());
+        let deferred = match (self.run.workflow.state, latest) {
+            (State::Waiting | State::Held | State::Finished, _) => false,
+            (State::Dialling, Some((_, Ledger::Reserved))) => false,
+            (State::Dialling | State::Calling | State::Settling, _) => true,
+        };
+        self.note(order.noted(deferred));
+        // An order to end is not undone by a later order to hold.
+        let ending = matches!(self.run.workflow.intent, Some(Intent::Cancel { .. }));
+        if !(ending && matches!(intent, Intent::Hold { .. })) {
+            self.run.workflow.intent = Some(intent);
+        }
+        if deferred {
+            return Answer::Deferred;
+        }
+        if let (State::Dialling, Some((number, _))) = (self.run.workflow.state, latest) {
+            let Order { actor, reason, .. } = order;
+            self.withdraw(number, Why::HeldBy { actor, reason });
+            self.wait_until(self.now(), Why::New);
+        }
+        let outcome = self.last_outcome();
+        self.resolve(outcome, |_| ());
+        Answer::Done
+    }
+
+    fn resume(&mut self, order: Order) -> Answer {
+        self.note(order.noted(false));
+        self.run.workflow.intent = None;
+        if self.run.workflow.state == State::Held {
+            let due = self.run.workflow.wake_at.unwrap_or(self.now());
+            self.wait_until(due, Why::ResumedBy { actor: order.actor });
+        }
+        Answer::Done
+    }
+
+    fn retry(&mut self, order: Order) -> Answer {
+        // What came of the call is written down first: the order comes after it in the history.
+        if self.run.workflow.state == State::Settling {
+            self.settle();
+        }
+        self.note(order.noted(false));
+        let workflow = &mut self.run.workflow;
+        workflow.forgiven = workflow.counted;
+        workflow.failures = 0;
+        workflow.refusals = 0;
+        workflow.intent = None;
+        workflow.outcome = None;
+        self.wait_until(self.now(), Why::RetriedBy { actor: order.actor });
+        Answer::Done
+    }
+
+    /// The campaign is over: so is the lead, once its live attempt has resolved.
+    pub(super) fn campaign_ended(&mut self, actor: &str, reason: Option<&str>) -> Answer {
+        let outcome = self.last_outcome();
+        let latest = self.run.latest().map(|attempt| (attempt.number, attempt.ledger));
+        match (self.run.workflow.state, latest) {
+            (State::Finished, _) => {}
+            (State::Waiting | State::Held, _) => self.finish(outcome, Why::CampaignEnded),
+            (State::Dialling, Some((number, Ledger::Reserved))) => {
+                self.withdraw(number, Why::CampaignEnded);
+                self.finish(outcome.filter(|outcome| *outcome != Outcome::Unknown), Why::CampaignEnded);
+            }
+            (State::Dialling | State::Calling | State::Settling, _) => {
+                let (actor, reason) = (actor.to_owned(), reason.map(str::to_owned));
+                self.run.workflow.intent = Some(Intent::Cancel { actor, reason });
+            }
+        }
+        Answer::Noted
+    }
+}
+
+/// A person's order on its way into the history.
+struct Order {
+    command: Command,
+    actor: String,
+    reason: Option<String>,
+}
+
+impl Order {
+    fn noted(&self, deferred: bool) -> Event {
+        Event::Commanded {
+            command: self.command.name().to_owned(),
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            deferred,
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! From a free slot to the carrier's answer.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{Deciding, WITHDRAWN_REST};
+use crate::Moment;
+use crate::attempt::{Attempt, Ledger, Submission};
+use crate::call::{CallId, CallStatus, DialReply, Refusal, RefusalKind, Remedy, Source};
+use crate::gate::{MayCall, may_call};
+use crate::history::Event;
+use crate::ids::{AccountId, AttemptNumber};
+use crate::input::{Answer, JobOrder, Rest};
+use crate::outcome::Outcome;
+use crate::retry::RetryPolicy;
+use crate::why::Why;
+use crate::workflow::State;
+
+/// A busy number is looked at again after this, doubling up to [`COLLISION_CAP`].
+const COLLISION_FIRST: TimeDelta = TimeDelta::seconds(30);
+/// The longest pause between two looks at a busy number.
+const COLLISION_CAP: TimeDelta = TimeDelta::minutes(10);
+
+impl Deciding<'_> {
+    pub(super) fn admit(&mut self, account: AccountId) -> Answer {
+        let workflow = &self.run.workflow;
+        let due = workflow.state == State::Waiting && workflow.wake_at.is_some_and(|at| at <= self.now());
+        let (true, Some(gate)) = (due, self.ctx.gate) else {
+            return Answer::NotAdmitted(workflow.why.clone());
+        };
+        match may_call(gate, self.ctx.rules, self.now()) {
+            MayCall::Now { zone, closes_at } => self.reserve(account, zone, closes_at),
+            otherwise => Answer::NotAdmitted(self.turn_away(otherwise)),
+        }
+    }
+
+    fn reserve(&mut self, account: AccountId, zone: Option<chrono_tz::Tz>, closes_at: Option<Moment>) -> Answer {
+        let next = self.run.workflow.attempts.checked_add(1).and_then(AttemptNumber::new);
+        let (Some(number), Some(phone)) = (next, self.ctx.phone) else {
+            self.hold(Why::UnreadableRules);
+            return Answer::NotAdmitted(Why::UnreadableRules);
+        };
+        let now = self.now();
+        let patience = now + TimeDelta::milliseconds(Attempt::RESERVED_FOR_MS);
+        let dial_by = closes_at.map_or(patience, |closes_at| patience.min(closes_at));
+        self.run.workflow.attempts = number.get();
+        self.run.attempts.push(Attempt {
+            number,
+            revision: self.ctx.revision,
+            account,
+            phone: Some(phone.clone()),
+            ledger: Ledger::Reserved,
+            counts: false,
+            barrier: self.ctx.barrier,
+            dial_by,
+            reserved_at: now,
+            submission: None,
+            replied_at: None,
+            call_id: None,
+            status: CallStatus::Scheduled,
+            answered_at: None,
+            ended: None,
+            verdict: None,
+            outcome: None,
+            recording_url: None,
+            asked: 0,
+        });
+        let revision = self.ctx.revision;
+        self.note(Event::Reserved { attempt: number, revision, account, zone, dial_by });
+        self.jobs.push(JobOrder::Dial(number));
+        self.become_state(State::Dialling, Some(dial_by), Why::Reserved { attempt: number });
+        Answer::Reserved(number)
+    }
+
+    /// Moves a lead that the gate does not let through, and says why.
+    pub(super) fn turn_away(&mut self, verdict: MayCall) -> Why {
+        match verdict {
+            MayCall::Now { .. } => Why::New,
+            MayCall::NotBefore(at, why) => {
+                self.note(Event::Postponed { until: at, reason: why.clone() });
+                self.wait_until(at, why.clone());
+                why
+            }
+            MayCall::Held(why) => {
+                self.hold(why.clone());
+                why
+            }
+            MayCall::Never(why) => {
+                let outcome = match why {
+                    Why::Suppressed { .. } => Some(Outcome::DoNotCall),
+                    _ => self.last_outcome(),
+                };
+                self.finish(outcome, why.clone());
+                why
+            }
+        }
+    }
+
+    /// Another attempt holds the number. Only the times change: a number that many
+    /// leads share would otherwise fill their histories with nothing.
+    pub(super) fn number_busy(&mut self) -> Answer {
+        if self.run.workflow.state != State::Waiting {
+            return Answer::NotAdmitted(self.run.workflow.why.clone());
+        }
+        let so_far = u32::from(self.run.workflow.collisions.min(16));
+        let pause = COLLISION_FIRST.checked_mul(1 << so_far).unwrap_or(COLLISION_CAP).min(COLLISION_CAP);
+        self.run.workflow.collisions = self.run.workflow.collisions.saturating_add(1);
+        self.wait_until(self.now() + pause, Why::NumberBusy);
+        Answer::NotAdmitted(Why::NumberBusy)
+    }
+
+    /// The second look, at the instant of dialling.
+    pub(super) fn submit(&mut self, number: AttemptNumber, token: Uuid, lease_held: bool) -> Answer {
+        if !lease_held {
+            return Answer::LeaseLost;
+        }
+        let Some(attempt) = self.run.attempt(number) else {
+            return Answer::DoNotSend(self.run.workflow.why.clone());
+        };
+        match attempt.ledger {
+            Ledger::Reserved => self.submit_reserved(number, token),
+            Ledger::Submitted if attempt.submission.is_some_and(|submission| submission.token == token) => {
+                self.submit_again(number, token)
+            }
+            Ledger::Submitted => {
+                self.lose_track(number, "the process that was to send it is gone");
+                Answer::DoNotSend(Why::Asking { attempt: number })
+            }
+            Ledger::Withdrawn
+            | Ledger::Bound
+            | Ledger::Refused
+            | Ledger::Unknown
+            | Ledger::Absent
+            | Ledger::BoundLate => Answer::DoNotSend(self.run.workflow.why.clone()),
+        }
+    }
+
+    fn submit_reserved(&mut self, number: AttemptNumber, token: Uuid) -> Answer {
+        if let Err(why) = self.still_allowed(number) {
+            self.withdraw(number, why.clone());
+            self.after_withdrawal(why.clone());
+            return Answer::DoNotSend(why);
+        }
+        let (now, barrier) = (self.now(), self.ctx.barrier);
+        if let Some(attempt) = self.attempt(number) {
+            attempt.ledger = Ledger::Submitted;
+            attempt.submission = Some(Submission { at: now, token });
+            attempt.counts = true;
+            attempt.status = attempt.status.advance(CallStatus::Initiated);
+        }
+        self.run.workflow.counted += 1;
+        self.run.workflow.collisions = 0;
+        self.note(Event::Submitted { attempt: number, barrier });
+        let silence = now + self.ctx.times.silence;
+        self.become_state(State::Dialling, Some(silence), Why::Submitted { attempt: number });
+        Answer::Send(number)
+    }
+
+    /// The commit of this very submission was cut off and turns out to have
+    /// happened. The asker has not sent, so it still may, or may say that it will not.
+    fn submit_again(&mut self, number: AttemptNumber, token: Uuid) -> Answer {
+        let now = self.now();
+        match self.still_allowed(number) {
+            Ok(()) => {
+                if let Some(attempt) = self.attempt(number) {
+                    attempt.submission = Some(Submission { at: now, token });
+                }
+                self.run.workflow.wake_at = Some(now + self.ctx.times.silence);
+                Answer::Send(number)
+            }
+            Err(why) => {
+                let refusal = Refusal { kind: RefusalKind::NotSent, cause: why.to_string() };
+                self.refuse(number, &refusal);
+                Answer::DoNotSend(why)
+            }
+        }
+    }
+
+    /// Whether a reservation may be sent now. The facts it was made from still
+    /// stand while the barrier's version does; otherwise the gate is asked again.
+    fn still_allowed(&self, number: AttemptNumber) -> Result<(), Why> {
+        let too_late = Why::TooLate { attempt: number };
+        let Some(attempt) = self.run.attempt(number) else { return Err(too_late) };
+        if self.now() >= attempt.dial_by {
+            return Err(too_late);
+        }
+        if attempt.barrier == self.ctx.barrier {
+            return Ok(());
+        }
+        let Some(gate) = self.ctx.gate else { return Err(Why::CampaignNotRunning) };
+        match may_call(gate, self.ctx.rules, self.now()) {
+            MayCall::Now { .. } => Ok(()),
+            MayCall::NotBefore(_, why) | MayCall::Held(why) | MayCall::Never(why) => Err(why),
+        }
+    }
+
+    /// Where a lead goes whose reservation was withdrawn: back to its lane, where
+    /// admission asks the gate again, which holds or ends it if it must.
+    fn after_withdrawal(&mut self, why: Why) {
+        let outcome = self.last_outcome();
+        self.resolve(outcome, |this| this.wait_until(this.now() + WITHDRAWN_REST, why));
+    }
+
+    /// Only the process that holds the token can know that nothing was sent.
+    pub(super) fn not_sent(&mut self, number: AttemptNumber, token: Uuid, cause: &str) -> Answer {
+        let Some(attempt) = self.run.attempt(number) else { return Answer::Noted };
+        let its_own = attempt.submission.is_some_and(|submission| submission.token == token);
+        if its_own && matches!(attempt.ledger, Ledger::Submitted | Ledger::Unknown) {
+            let refusal = Refusal { kind: RefusalKind::NotSent, cause: cause.to_owned() };
+            self.refuse(number, &refusal);
+        }
+        Answer::Noted
+    }
+
+    pub(super) fn replied(&mut self, number: AttemptNumber, reply: &DialReply) -> Answer {
+        let Some(ledger) = self.run.attempt(number).map(|attempt| attempt.ledger) else {
+            return Answer::Noted;
+        };
+        let open = matches!(ledger, Ledger::Submitted | Ledger::Unknown);
+        match reply {
+            DialReply::Bound { call_id } => self.named(number, call_id, Source::Reply),
+            DialReply::Refused(refusal) if open => self.refuse(number, refusal),
+            DialReply::Unknown { cause } if ledger == Ledger::Submitted => self.lose_track(number, cause),
+            // News of the call came first, or this very answer did: nothing is new.
+            DialReply::Refused(_) | DialReply::Unknown { .. } => {}
+        }
+        Answer::Noted
+    }
+
+    /// The carrier has the call.
+    pub(super) fn bind(&mut self, number: AttemptNumber, call_id: Option<CallId>, source: Source) {
+        let now = self.now();
+        if let Some(attempt) = self.attempt(number) {
+            attempt.ledger = Ledger::Bound;
+            attempt.replied_at.get_or_insert(now);
+            attempt.call_id.clone_from(&call_id);
+            attempt.asked = 0;
+        }
+        self.run.workflow.refusals = 0;
+        self.note(Event::Bound { attempt: number, call_id, source });
+        let poll = now + self.ctx.times.poll_first;
+        self.become_state(State::Calling, Some(poll), Why::OnCall { attempt: number });
+    }
+
+    /// It may have taken effect: keep the slot and the number, and ask.
+    pub(super) fn lose_track(&mut self, number: AttemptNumber, cause: &str) {
+        let now = self.now();
+        if let Some(attempt) = self.attempt(number) {
+            attempt.ledger = Ledger::Unknown;
+            // Whatever the carrier got, it got before now: the rate window runs from here.
+            attempt.replied_at = Some(now);
+            attempt.asked = 0;
+        }
+        self.note(Event::BecameUnknown { attempt: number, cause: cause.to_owned() });
+        let ask = now + self.ctx.times.ask_first;
+        self.become_state(State::Dialling, Some(ask), Why::Asking { attempt: number });
+    }
+
+    /// The carrier certainly rang no phone. The attempt does not count.
+    fn refuse(&mut self, number: AttemptNumber, refusal: &Refusal) {
+        let now = self.now();
+        let Some(attempt) = self.attempt(number) else { return };
+        let account = attempt.account;
+        attempt.ledger = Ledger::Refused;
+        if refusal.kind != RefusalKind::NotSent {
+            attempt.replied_at.get_or_insert(now);
+        }
+        attempt.counts = false;
+        attempt.status = attempt.status.advance(CallStatus::Failed);
+        let workflow = &mut self.run.workflow;
+        workflow.counted = workflow.counted.saturating_sub(1);
+        workflow.refusals = workflow.refusals.saturating_add(1);
+        let (kind, cause) = (refusal.kind, refusal.cause.clone());
+        self.note(Event::Refused { attempt: number, kind, cause: cause.clone() });
+        match kind.remedy() {
+            Remedy::GiveUp(outcome) => self.give_up(number, outcome, cause),
+            Remedy::RetryLater => self.after_refusal(number, None, cause),
+            Remedy::RestAccount(pause) => {
+                self.rest = Some(Rest { account, until: now + pause, cause: cause.clone() });
+                self.after_refusal(number, Some(pause), cause);
+            }
+        }
+    }
+
+    fn give_up(&mut self, number: AttemptNumber, outcome: Outcome, cause: String) {
+        if let Some(attempt) = self.attempt(number) {
+            attempt.outcome = Some(outcome);
+        }
+        self.note(Event::OutcomeRecorded { attempt: number, outcome });
+        self.resolve(Some(outcome), |this| this.finish(Some(outcome), Why::Refused { attempt: number, cause }));
+    }
+
+    fn after_refusal(&mut self, attempt: AttemptNumber, pause: Option<TimeDelta>, cause: String) {
+        let at = RetryPolicy::after_refusal(self.run.workflow.refusals, pause, self.ctx.chance, self.now());
+        let why = Why::Refused { attempt, cause };
+        let outcome = self.last_outcome();
+        self.resolve(outcome, |this| {
+            this.note(Event::RetryScheduled { at, reason: why.clone() });
+            this.wait_until(at, why);
+        });
+    }
+}

@@ -1,0 +1,220 @@
+//! Why has this lead not been called, and when will it be?
+//!
+//! Computed when somebody asks, by the same gate that decides: nothing is stored for
+//! leads that nobody looks at, and no answer can be out of date.
+
+mod outlook;
+
+use std::fmt;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::Moment;
+use crate::attempt::{Attempt, Ledger, Revision};
+use crate::calendar::parse_zone;
+use crate::call::{CallResult, CallStatus};
+use crate::gate::GateFacts;
+use crate::history::{Recorded, Step};
+use crate::ids::{AttemptNumber, LeadId};
+use crate::limits::Room;
+use crate::outcome::Outcome;
+use crate::rules::Rules;
+use crate::workflow::{Intent, State, Workflow};
+
+/// What is stored about the lead.
+#[derive(Clone, Copy, Debug)]
+pub struct Story<'a> {
+    /// Its state.
+    pub workflow: &'a Workflow,
+    /// Whether it is in quarantine, so that nothing touches it.
+    pub quarantined: bool,
+    /// Its rows in the dial ledger, by number.
+    pub attempts: &'a [Attempt],
+    /// Its history, by seq.
+    pub events: &'a [Recorded],
+}
+
+/// What is known besides, now.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What the gate would be told.
+    pub gate: &'a GateFacts,
+    /// The campaign's present rules; `None` if this version cannot read them.
+    pub rules: Option<&'a Rules>,
+    /// Until when the account rests; `None` if it is ready, or disabled.
+    pub account_rests_until: Option<Moment>,
+    /// What the account's limits leave; `None` if nobody looked.
+    pub account_room: Option<Room>,
+    /// What the campaign's limits leave; `None` if nobody looked.
+    pub campaign_room: Option<Room>,
+    /// How many due leads of its campaign come before it; `None` if nobody counted.
+    pub ahead: Option<u64>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The lead.
+    pub lead: LeadId,
+    /// Where it stands.
+    pub state: State,
+    /// Why, in a sentence.
+    pub why: String,
+    /// What came of it, once finished.
+    pub outcome: Option<Outcome>,
+    /// What happens next by itself, if anything does.
+    pub next: Option<Next>,
+    /// What somebody asked for meanwhile, to be carried out once the attempt has resolved.
+    pub afterwards: Option<String>,
+    /// What has to change before it can be called, or called sooner.
+    pub to_change: Vec<String>,
+    /// Its attempts, by number.
+    pub attempts: Vec<AttemptLine>,
+    /// What happened, the oldest first.
+    pub history: Vec<Line>,
+}
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    /// When, snapped to the calling hours where it is a call.
+    pub at: Moment,
+    /// The same by the clock on the lead's wall, if its zone is known.
+    pub local: Option<String>,
+    /// What.
+    pub what: String,
+}
+
+/// An attempt in a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptLine {
+    /// Its number.
+    pub number: AttemptNumber,
+    /// The rules it was made under.
+    pub revision: Revision,
+    /// Where it stands between us and the carrier.
+    pub ledger: Ledger,
+    /// How far the call has come.
+    pub status: CallStatus,
+    /// Whether limits on attempts see it.
+    pub counts: bool,
+    /// When it was reserved.
+    pub reserved_at: Moment,
+    /// When sending it was committed to.
+    pub submitted_at: Option<Moment>,
+    /// When the called side picked up.
+    pub answered_at: Option<Moment>,
+    /// When its end became known.
+    pub ended_at: Option<Moment>,
+    /// How it ended.
+    pub result: Option<CallResult>,
+    /// Time connected, in milliseconds.
+    pub talk_ms: Option<u32>,
+    /// What was recorded.
+    pub outcome: Option<Outcome>,
+    /// The carrier's name for the call.
+    pub call_id: Option<String>,
+}
+
+/// A line of the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When.
+    pub at: Moment,
+    /// The step that it belongs to.
+    pub step: Step,
+    /// The attempt, if it is about one.
+    pub attempt: Option<AttemptNumber>,
+    /// What happened.
+    pub text: String,
+}
+
+/// Why the lead stands where it does, what comes next, and what happened so far.
+pub fn explain(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Explanation {
+    let workflow = story.workflow;
+    let outlook = outlook::outlook(story, known, now);
+    let zone = zone_of(known);
+    Explanation {
+        lead: workflow.lead,
+        state: workflow.state,
+        why: workflow.why.to_string(),
+        outcome: workflow.outcome,
+        next: outlook.next.map(|(at, what)| Next { at, local: zone.map(|zone| local(at, zone)), what }),
+        afterwards: workflow.intent.as_ref().map(intended),
+        to_change: outlook.to_change,
+        attempts: story.attempts.iter().map(attempt_line).collect(),
+        history: story.events.iter().map(line).collect(),
+    }
+}
+
+fn zone_of(known: &Known<'_>) -> Option<Tz> {
+    match &known.gate.zone {
+        Some(zone) => parse_zone(zone).ok(),
+        None => known.rules.and_then(|rules| rules.zone),
+    }
+}
+
+fn local(at: Moment, zone: Tz) -> String {
+    format!("{} in {zone}", at.with_timezone(&zone).format("%a %d %b %Y %H:%M:%S"))
+}
+
+fn intended(intent: &Intent) -> String {
+    let (what, actor, reason) = match intent {
+        Intent::Cancel { actor, reason } => ("cancelled", actor, reason),
+        Intent::Hold { actor, reason } => ("held", actor, reason),
+    };
+    let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("once the attempt has resolved, the lead is {what}, as ordered by {actor}{because}")
+}
+
+fn attempt_line(attempt: &Attempt) -> AttemptLine {
+    let end = attempt.ended.as_ref().map(|(_, end)| end);
+    AttemptLine {
+        number: attempt.number,
+        revision: attempt.revision,
+        ledger: attempt.ledger,
+        status: attempt.status,
+        counts: attempt.counts,
+        reserved_at: attempt.reserved_at,
+        submitted_at: attempt.submission.map(|submission| submission.at),
+        answered_at: attempt.answered_at,
+        ended_at: attempt.ended.as_ref().map(|(at, _)| *at),
+        result: end.map(|end| end.result),
+        talk_ms: end.and_then(|end| end.talk).map(|talk| talk.ms),
+        outcome: attempt.outcome,
+        call_id: attempt.call_id.as_ref().map(|call_id| call_id.0.clone()),
+    }
+}
+
+fn line(recorded: &Recorded) -> Line {
+    let Recorded { at, event, .. } = recorded;
+    Line { at: *at, step: event.step(), attempt: event.attempt(), text: event.to_string() }
+}
+
+impl fmt::Display for Explanation {
+    /// The answer in a few lines, then the history as a timeline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.state.name(), self.why)?;
+        if let Some(next) = &self.next {
+            let at =
+                next.local.clone().unwrap_or_else(|| next.at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+            writeln!(f, "next: {at}: {}", next.what)?;
+        }
+        for then in &self.afterwards {
+            writeln!(f, "then: {then}")?;
+        }
+        for change in &self.to_change {
+            writeln!(f, "to do: {change}")?;
+        }
+        if !self.history.is_empty() {
+            writeln!(f, "{:<19}  {:<14}  {:<7}  what", "time (UTC)", "step", "attempt")?;
+        }
+        for Line { at, step, attempt, text } in &self.history {
+            let attempt = attempt.map(|attempt| attempt.to_string()).unwrap_or_default();
+            let at = at.format("%Y-%m-%d %H:%M:%S").to_string();
+            writeln!(f, "{at}  {:<14}  {attempt:<7}  {text}", step.name())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! What happens next, and what would have to change.
+
+use super::{Known, Story};
+use crate::Moment;
+use crate::gate::{CampaignState, GateFacts, MayCall, may_call};
+use crate::limits::Room;
+use crate::outcome::Outcome;
+use crate::why::Why;
+use crate::workflow::State;
+
+/// So many reasons can put a lead off one after another (a suppression that ends at
+/// night, then the hours); more would go round in circles.
+const MOST_REASONS: usize = 8;
+
+/// What the future holds.
+#[derive(Default)]
+pub(super) struct Outlook {
+    pub(super) next: Option<(Moment, String)>,
+    pub(super) to_change: Vec<String>,
+}
+
+pub(super) fn outlook(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Outlook {
+    let mut outlook = Outlook::default();
+    if story.quarantined {
+        outlook.needs("it is in quarantine: see its error, mend it and release it");
+        return outlook;
+    }
+    let wake_at = story.workflow.wake_at;
+    let mut by_timer = |what: &str| outlook.next = wake_at.map(|at| (at, what.to_owned()));
+    match story.workflow.state {
+        State::Waiting => waiting(&mut outlook, known, wake_at.map_or(now, |at| at.max(now)), now),
+        State::Held => held(&mut outlook, story, known, now),
+        State::Dialling if matches!(story.workflow.why, Why::Reserved { .. }) => {
+            by_timer("if no worker has sent it by then, it is withdrawn and the lead waits again");
+        }
+        State::Dialling if matches!(story.workflow.why, Why::Submitted { .. }) => {
+            by_timer("if the carrier has not answered by then, it is asked");
+        }
+        State::Dialling | State::Calling => by_timer("the carrier is asked, unless it reports first"),
+        State::Settling => by_timer("the outcome is recorded, unless it is reported first"),
+        State::Finished => finished(&mut outlook, story, known, now),
+    }
+    outlook
+}
+
+impl Outlook {
+    fn needs(&mut self, what: impl Into<String>) {
+        self.to_change.push(what.into());
+    }
+}
+
+fn waiting(outlook: &mut Outlook, known: &Known<'_>, due: Moment, now: Moment) {
+    let rests_until = known.account_rests_until.filter(|_| !known.gate.account_ready);
+    let rooms = [("campaign", known.campaign_room), ("account", known.account_room)];
+    let again = rooms.iter().filter_map(|(_, room)| room.and_then(|room| room.again_at)).max();
+    let Some(at) = opening(outlook, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
+    else {
+        return;
+    };
+    match known.gate.campaign {
+        CampaignState::Running | CampaignState::Ended => {}
+        CampaignState::Draft => return outlook.needs("start the campaign"),
+        CampaignState::Paused => return outlook.needs("resume the campaign"),
+    }
+    if !known.gate.account_ready && rests_until.is_none() {
+        return outlook.needs("enable the carrier account");
+    }
+    for (whose, room) in rooms {
+        if room.is_some_and(|room| matches!(room, Room { free: 0, again_at: None })) {
+            outlook.needs(format!(
+                "the limits of its {whose} are used up: a call has to end, or the limit be raised"
+            ));
+        }
+    }
+    outlook.next = Some((at, if at > now { "may be called from then on".into() } else { due_now(known) }));
+}
+
+fn due_now(known: &Known<'_>) -> String {
+    match known.ahead {
+        Some(ahead) if ahead > 0 => format!("due, and called when its turn comes; leads before it: {ahead}"),
+        Some(_) | None => "due, and called when its turn comes".into(),
+    }
+}
+
+/// The first moment from `at` on at which the gate lets the lead through, if time alone
+/// brings one. What people switch on and off is left aside here.
+fn opening(outlook: &mut Outlook, known: &Known<'_>, mut at: Moment) -> Option<Moment> {
+    let facts = by_time_alone(known.gate);
+    for _ in 0..MOST_REASONS {
+        match may_call(&facts, known.rules, at) {
+            MayCall::Now { .. } => return Some(at),
+            MayCall::NotBefore(later, _) if later > at => at = later,
+            MayCall::NotBefore(_, why) | MayCall::Held(why) => {
+                outlook.needs(why.to_string());
+                return None;
+            }
+            MayCall::Never(why) => {
+                outlook.needs(format!("it will not be called, and finishes when its turn comes: {why}"));
+                return None;
+            }
+        }
+    }
+    None
+}
+
+fn by_time_alone(facts: &GateFacts) -> GateFacts {
+    let campaign = match facts.campaign {
+        CampaignState::Draft | CampaignState::Paused | CampaignState::Running => CampaignState::Running,
+        CampaignState::Ended => CampaignState::Ended,
+    };
+    GateFacts { campaign, account_ready: true, ..facts.clone() }
+}
+
+fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment) {
+    if matches!(story.workflow.why, Why::HeldBy { .. }) {
+        return outlook.needs("resume the lead");
+    }
+    match may_call(&by_time_alone(known.gate), known.rules, now) {
+        MayCall::Held(why) => outlook.needs(format!("{why}; then resume the lead")),
+        MayCall::Never(why) => outlook.needs(format!("nothing: it cannot be called any more, for {why}")),
+        MayCall::Now { .. } | MayCall::NotBefore(..) => {
+            outlook.needs("what held it has been mended: resume the lead");
+        }
+    }
+}
+
+fn finished(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment) {
+    if story.workflow.outcome == Some(Outcome::DoNotCall) {
+        return;
+    }
+    if !matches!(may_call(known.gate, known.rules, now), MayCall::Never(_)) {
+        outlook.needs("nothing; to call it again all the same, retry the lead");
+    }
+}

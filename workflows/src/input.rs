@@ -1,0 +1,278 @@
+//! Everything that can happen to a workflow.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Moment;
+use crate::attempt::{Attempt, BarrierVersion, Revision};
+use crate::call::{CallFact, CarrierTimes, DialReply, Found, Source};
+use crate::gate::GateFacts;
+use crate::history::Event;
+use crate::ids::{AccountId, AttemptNumber};
+use crate::outcome::Outcome;
+use crate::rules::Rules;
+use crate::why::Why;
+use crate::workflow::Workflow;
+
+/// One thing that happened, or that somebody wants to happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub enum Input {
+    /// Admission found a slot for this lead.
+    Admit {
+        /// The account that dials.
+        account: AccountId,
+    },
+    /// Admission lost the number to another attempt.
+    NumberBusy,
+    /// A dial job asks whether it may send.
+    Submit {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// Made by the asking process, which keeps it in memory only.
+        token: Uuid,
+        /// Whether the job's lease still holds.
+        lease_held: bool,
+    },
+    /// The process that holds the token says that nothing was sent.
+    NotSent {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// Its token.
+        token: Uuid,
+        /// Why not.
+        cause: String,
+    },
+    /// The carrier's answer to the dial request.
+    Replied {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What it said.
+        reply: DialReply,
+    },
+    /// News of a call.
+    News {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What is new.
+        fact: CallFact,
+        /// From where.
+        source: Source,
+    },
+    /// The carrier was asked.
+    Asked {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What it said.
+        answer: Found,
+    },
+    /// What came of the conversation.
+    Verdict {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What came of it.
+        outcome: Outcome,
+        /// Who says so.
+        source: Source,
+    },
+    /// `wake_at` has come, or somebody believes so.
+    Timer,
+    /// A step's job ran out of tries.
+    JobQuarantined {
+        /// Its kind.
+        kind: String,
+        /// Its last error.
+        error: String,
+    },
+    /// The campaign ended while the lead was not finished.
+    CampaignEnded {
+        /// Who ended it.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
+    /// A person's order.
+    Command {
+        /// What is to be done.
+        command: Command,
+        /// Who.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
+}
+
+/// What a person may order for one lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Hold it until resumed. A call under way goes on.
+    Pause,
+    /// Let it go again.
+    Resume,
+    /// End it. A call under way goes on, and no other follows.
+    Cancel,
+    /// Try it (again) now, with the policy's attempts granted anew.
+    Retry,
+}
+
+impl Command {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+impl Input {
+    /// Whether it may forbid calls, so that its batch must take the client's
+    /// barrier exclusively.
+    pub fn may_forbid(&self) -> bool {
+        match self {
+            Self::Verdict { outcome, .. } => *outcome == Outcome::DoNotCall,
+            Self::Command { command, .. } => match command {
+                Command::Pause | Command::Cancel => true,
+                Command::Resume | Command::Retry => false,
+            },
+            Self::Admit { .. }
+            | Self::NumberBusy
+            | Self::Submit { .. }
+            | Self::NotSent { .. }
+            | Self::Replied { .. }
+            | Self::News { .. }
+            | Self::Asked { .. }
+            | Self::Timer
+            | Self::JobQuarantined { .. }
+            | Self::CampaignEnded { .. } => false,
+        }
+    }
+
+    /// The attempt it names, if it names one.
+    pub fn attempt(&self) -> Option<AttemptNumber> {
+        match self {
+            Self::Submit { attempt, .. }
+            | Self::NotSent { attempt, .. }
+            | Self::Replied { attempt, .. }
+            | Self::News { attempt, .. }
+            | Self::Asked { attempt, .. }
+            | Self::Verdict { attempt, .. } => Some(*attempt),
+            Self::Admit { .. }
+            | Self::NumberBusy
+            | Self::Timer
+            | Self::JobQuarantined { .. }
+            | Self::CampaignEnded { .. }
+            | Self::Command { .. } => None,
+        }
+    }
+}
+
+/// A workflow with those of its attempts that matter: the latest, and the ones that inputs name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The lead's state.
+    pub workflow: Workflow,
+    /// Rows of the dial ledger.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Run {
+    /// The attempt with this number, if it is loaded.
+    pub fn attempt(&self, number: AttemptNumber) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.number == number)
+    }
+
+    /// The latest attempt, if there is one.
+    pub fn latest(&self) -> Option<&Attempt> {
+        self.attempt(AttemptNumber::new(self.workflow.attempts)?)
+    }
+
+    /// The live attempt, if there is one. Only the latest can be live.
+    pub fn live(&self) -> Option<&Attempt> {
+        self.latest().filter(|attempt| attempt.is_live())
+    }
+}
+
+/// What is known besides the run itself.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The time, read after the rows were locked.
+    pub now: Moment,
+    /// A random number, for jitter.
+    pub chance: u64,
+    /// The campaign's present rules; `None` if this version cannot read them.
+    pub rules: Option<&'a Rules>,
+    /// Their revision.
+    pub revision: Revision,
+    /// How patient to be with the carrier.
+    pub times: CarrierTimes,
+    /// The client's barrier version.
+    pub barrier: BarrierVersion,
+    /// What the gate needs; read for admissions and submissions. Without it nothing is dialled.
+    pub gate: Option<&'a GateFacts>,
+    /// The lead's number, for a new attempt.
+    pub phone: Option<&'a crate::phone::PhoneNumber>,
+}
+
+/// A step that touches the outside, to be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobOrder {
+    /// Send the dial request.
+    Dial(AttemptNumber),
+    /// Ask the carrier what became of it.
+    AwaitStatus(AttemptNumber),
+}
+
+/// What the asker is told, once the decision is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Taken in; it may have changed nothing.
+    Noted,
+    /// A slot and the number are held for this attempt.
+    Reserved(AttemptNumber),
+    /// Not admitted, for this reason.
+    NotAdmitted(Why),
+    /// The asking process may send this attempt's request, once, within the send deadline.
+    Send(AttemptNumber),
+    /// Nothing may be sent, for this reason.
+    DoNotSend(Why),
+    /// The job's lease was lost; whoever holds it now decides.
+    LeaseLost,
+    /// The order is carried out.
+    Done,
+    /// The order is carried out once the live attempt has resolved.
+    Deferred,
+    /// The order cannot be carried out, for this reason.
+    Declined(String),
+}
+
+/// What follows from one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The workflow and its attempts as they now are.
+    pub run: Run,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// What to queue.
+    pub jobs: Vec<JobOrder>,
+    /// Whether the lead's number goes on the client's suppression list.
+    pub suppress: Option<AttemptNumber>,
+    /// Whether an account is to rest, until when, and why.
+    pub rest: Option<Rest>,
+    /// What the asker is told.
+    pub answer: Answer,
+}
+
+/// An account that is not to dial for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Which.
+    pub account: AccountId,
+    /// Until when.
+    pub until: Moment,
+    /// In the carrier's words.
+    pub cause: String,
+}

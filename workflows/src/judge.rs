@@ -1,0 +1,187 @@
+//! The judge: did a whole database keep the four promises?
+//!
+//! It reads what is stored, row by row and event by event, and recomputes local
+//! times, caps and the dial ledger by code of its own. It calls neither the gate,
+//! nor the calendar's search, nor the limits' arithmetic, nor `decide`: two readings
+//! of the same rules that agree are worth more than one.
+//!
+//! Leads come in one at a time and in any order, and are let go again. What is kept
+//! is one small span an attempt, for what only shows across leads: numbers in use
+//! twice, and limits.
+//!
+//! What it cannot see: for how long a campaign was paused (the history of a lead does
+//! not say), and what an account's limits or a lead's zone were before they were
+//! edited. Limits are judged as they are now; of zones see [`Rule::Zone`].
+
+mod hours;
+mod lead;
+mod reading;
+mod rows;
+mod spans;
+mod verdict;
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+
+use crate::Moment;
+use crate::attempt::{Attempt, Revision};
+use crate::gate::CampaignState;
+use crate::history::Recorded;
+use crate::ids::{AccountId, CampaignId, ClientId, DialKey, LeadId};
+use crate::limits::Limit;
+use crate::phone::PhoneNumber;
+use crate::rules::Rules;
+use crate::workflow::Workflow;
+
+pub use verdict::{Finding, MOST_LISTED, Promise, Rule, Verdict};
+
+/// What holds for many leads at once.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Every revision of every campaign that could be read. A call made under one that is
+    /// missing here is a violation: rules that cannot be read mean *do not call*.
+    pub rules: HashMap<(CampaignId, Revision), Rules>,
+    /// The accounts as they are now.
+    pub accounts: HashMap<AccountId, AccountWorld>,
+    /// Where campaigns stand. One that is missing is taken to be running; it matters only
+    /// to a strict judge.
+    pub campaigns: HashMap<CampaignId, CampaignState>,
+    /// Every suppression there ever was, lifted ones included.
+    pub suppressions: Vec<SuppressionRecord>,
+}
+
+/// An account with a carrier, as far as the promises go.
+#[derive(Clone, Debug, Default)]
+pub struct AccountWorld {
+    /// Its limits, beside those of campaigns.
+    pub limits: Vec<Limit>,
+    /// Whether its carrier is emulated, so that the open calendar may be used on it.
+    pub emulated: bool,
+}
+
+/// A number that was not to be called for a time.
+#[derive(Clone, Debug)]
+pub struct SuppressionRecord {
+    /// Whose list it is on.
+    pub client: ClientId,
+    /// The number.
+    pub phone: PhoneNumber,
+    /// The campaign it is bounded to; `None` for the whole client.
+    pub campaign: Option<CampaignId>,
+    /// From when on.
+    pub created_at: Moment,
+    /// Until when, if it ends by itself.
+    pub expires_at: Option<Moment>,
+    /// When it was lifted, if it was.
+    pub removed_at: Option<Moment>,
+}
+
+/// Everything that is stored about one lead.
+#[derive(Clone, Debug)]
+pub struct LeadRecord {
+    /// The tenant.
+    pub client: ClientId,
+    /// The person.
+    pub lead: LeadId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The number; `None` once the person was erased.
+    pub phone: Option<PhoneNumber>,
+    /// The zone as it was given.
+    pub zone: Option<String>,
+    /// The lead's state.
+    pub workflow: Workflow,
+    /// Whether a commit about it failed for its data, so that nothing touches it.
+    pub quarantined: bool,
+    /// All of its rows in the dial ledger, by number.
+    pub attempts: Vec<Attempt>,
+    /// All of its history, by seq.
+    pub events: Vec<Recorded>,
+}
+
+/// Hears every lead once, then speaks.
+#[derive(Debug)]
+pub struct Judge {
+    world: World,
+    now: Moment,
+    grace: TimeDelta,
+    strict: bool,
+    hours: HashMap<(CampaignId, Revision), hours::Hours>,
+    suppressed: HashMap<(ClientId, PhoneNumber), Vec<SuppressionRecord>>,
+    spans: spans::Spans,
+    dials: HashMap<DialKey, u32>,
+    verdict: Verdict,
+}
+
+impl Judge {
+    /// How far a timer may be overdue before its lead counts as lost. Nodes sweep every
+    /// 5 s and take over a dead node's work within 15 s; the rest is for a busy database.
+    pub const GRACE: TimeDelta = TimeDelta::seconds(60);
+
+    /// A judge of `world` as it stands at `now`, by the database's clock.
+    pub fn new(mut world: World, now: Moment) -> Self {
+        let mut suppressed: HashMap<_, Vec<_>> = HashMap::new();
+        for record in world.suppressions.drain(..) {
+            suppressed.entry((record.client, record.phone.clone())).or_default().push(record);
+        }
+        let hours =
+            world.rules.iter().map(|(key, rules)| (*key, hours::Hours::read(&rules.calendar))).collect();
+        Self {
+            world,
+            now,
+            grace: Self::GRACE,
+            strict: false,
+            hours,
+            suppressed,
+            spans: spans::Spans::default(),
+            dials: HashMap::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Another patience than [`Judge::GRACE`].
+    #[must_use]
+    pub fn with_grace(mut self, grace: TimeDelta) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Also complains of leads that wait although they are due and their campaign runs.
+    /// For tests, in which nothing but a fault keeps a due lead waiting: no limit binds,
+    /// and the hours are open.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Hears one lead. Each lead must be heard once.
+    pub fn lead(&mut self, record: &LeadRecord) {
+        let heard = lead::hear(self, record);
+        self.verdict.leads += 1;
+        self.verdict.attempts += u64::try_from(record.attempts.len()).unwrap_or(u64::MAX);
+        self.verdict.finished += u64::from(heard.finished);
+        for finding in heard.findings {
+            self.verdict.add(finding);
+        }
+        for span in &heard.spans {
+            self.spans.add(record, span);
+        }
+    }
+
+    /// A carrier's own count of the calls it made for a key, where it can be had:
+    /// emulators count.
+    pub fn provider_dials(&mut self, key: DialKey, dials: u32) {
+        *self.dials.entry(key).or_default() += dials;
+    }
+
+    /// What is to be said in the end.
+    pub fn finish(mut self) -> Verdict {
+        let across = self.spans.judge(&self.world, &self.dials);
+        for finding in across {
+            self.verdict.add(finding);
+        }
+        self.verdict
+    }
+}

@@ -1,0 +1,290 @@
+//! What only shows across leads: numbers in use twice, limits, carriers' own counts.
+//!
+//! One span an attempt, of about 80 bytes, so that a million attempts fit in memory.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::Hash;
+
+use super::lead::dialled_after;
+use super::reading::{Reading, Track, clock};
+use super::verdict::{Finding, Rule};
+use super::{LeadRecord, World};
+use crate::Moment;
+use crate::attempt::{Ledger, Revision};
+use crate::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
+use crate::limits::Limit;
+
+/// Microseconds since 1970, as the database keeps time.
+type Micros = i64;
+
+/// An attempt, as far as other leads' attempts may collide with it.
+pub(super) struct LeadSpan {
+    number: AttemptNumber,
+    account: AccountId,
+    revision: Revision,
+    /// The number's digits; E.164 has at most 15 of them.
+    phone: Option<u64>,
+    live_from: Micros,
+    live_until: Micros,
+    /// When it was committed to, the last time if that was repeated.
+    submitted_at: Option<Micros>,
+    /// Its request may have reached the carrier.
+    seen: bool,
+    /// It was concluded that it rang no phone.
+    rang_nobody: bool,
+    /// A later attempt of its lead was dialled.
+    followed: bool,
+}
+
+impl LeadSpan {
+    pub(super) fn of(record: &LeadRecord, reading: &Reading, track: &Track) -> Self {
+        let row = record.attempts.iter().find(|attempt| attempt.number == track.number);
+        let phone = row.and_then(|attempt| attempt.phone.as_ref());
+        let submission = row.and_then(|attempt| attempt.submission).map(|submission| submission.at);
+        let submitted_at = track.submitted_at.max(submission.filter(|_| track.submitted_at.is_some()));
+        Self {
+            number: track.number,
+            account: track.account,
+            revision: track.revision,
+            phone: phone.and_then(|phone| phone.as_str().trim_start_matches('+').parse().ok()),
+            live_from: track.reserved_at.timestamp_micros(),
+            live_until: track.released_at.map_or(Micros::MAX, |at| at.timestamp_micros()),
+            submitted_at: submitted_at.map(|at| at.timestamp_micros()),
+            seen: !track.unseen,
+            rang_nobody: matches!(track.ledger, Ledger::Absent | Ledger::Refused),
+            followed: dialled_after(reading, track).is_some(),
+        }
+    }
+}
+
+/// A span with its lead.
+#[derive(Debug)]
+struct Span {
+    lead: LeadId,
+    phone: u64,
+    from: Micros,
+    until: Micros,
+    /// [`Micros::MIN`] if it was never submitted.
+    submitted: Micros,
+    client: u32,
+    account: u32,
+    campaign: u32,
+    revision: Revision,
+    number: AttemptNumber,
+    seen: bool,
+    rang_nobody: bool,
+    followed: bool,
+}
+
+impl Span {
+    fn accused(&self, rule: Rule, found: String) -> Finding {
+        Finding { rule, lead: self.lead, attempt: Some(self.number), warning: false, found }
+    }
+
+    fn was_submitted(&self) -> bool {
+        self.submitted != Micros::MIN
+    }
+}
+
+/// Ids that come again and again, kept once.
+#[derive(Debug)]
+struct Names<T> {
+    ids: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { ids: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Names<T> {
+    fn place(&mut self, id: T) -> u32 {
+        let next = u32::try_from(self.ids.len()).expect("fewer than four billion accounts");
+        *self.places.entry(id).or_insert_with(|| {
+            self.ids.push(id);
+            next
+        })
+    }
+
+    fn id(&self, place: u32) -> Option<&T> {
+        self.ids.get(usize::try_from(place).ok()?)
+    }
+}
+
+/// Every attempt that was heard.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    spans: Vec<Span>,
+    clients: Names<ClientId>,
+    accounts: Names<AccountId>,
+    campaigns: Names<CampaignId>,
+}
+
+impl Spans {
+    pub(super) fn add(&mut self, record: &LeadRecord, span: &LeadSpan) {
+        self.spans.push(Span {
+            lead: record.lead,
+            phone: span.phone.unwrap_or_default(),
+            from: span.live_from,
+            until: span.live_until,
+            submitted: span.submitted_at.unwrap_or(Micros::MIN),
+            client: self.clients.place(record.client),
+            account: self.accounts.place(span.account),
+            campaign: self.campaigns.place(record.campaign),
+            revision: span.revision,
+            number: span.number,
+            seen: span.seen,
+            rang_nobody: span.rang_nobody,
+            followed: span.followed,
+        });
+    }
+
+    pub(super) fn judge(&mut self, world: &World, dials: &HashMap<DialKey, u32>) -> Vec<Finding> {
+        let mut findings = self.carriers_count(dials);
+        self.spans.sort_unstable_by_key(|span| (span.client, span.phone, span.from));
+        findings.extend(numbers_in_use(&self.spans));
+        self.spans.sort_unstable_by_key(|span| (span.account, span.from));
+        for of_account in self.spans.chunk_by(|a, b| a.account == b.account) {
+            let account = self.accounts.id(of_account[0].account).and_then(|id| world.accounts.get(id));
+            for limit in account.iter().flat_map(|account| &account.limits) {
+                findings.extend(within(of_account, limit, "account", |_| true));
+            }
+        }
+        self.spans.sort_unstable_by_key(|span| (span.campaign, span.from));
+        for of_campaign in self.spans.chunk_by(|a, b| a.campaign == b.campaign) {
+            let Some(campaign) = self.campaigns.id(of_campaign[0].campaign) else { continue };
+            let revisions: HashSet<Revision> = of_campaign.iter().map(|span| span.revision).collect();
+            for revision in revisions {
+                let limits = world.rules.get(&(*campaign, revision)).map(|rules| &rules.limits);
+                for limit in limits.into_iter().flatten() {
+                    findings.extend(within(of_campaign, limit, "campaign", |span| span.revision == revision));
+                }
+            }
+        }
+        findings
+    }
+
+    /// What carriers say that they did.
+    fn carriers_count(&self, dials: &HashMap<DialKey, u32>) -> Vec<Finding> {
+        let mut unknown: HashSet<&DialKey> = dials.keys().collect();
+        let mut findings = Vec::new();
+        for span in &self.spans {
+            let Some(client) = self.clients.id(span.client) else { continue };
+            let key = DialKey(AttemptRef { client: *client, lead: span.lead, number: span.number });
+            let Some(count) = dials.get(&key).filter(|count| **count > 0) else { continue };
+            if span.was_submitted() {
+                unknown.remove(&key);
+            }
+            if *count > 1 {
+                findings
+                    .push(span.accused(Rule::ProviderDials, format!("the carrier dialled {count} times")));
+            }
+            if span.rang_nobody && span.was_submitted() {
+                let found = "it was concluded that it rang no phone, and the carrier did dial".to_owned();
+                findings.push(Finding { warning: !span.followed, ..span.accused(Rule::LateCall, found) });
+            }
+        }
+        let unsubmitted = unknown.into_iter().filter(|key| dials.get(key).is_some_and(|count| *count > 0));
+        findings.extend(unsubmitted.map(|DialKey(key)| Finding {
+            rule: Rule::DialWithoutSubmission,
+            lead: key.lead,
+            attempt: Some(key.number),
+            warning: false,
+            found: "the carrier dialled although it was never submitted".to_owned(),
+        }));
+        findings
+    }
+}
+
+/// One number, one live attempt. `spans` are sorted by client, number and beginning.
+fn numbers_in_use(spans: &[Span]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let known = spans.iter().filter(|span| span.phone != 0 && span.from < span.until);
+    let mut holder: Option<&Span> = None;
+    for span in known {
+        match holder.filter(|other| (other.client, other.phone) == (span.client, span.phone)) {
+            Some(other) if span.from < other.until => {
+                let (lead, number, from) = (other.lead, other.number, moment(span.from));
+                let found = format!(
+                    "it was reserved at {from} while attempt {number} of lead {lead} held its number"
+                );
+                findings.push(span.accused(Rule::OneLiveNumber, found));
+                if other.until < span.until {
+                    holder = Some(span);
+                }
+            }
+            Some(_) | None => holder = Some(span),
+        }
+    }
+    findings
+}
+
+/// Whether `spans`, sorted by their beginning, keep within a limit that binds those
+/// that `binds` picks.
+fn within(spans: &[Span], limit: &Limit, whose: &str, binds: impl Fn(&Span) -> bool) -> Vec<Finding> {
+    match *limit {
+        Limit::Concurrent { max } => at_once(spans, max, whose, binds),
+        Limit::Rate { max, per_ms } => in_any_window(spans, max, per_ms, whose, binds),
+    }
+}
+
+/// A slot that is let go in the same moment in which it is taken again was free.
+fn at_once(spans: &[Span], max: u32, whose: &str, binds: impl Fn(&Span) -> bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut ends: BinaryHeap<Reverse<Micros>> = BinaryHeap::new();
+    for span in spans.iter().filter(|span| span.from < span.until) {
+        while ends.peek().is_some_and(|Reverse(end)| *end <= span.from) {
+            ends.pop();
+        }
+        ends.push(Reverse(span.until));
+        let live = ends.len();
+        if binds(span) && live > usize::try_from(max).unwrap_or(usize::MAX) {
+            let at = moment(span.from);
+            let found =
+                format!("with it, {live} attempts of its {whose} were live at {at}, and {max} may be");
+            findings.push(span.accused(Rule::Concurrent, found));
+        }
+    }
+    findings
+}
+
+/// The carrier saw each request between its submission and its answer. We count from the
+/// reservation until a window after the answer, which is stricter, so that windows of
+/// submissions alone never hold more than `max`.
+fn in_any_window(
+    spans: &[Span],
+    max: u32,
+    per_ms: u32,
+    whose: &str,
+    binds: impl Fn(&Span) -> bool,
+) -> Vec<Finding> {
+    let Ok(max) = usize::try_from(max) else { return Vec::new() };
+    let mut sent: Vec<&Span> = spans.iter().filter(|span| span.was_submitted() && span.seen).collect();
+    sent.sort_unstable_by_key(|span| span.submitted);
+    // Limits of a revision bind from the first reservation under it on: those of an older
+    // revision say nothing about a window that holds a newer one.
+    let newest_bound = sent.iter().filter(|span| binds(span)).map(|span| span.revision).max();
+    let window = Micros::from(per_ms) * 1_000;
+    let too_full = sent.windows(max.saturating_add(1)).filter(|requests| {
+        let (first, last) = (requests[0], requests[max]);
+        let bound = requests.iter().any(|span| binds(span));
+        let newer = whose == "campaign" && requests.iter().any(|span| Some(span.revision) > newest_bound);
+        last.submitted - first.submitted < window && bound && !newer
+    });
+    let found = too_full.map(|requests| {
+        let (first, last) = (requests[0], requests[max]);
+        let (count, from, to) = (max + 1, moment(first.submitted), moment(last.submitted));
+        let found = format!(
+            "with it, {count} requests of its {whose} were submitted from {from} to {to}, and {max} may be in {per_ms} ms"
+        );
+        last.accused(Rule::Rate, found)
+    });
+    found.collect()
+}
+
+fn moment(at: Micros) -> String {
+    Moment::from_timestamp_micros(at).map_or_else(|| format!("{at} µs"), |at| clock(at).to_string())
+}

@@ -1,0 +1,192 @@
+//! How many calls may be made: the arithmetic, without the counting.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::Moment;
+
+/// One limit. Carriers limit differently, so limits are a list, and all of them hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "limit", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Limit {
+    /// At most this many live attempts at once.
+    Concurrent {
+        /// Calls at once, at least 1.
+        max: u32,
+    },
+    /// At most this many dial requests in any window of this length.
+    Rate {
+        /// Requests, at least 1.
+        max: u32,
+        /// The window's length in milliseconds, 100 to 3,600,000.
+        per_ms: u32,
+    },
+}
+
+impl Limit {
+    /// At most `max` calls a second.
+    pub fn per_second(max: u32) -> Self {
+        Self::Rate { max, per_ms: 1_000 }
+    }
+
+    /// Whether it can be kept at all.
+    ///
+    /// # Errors
+    /// Says what is out of bounds.
+    pub fn check(&self) -> Result<(), String> {
+        let (max, per_ms) = match *self {
+            Self::Concurrent { max } => (max, 1_000),
+            Self::Rate { max, per_ms } => (max, per_ms),
+        };
+        if max == 0 {
+            return Err("a limit of 0 would never dial; pause the campaign instead, or give at least 1".into());
+        }
+        if !(100..=3_600_000).contains(&per_ms) {
+            return Err(format!("a window of {per_ms} ms is out of bounds; give 100 to 3600000"));
+        }
+        Ok(())
+    }
+
+    /// How far back a rate looks; zero for concurrency.
+    pub fn window(&self) -> TimeDelta {
+        match *self {
+            Self::Concurrent { .. } => TimeDelta::zero(),
+            Self::Rate { per_ms, .. } => TimeDelta::milliseconds(per_ms.into()),
+        }
+    }
+}
+
+/// What is used of an account or a campaign, as read under its lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Live attempts.
+    pub live: u32,
+    /// Attempts that a rate must count whenever it looks: reserved, or submitted without a result.
+    pub pending: u32,
+    /// For those with a result: when the carrier had certainly seen the request,
+    /// newest first.
+    pub seen: Vec<Moment>,
+}
+
+/// What a set of limits leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many more attempts may be reserved now.
+    pub free: u32,
+    /// When a rate that binds leaves room again, unless an attempt ends first.
+    /// `None` if no rate binds.
+    pub again_at: Option<Moment>,
+}
+
+/// What `limits` leave of `usage` at `now`.
+///
+/// A rate counts a request from its reservation until its window has passed since
+/// the carrier answered. The carrier saw it somewhere between submission and
+/// answer, so whatever window of that length the carrier looks at, it never holds
+/// more than `max`.
+pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
+    let mut room = Room { free: u32::MAX, again_at: None };
+    for limit in limits {
+        match *limit {
+            Limit::Concurrent { max } => room.free = room.free.min(max.saturating_sub(usage.live)),
+            Limit::Rate { max, .. } => {
+                let recent = usage.seen.iter().take_while(|at| **at + limit.window() > now);
+                let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
+                let free = max.saturating_sub(usage.pending.saturating_add(recent));
+                if free == 0 {
+                    let again = frees_at(usage, max, limit.window());
+                    room.again_at = room.again_at.max(again);
+                }
+                room.free = room.free.min(free);
+            }
+        }
+    }
+    room
+}
+
+/// When the oldest request that fills the window leaves it.
+fn frees_at(usage: &Usage, max: u32, window: TimeDelta) -> Option<Moment> {
+    let slots = usize::try_from(max.checked_sub(usage.pending)?).ok()?;
+    usage.seen.get(slots.checked_sub(1)?).map(|at| *at + window)
+}
+
+/// Status reads of an account in the present window, so that asking leaves the
+/// carrier's budget to dialling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// When the window began; `None` if nothing was ever read.
+    pub since: Option<Moment>,
+    /// Reads in it.
+    pub count: u32,
+}
+
+impl Reads {
+    /// Takes one read of `max` a `window`.
+    ///
+    /// # Errors
+    /// If the window is used up: when it is over.
+    pub fn take(self, max: u32, window: TimeDelta, now: Moment) -> Result<Self, Moment> {
+        match self.since.filter(|since| now < *since + window) {
+            Some(since) if self.count >= max => Err(since + window),
+            Some(_) => Ok(Self { count: self.count + 1, ..self }),
+            None => Ok(Self { since: Some(now), count: 1 }),
+        }
+    }
+}
+
+/// How many reservations may wait for their dial jobs at once: twice what was
+/// submitted in the last second, and at least 32, so that a burst finds its feet
+/// and a stalled worker does not hold slots that nobody will use.
+pub fn reservations_allowed(submitted_last_second: u32) -> u32 {
+    submitted_last_second.saturating_mul(2).max(32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Moment {
+        Moment::from_timestamp_millis(1_700_000_000_000 + ms).expect("in range")
+    }
+
+    #[test]
+    fn concurrency_leaves_what_is_not_live() {
+        let usage = |live| Usage { live, ..Usage::default() };
+        let limits = [Limit::Concurrent { max: 10 }, Limit::Concurrent { max: 4 }];
+        assert_eq!(room(&limits, &usage(1), at(0)).free, 3);
+        assert_eq!(room(&limits, &usage(9), at(0)).free, 0);
+        assert_eq!(room(&[], &usage(9), at(0)).free, u32::MAX);
+    }
+
+    #[test]
+    fn a_rate_counts_what_is_pending_and_what_the_window_still_holds() {
+        let usage = Usage { live: 0, pending: 1, seen: vec![at(-100), at(-900), at(-1_000)] };
+        let rate = |max| [Limit::per_second(max)];
+        assert_eq!(room(&rate(5), &usage, at(0)), Room { free: 2, again_at: None });
+        assert_eq!(room(&rate(3), &usage, at(0)), Room { free: 0, again_at: Some(at(100)) });
+        assert_eq!(room(&rate(2), &usage, at(0)), Room { free: 0, again_at: Some(at(900)) });
+    }
+
+    #[test]
+    fn a_rate_filled_by_pending_requests_names_no_time() {
+        let usage = Usage { live: 3, pending: 3, seen: vec![] };
+        assert_eq!(room(&[Limit::per_second(3)], &usage, at(0)), Room { free: 0, again_at: None });
+    }
+
+    #[test]
+    fn reads_beyond_the_share_wait_for_the_next_window() {
+        let minute = TimeDelta::minutes(1);
+        let fresh = Reads { since: None, count: 0 };
+        let one = fresh.take(2, minute, at(0)).expect("the first");
+        let two = one.take(2, minute, at(10)).expect("the second");
+        assert_eq!(two.take(2, minute, at(20)), Err(at(60_000)));
+        assert_eq!(two.take(2, minute, at(60_000)), Ok(Reads { since: Some(at(60_000)), count: 1 }));
+    }
+
+    #[test]
+    fn a_limit_that_would_never_dial_is_refused() {
+        assert!(Limit::Concurrent { max: 0 }.check().is_err());
+        assert!(Limit::Rate { max: 1, per_ms: 1 }.check().is_err());
+        assert!(Limit::per_second(1).check().is_ok());
+    }
+}

@@ -1,0 +1,157 @@
+//! A campaign's rules, as one immutable revision holds them.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Calendar;
+use crate::limits::Limit;
+use crate::retry::RetryPolicy;
+
+/// What a revision of a campaign says. An edit makes a new revision; each attempt
+/// names the one it was made under.
+///
+/// Everything has a default, so `{}` is a valid set of rules. Unknown names are
+/// refused, so that a typing error does not switch a rule off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// When people may be called, by their own clock. Default 10:00–19:00, Monday to Saturday.
+    pub calendar: Calendar,
+    /// The zone of leads that name none. Without either, a lead is held.
+    #[serde(deserialize_with = "crate::calendar::read_zone")]
+    pub zone: Option<Tz>,
+    /// What is tried again, when, and how often.
+    pub retry: RetryPolicy,
+    /// How the campaign's calls are limited, beside the account's own limits.
+    pub limits: Vec<Limit>,
+    /// The number that calls come from, as the account knows it.
+    pub caller_id: Option<String>,
+    /// What answers the phone.
+    pub agent: Agent,
+    /// How long a phone rings before the carrier gives up, in seconds. 5 to 120; default 30.
+    pub ring_timeout_s: u32,
+    /// The longest call, in seconds. 1 to 14,400 (Exotel's bound); default 600.
+    pub call_time_limit_s: u32,
+    /// How long after the call results may still change the outcome, in
+    /// milliseconds. Zero: the outcome is recorded with the end of the call.
+    pub settle_ms: u32,
+    /// Whether the carrier is to record the call.
+    pub record: bool,
+}
+
+/// What answers when the called person picks up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Agent {
+    /// The carrier opens a media stream to us.
+    #[default]
+    Stream,
+    /// A flow that was built at the carrier.
+    Flow {
+        /// The carrier's id for the flow.
+        flow_id: String,
+    },
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            calendar: Calendar::default(),
+            zone: None,
+            retry: RetryPolicy::default(),
+            limits: Vec::new(),
+            caller_id: None,
+            agent: Agent::default(),
+            ring_timeout_s: 30,
+            call_time_limit_s: 600,
+            settle_ms: 0,
+            record: false,
+        }
+    }
+}
+
+/// A rule that cannot be kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct RuleError {
+    /// Which rule, by its name in the data.
+    pub place: &'static str,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl Rules {
+    /// Checks what types cannot say. Parsing alone has already refused impossible
+    /// windows, unknown zones and unknown names.
+    ///
+    /// # Errors
+    /// Names the first rule that is out of bounds.
+    pub fn check(&self) -> Result<(), RuleError> {
+        within("ring_timeout_s", self.ring_timeout_s, 5, 120)?;
+        within("call_time_limit_s", self.call_time_limit_s, 1, 14_400)?;
+        for limit in &self.limits {
+            limit.check().map_err(|problem| RuleError { place: "limits", problem })?;
+        }
+        if let Agent::Flow { flow_id } = &self.agent
+            && (flow_id.is_empty() || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
+        {
+            let problem = format!("`{flow_id}` is not a flow id; copy it from the carrier's flow list");
+            return Err(RuleError { place: "agent.flow_id", problem });
+        }
+        Ok(())
+    }
+
+    /// How long results may still change the outcome.
+    pub fn settle(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.settle_ms.into())
+    }
+
+    /// The longest that a call can last from the moment it is accepted.
+    pub fn longest_call(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.ring_timeout_s) + i64::from(self.call_time_limit_s))
+    }
+}
+
+fn within(place: &'static str, value: u32, least: u32, most: u32) -> Result<(), RuleError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(RuleError { place, problem: format!("{value} is out of bounds; give {least} to {most}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Rules, String> {
+        let rules: Rules = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        rules.check().map_err(|error| error.to_string())?;
+        Ok(rules)
+    }
+
+    #[test]
+    fn no_rules_at_all_are_the_defaults() {
+        assert_eq!(parse("{}"), Ok(Rules::default()));
+    }
+
+    #[test]
+    fn rules_read_back_as_what_was_written() {
+        let text = serde_json::to_string(&Rules::default()).expect("serialises");
+        assert_eq!(parse(&text), Ok(Rules::default()));
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_kept_is_refused_by_name() {
+        for (text, place) in [
+            (r#"{"ring_timeout_s": 0}"#, "ring_timeout_s"),
+            (r#"{"call_time_limit_s": 20000}"#, "call_time_limit_s"),
+            (r#"{"max_atempts": 3}"#, "max_atempts"),
+            (r#"{"agent": {"mode": "flow", "flow_id": "a/b"}}"#, "agent.flow_id"),
+            (r#"{"zone": "Asia/Bangalore"}"#, "Asia/Bangalore"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(place), "{text}: {error}");
+        }
+    }
+}

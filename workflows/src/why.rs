@@ -1,0 +1,186 @@
+//! Reasons. Every decision carries one, as a value: stored with the row, shown to
+//! people, and read by the judge. Reasons hold no personal data.
+
+use std::fmt;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::Moment;
+use crate::ids::AttemptNumber;
+use crate::outcome::Outcome;
+
+/// Why a lead is where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Why {
+    /// Accepted, and not looked at yet.
+    New,
+    /// The calling window is closed where the lead is.
+    WindowClosed {
+        /// The zone whose clock was read.
+        zone: Tz,
+        /// When it opens.
+        opens_at: Moment,
+    },
+    /// The campaign's calendar has no opening at all.
+    NeverOpens,
+    /// The open calendar on an account that reaches real people.
+    OpenCalendar,
+    /// The lead's zone is not one we know.
+    UnknownZone {
+        /// As it was given.
+        zone: String,
+    },
+    /// Neither the lead nor the campaign says where the lead is.
+    NoZone,
+    /// The campaign's rules cannot be read by this version.
+    UnreadableRules,
+    /// Its campaign is not running.
+    CampaignNotRunning,
+    /// Its campaign has ended.
+    CampaignEnded,
+    /// The account is resting or disabled.
+    AccountNotReady,
+    /// The number is on a suppression list.
+    Suppressed {
+        /// When the suppression ends, if it does.
+        until: Option<Moment>,
+    },
+    /// Another call to the same number is under way.
+    NumberBusy,
+    /// An attempt was reserved and its dial job waits.
+    Reserved {
+        /// Which.
+        attempt: AttemptNumber,
+    },
+    /// The dial request is on its way.
+    Submitted {
+        /// Which.
+        attempt: AttemptNumber,
+    },
+    /// It cannot be known yet whether the request took effect.
+    Asking {
+        /// Which.
+        attempt: AttemptNumber,
+    },
+    /// The carrier has the call.
+    OnCall {
+        /// Which.
+        attempt: AttemptNumber,
+    },
+    /// The call is over, and results may still come.
+    AwaitingResults {
+        /// Which.
+        attempt: AttemptNumber,
+        /// Until when.
+        until: Moment,
+    },
+    /// The dial job did not get to it in time.
+    TooLate {
+        /// Which.
+        attempt: AttemptNumber,
+    },
+    /// The carrier turned the request down; that does not count as an attempt.
+    Refused {
+        /// Which.
+        attempt: AttemptNumber,
+        /// In the carrier's words, or ours.
+        cause: String,
+    },
+    /// An attempt came to this; another follows.
+    RetryAfter {
+        /// Which.
+        attempt: AttemptNumber,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// The last allowed attempt came to this.
+    AttemptsUsedUp {
+        /// How many counted.
+        attempts: u16,
+        /// What came of the last.
+        outcome: Outcome,
+    },
+    /// This outcome is not tried again.
+    Settled {
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Cancelled by a person.
+    Cancelled {
+        /// Who.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
+    /// Held by a person.
+    HeldBy {
+        /// Who.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
+    /// Let go again by a person.
+    ResumedBy {
+        /// Who.
+        actor: String,
+    },
+    /// Tried again because a person said so.
+    RetriedBy {
+        /// Who.
+        actor: String,
+    },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let because = |reason: &Option<String>| match reason {
+            Some(reason) => format!(": {reason}"),
+            None => String::new(),
+        };
+        match self {
+            Self::New => f.write_str("accepted, and due"),
+            Self::WindowClosed { zone, opens_at } => {
+                let local = opens_at.with_timezone(zone);
+                write!(f, "outside calling hours in {zone}, which open {}", local.format("%a %d %b %H:%M"))
+            }
+            Self::NeverOpens => f.write_str("the campaign's calling hours never open; edit them"),
+            Self::OpenCalendar => f.write_str("the open calendar is only for emulated accounts; give the campaign calling hours"),
+            Self::UnknownZone { zone } => {
+                write!(f, "the time zone `{zone}` is unknown, so the hours cannot be told; correct the lead's zone")
+            }
+            Self::NoZone => f.write_str("no time zone is known, so the hours cannot be told; set one on the lead or the campaign"),
+            Self::UnreadableRules => f.write_str("the campaign's rules cannot be read; save them again"),
+            Self::CampaignNotRunning => f.write_str("the campaign is not running"),
+            Self::CampaignEnded => f.write_str("the campaign has ended"),
+            Self::AccountNotReady => f.write_str("the carrier account is resting or disabled"),
+            Self::Suppressed { until: None } => f.write_str("the number is on a suppression list"),
+            Self::Suppressed { until: Some(until) } => {
+                write!(f, "the number is on a suppression list until {}", until.format("%Y-%m-%d %H:%M UTC"))
+            }
+            Self::NumberBusy => f.write_str("another call to the same number is under way"),
+            Self::Reserved { attempt } => write!(f, "attempt {attempt} is reserved and about to be dialled"),
+            Self::Submitted { attempt } => write!(f, "attempt {attempt} is being sent to the carrier"),
+            Self::Asking { attempt } => write!(
+                f,
+                "it is not known whether attempt {attempt} reached the phone; the carrier is being asked, and nobody is dialled until it is known"
+            ),
+            Self::OnCall { attempt } => write!(f, "attempt {attempt} is with the carrier"),
+            Self::AwaitingResults { attempt, until } => {
+                write!(f, "attempt {attempt} is over; results may come until {}", until.format("%H:%M:%S UTC"))
+            }
+            Self::TooLate { attempt } => write!(f, "attempt {attempt} was not sent in time, and was withdrawn"),
+            Self::Refused { attempt, cause } => write!(f, "attempt {attempt} was turned down and does not count: {cause}"),
+            Self::RetryAfter { attempt, outcome } => write!(f, "attempt {attempt} ended with {outcome}; trying again"),
+            Self::AttemptsUsedUp { attempts, outcome } => {
+                write!(f, "all {attempts} attempts are used up; the last ended with {outcome}")
+            }
+            Self::Settled { outcome } => write!(f, "{outcome}"),
+            Self::Cancelled { actor, reason } => write!(f, "cancelled by {actor}{}", because(reason)),
+            Self::HeldBy { actor, reason } => write!(f, "held by {actor}{}", because(reason)),
+            Self::ResumedBy { actor } => write!(f, "resumed by {actor}"),
+            Self::RetriedBy { actor } => write!(f, "retried by {actor}"),
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! From the carrier's yes to the outcome, and to what follows.
+
+use insta::assert_snapshot;
+use outdial_workflows::call::CallResult;
+use outdial_workflows::outcome::Outcome;
+
+use crate::life::rules;
+use crate::telling::{DIAL, Step, lived, steps, story};
+
+/// The lead is dialled when it is due, and the call ends so.
+fn call(result: CallResult) -> Vec<Step> {
+    vec![Step::Wake, Step::Submit, Step::Accepted, Step::Wait("30s"), Step::Ends(result)]
+}
+
+const SETTLING: &str = r#"{"settle_ms": 60000}"#;
+
+#[test]
+fn somebody_answers_the_first_call() {
+    let whole =
+        [Step::Rings, Step::Wait("10s"), Step::Connects, Step::Wait("42s"), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &whole])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 rings: ringing → calling until Mon 12:01:00
+    Mon 12:00:10 connects: connected → calling until Mon 12:01:00
+    Mon 12:00:52 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+}
+
+#[test]
+fn nobody_answers_three_times_and_the_night_lies_between() {
+    let evening =
+        [&[Step::Wait("5h")][..], &call(CallResult::NoAnswer), &[Step::Wake], &call(CallResult::NoAnswer)];
+    assert_snapshot!(story("{}", &steps(&[&steps(&evening), &call(CallResult::NoAnswer)])), @r"
+    Mon 17:00:00 wake: reserved 1 → dialling until Mon 17:00:05
+    Mon 17:00:00 submit: submitted 1, SEND 1 → dialling until Mon 17:00:20
+    Mon 17:00:00 accepted: bound 1 → calling until Mon 17:01:00
+    Mon 17:00:30 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 19:00:30 → waiting until Mon 19:00:30
+    Mon 19:00:30 wake: not admitted (outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00) → waiting until Tue 10:00:00
+    Tue 10:00:00 wake: reserved 2 → dialling until Tue 10:00:05
+    Tue 10:00:00 submit: submitted 2, SEND 2 → dialling until Tue 10:00:20
+    Tue 10:00:00 accepted: bound 2 → calling until Tue 10:01:00
+    Tue 10:00:30 ends no answer: ended 2 (no answer), recorded 2 (no answer), again Tue 12:00:30 → waiting until Tue 12:00:30
+    Tue 12:00:30 wake: reserved 3 → dialling until Tue 12:00:35
+    Tue 12:00:30 submit: submitted 3, SEND 3 → dialling until Tue 12:00:50
+    Tue 12:00:30 accepted: bound 3 → calling until Tue 12:01:30
+    Tue 12:01:00 ends no answer: ended 3 (no answer), recorded 3 (no answer), finished (no answer) → finished
+    finished: all 3 attempts are used up; the last ended with no answer
+    ");
+}
+
+#[test]
+fn a_busy_line_is_tried_again_after_four_hours() {
+    assert_snapshot!(story("{}", &steps(&[&call(CallResult::Busy), &call(CallResult::Voicemail)])), @r"
+    Mon 12:00:00 wake: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:30 ends busy: ended 1 (busy), recorded 1 (busy), again Mon 16:00:30 → waiting until Mon 16:00:30
+    Mon 16:00:30 wake: reserved 2 → dialling until Mon 16:00:35
+    Mon 16:00:30 submit: submitted 2, SEND 2 → dialling until Mon 16:00:50
+    Mon 16:00:30 accepted: bound 2 → calling until Mon 16:01:30
+    Mon 16:01:00 ends voicemail: ended 2 (voicemail), recorded 2 (voicemail), again Mon 18:01:00 → waiting until Mon 18:01:00
+    waiting: attempt 2 ended with voicemail; trying again
+    ");
+}
+
+#[test]
+fn a_carriers_failures_are_tried_again_after_ever_longer_times() {
+    let failures: Vec<Step> = (0..5).flat_map(|_| call(CallResult::Failed)).collect();
+    assert_snapshot!(story(r#"{"retry": {"max_attempts": 5}}"#, &failures), @r"
+    Mon 12:00:00 wake: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:30 ends failed: ended 1 (failed), recorded 1 (failed), again Mon 12:01:30 → waiting until Mon 12:01:30
+    Mon 12:01:30 wake: reserved 2 → dialling until Mon 12:01:35
+    Mon 12:01:30 submit: submitted 2, SEND 2 → dialling until Mon 12:01:50
+    Mon 12:01:30 accepted: bound 2 → calling until Mon 12:02:30
+    Mon 12:02:00 ends failed: ended 2 (failed), recorded 2 (failed), again Mon 12:04:00 → waiting until Mon 12:04:00
+    Mon 12:04:00 wake: reserved 3 → dialling until Mon 12:04:05
+    Mon 12:04:00 submit: submitted 3, SEND 3 → dialling until Mon 12:04:20
+    Mon 12:04:00 accepted: bound 3 → calling until Mon 12:05:00
+    Mon 12:04:30 ends failed: ended 3 (failed), recorded 3 (failed), again Mon 12:08:30 → waiting until Mon 12:08:30
+    Mon 12:08:30 wake: reserved 4 → dialling until Mon 12:08:35
+    Mon 12:08:30 submit: submitted 4, SEND 4 → dialling until Mon 12:08:50
+    Mon 12:08:30 accepted: bound 4 → calling until Mon 12:09:30
+    Mon 12:09:00 ends failed: ended 4 (failed), recorded 4 (failed), again Mon 12:17:00 → waiting until Mon 12:17:00
+    Mon 12:17:00 wake: reserved 5 → dialling until Mon 12:17:05
+    Mon 12:17:00 submit: submitted 5, SEND 5 → dialling until Mon 12:17:20
+    Mon 12:17:00 accepted: bound 5 → calling until Mon 12:18:00
+    Mon 12:17:30 ends failed: ended 5 (failed), recorded 5 (failed), finished (failed) → finished
+    finished: all 5 attempts are used up; the last ended with failed
+    ");
+}
+
+#[test]
+fn a_number_that_does_not_exist_is_not_tried_again() {
+    assert_snapshot!(story("{}", &call(CallResult::InvalidNumber)), @r"
+    Mon 12:00:00 wake: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:30 ends invalid number: ended 1 (invalid number), recorded 1 (invalid number), finished (invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_call_without_news_is_asked_about_until_it_is_over() {
+    let asking = [
+        Step::Wake,
+        Step::NoAnswer,
+        Step::Wake,
+        Step::NotListed,
+        Step::Wake,
+        Step::Found(CallResult::Answered),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &asking])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:01:00 wake: ask about 1 → calling until Mon 12:02:00
+    Mon 12:01:00 no answer: no news → calling until Mon 12:02:00
+    Mon 12:02:00 wake: ask about 1 → calling until Mon 12:03:00
+    Mon 12:02:00 not listed: no news → calling until Mon 12:03:00
+    Mon 12:03:00 wake: ask about 1 → calling until Mon 12:04:00
+    Mon 12:03:00 found answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+}
+
+#[test]
+fn a_call_that_the_carrier_forgot_ends_as_unknown() {
+    let forgotten = [Step::Wait("11m"), Step::Timer, Step::NotListed];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &forgotten])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:11:00 timer: ask about 1 → calling until Mon 12:12:00
+    Mon 12:11:00 not listed: no news, ended 1 (unknown), recorded 1 (unknown), again Mon 14:11:00 → waiting until Mon 14:11:00
+    waiting: attempt 1 ended with unknown; trying again
+    ");
+}
+
+#[test]
+fn news_that_comes_twice_or_in_the_wrong_order_changes_nothing() {
+    let muddle = [
+        Step::Connects,
+        Step::Rings,
+        Step::Connects,
+        Step::Ends(CallResult::Answered),
+        Step::Ends(CallResult::Answered),
+        Step::Ends(CallResult::NoAnswer),
+        Step::Rings,
+        Step::Found(CallResult::Answered),
+        Step::Timer,
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &muddle])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 connects: connected → calling until Mon 12:01:00
+    Mon 12:00:00 rings: nothing new → calling until Mon 12:01:00
+    Mon 12:00:00 connects: nothing new → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 12:00:00 ends answered: nothing new → finished
+    Mon 12:00:00 ends no answer: nothing new → finished
+    Mon 12:00:00 rings: nothing new → finished
+    Mon 12:00:00 found answered: nothing new → finished
+    Mon 12:00:00 timer: nothing new → finished
+    finished: successful
+    ");
+}
+
+#[test]
+fn a_webhook_overtakes_the_answer_to_the_request() {
+    let overtaken =
+        [Step::Admit, Step::Submit, Step::Rings, Step::Ends(CallResult::NoAnswer), Step::Accepted];
+    assert_snapshot!(story("{}", &overtaken), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 rings: bound 1, ringing → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 12:00:00 accepted: nothing new → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    ");
+}
+
+#[test]
+fn news_before_anything_was_sent_is_nobodys_call_of_ours() {
+    assert_snapshot!(story("{}", &[Step::Admit, Step::Ends(CallResult::Answered), Step::Submit]), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 ends answered: nothing new → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    ");
+}
+
+#[test]
+fn a_second_call_for_one_attempt_raises_an_alert_and_is_not_followed() {
+    let second = [Step::EndsAs("another", CallResult::Busy), Step::Ends(CallResult::Answered)];
+    let (life, told) = lived(rules("{}"), &steps(&[&DIAL, &second]));
+    assert_snapshot!(told, @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends as another busy: ALERT second call 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+    assert_snapshot!(life.judged(), @r"
+    Leads heard: 1, finished: 1, attempts: 1; not kept: never twice (broken: 1).
+    never twice: lead 00000000-0000-0000-0000-000000000004, attempt 1: the carrier named a second call for it
+    ");
+}
+
+#[test]
+fn results_may_come_for_a_while_after_the_call() {
+    let reported =
+        [Step::Ends(CallResult::Answered), Step::Wait("20s"), Step::Reports(Outcome::AppointmentScheduled)];
+    assert_snapshot!(story(SETTLING, &steps(&[&DIAL, &reported])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful) → settling until Mon 12:01:00
+    Mon 12:00:20 reports appointment scheduled: reported, recorded 1 (appointment scheduled), finished (appointment scheduled) → finished
+    finished: appointment scheduled
+    ");
+    let silent = [Step::Ends(CallResult::Answered), Step::Wake];
+    assert_snapshot!(story(SETTLING, &steps(&[&DIAL, &silent])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful) → settling until Mon 12:01:00
+    Mon 12:01:00 wake: recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+    let at_once = [Step::Reports(Outcome::NotInterested), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story(SETTLING, &steps(&[&DIAL, &at_once])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 reports not interested: reported → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (not interested), finished (not interested) → finished
+    finished: not interested
+    ");
+}
+
+#[test]
+fn who_asks_in_the_call_not_to_be_called_again_is_not() {
+    let during = [Step::Reports(Outcome::DoNotCall), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &during])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 reports do not call: reported, suppressed → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (do not call), finished (do not call) → finished
+    finished: do not call
+    ");
+}
+
+#[test]
+fn who_asks_later_not_to_be_called_again_is_not() {
+    let after =
+        [Step::Ends(CallResult::NoAnswer), Step::Wait("1h"), Step::ReportsLate(1, Outcome::DoNotCall)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &after])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 13:00:00 reports late 1 do not call: reported, suppressed, amended 1 (do not call), finished (do not call) → finished
+    finished: do not call
+    ");
+    // Just when the next attempt was reserved.
+    let meanwhile = [
+        Step::Ends(CallResult::NoAnswer),
+        Step::Wake,
+        Step::ReportsLate(1, Outcome::DoNotCall),
+        Step::Submit,
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &meanwhile])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 14:00:00 wake: reserved 2 → dialling until Mon 14:00:05
+    Mon 14:00:00 reports late 1 do not call: reported, suppressed, amended 1 (do not call), withdrawn 2, finished (do not call) → finished
+    Mon 14:00:00 submit: do not send (do not call) → finished
+    finished: do not call
+    ");
+    // Just when the next attempt was sent: its end decides nothing any more.
+    let too_late = [
+        Step::Ends(CallResult::NoAnswer),
+        Step::Wake,
+        Step::Submit,
+        Step::ReportsLate(1, Outcome::DoNotCall),
+        Step::Accepted,
+        Step::Ends(CallResult::NoAnswer),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &too_late])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 14:00:00 wake: reserved 2 → dialling until Mon 14:00:05
+    Mon 14:00:00 submit: submitted 2, SEND 2 → dialling until Mon 14:00:20
+    Mon 14:00:00 reports late 1 do not call: reported, suppressed, amended 1 (do not call) → dialling until Mon 14:00:20
+    Mon 14:00:00 accepted: bound 2 → calling until Mon 14:01:00
+    Mon 14:00:00 ends no answer: ended 2 (no answer), recorded 2 (no answer), finished (no answer) → finished
+    finished: cancelled by a late report: an earlier attempt was reported as do not call
+    ");
+}
+
+#[test]
+fn a_late_result_amends_the_record_without_another_call() {
+    let better = [Step::Ends(CallResult::Answered), Step::Wait("1h"), Step::Reports(Outcome::SaleMade)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &better])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 13:00:00 reports sale made: reported, amended 1 (sale made) → finished
+    finished: successful
+    ");
+    let worse = [Step::Ends(CallResult::Answered), Step::Wait("1h"), Step::Reports(Outcome::Voicemail)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &worse])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 13:00:00 reports voicemail: reported, amended 1 (voicemail) → finished
+    finished: successful
+    ");
+    let still_waiting =
+        [Step::Ends(CallResult::NoAnswer), Step::Wait("1h"), Step::Reports(Outcome::Voicemail)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &still_waiting])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 13:00:00 reports voicemail: reported, amended 1 (voicemail) → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    ");
+    let ends_the_wait =
+        [Step::Ends(CallResult::NoAnswer), Step::Wait("1h"), Step::Reports(Outcome::WrongNumber)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &ends_the_wait])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 13:00:00 reports wrong number: reported, amended 1 (wrong number), finished (wrong number) → finished
+    finished: wrong number
+    ");
+}

@@ -1,0 +1,388 @@
+//! What people order, in every state, and what the gate says.
+
+use insta::assert_snapshot;
+use outdial_workflows::call::CallResult;
+use outdial_workflows::gate::CampaignState;
+use outdial_workflows::input::Command;
+use outdial_workflows::outcome::Outcome;
+
+use crate::telling::{DIAL, Step, steps, story};
+
+/// A way into each state.
+fn every_state() -> Vec<(&'static str, Vec<Step>)> {
+    let over = |result| steps(&[&DIAL, &[Step::Ends(result)]]);
+    vec![
+        ("waiting", vec![]),
+        ("held", vec![Step::Zone("Asia/Bangalore"), Step::Admit, Step::Zone("Asia/Kolkata")]),
+        ("reserved", vec![Step::Admit]),
+        ("submitted", vec![Step::Admit, Step::Submit]),
+        ("unknown", vec![Step::Admit, Step::Submit, Step::Dropped]),
+        ("calling", DIAL.to_vec()),
+        ("settling", over(CallResult::Answered)),
+        ("waiting again", over(CallResult::NoAnswer)),
+        ("finished", over(CallResult::InvalidNumber)),
+    ]
+}
+
+/// What each state answers to an order, and to what follows.
+fn in_every_state(order: Step, then: &[Step]) -> String {
+    let mut all = String::new();
+    for (name, way) in every_state() {
+        let told = story(r#"{"settle_ms": 60000}"#, &steps(&[&way, &[order.clone()], then]));
+        let lines: Vec<&str> = told.lines().skip(way.len()).collect();
+        all.push_str(&format!("[{name}]\n{}\n", lines.join("\n")));
+    }
+    all
+}
+
+#[test]
+fn a_lead_is_paused_in_every_state() {
+    assert_snapshot!(in_every_state(Step::Orders(Command::Pause), &[]), @r"
+    [waiting]
+    Mon 12:00:00 orders pause: held → held until Mon 12:00:00
+    held: held by asha
+    [held]
+    Mon 12:00:00 orders pause: nothing new → held until Mon 12:00:00
+    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    [reserved]
+    Mon 12:00:00 orders pause: withdrawn 1, held → held until Mon 12:00:00
+    held: held by asha
+    [submitted]
+    Mon 12:00:00 orders pause: deferred → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders pause: deferred → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders pause: deferred → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders pause: held → held until Mon 14:00:00
+    held: held by asha
+    [finished]
+    Mon 12:00:00 orders pause: declined (the lead is finished: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_lead_is_resumed_in_every_state() {
+    assert_snapshot!(in_every_state(Step::Orders(Command::Resume), &[]), @r"
+    [waiting]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → waiting until Mon 12:00:00
+    waiting: accepted, and due
+    [held]
+    Mon 12:00:00 orders resume: nothing new → waiting until Mon 12:00:00
+    waiting: resumed by asha
+    [reserved]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    [submitted]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders resume: declined (the lead is not held) → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    [finished]
+    Mon 12:00:00 orders resume: declined (the lead is finished: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_lead_is_cancelled_in_every_state() {
+    assert_snapshot!(in_every_state(Step::Orders(Command::Cancel), &[]), @r"
+    [waiting]
+    Mon 12:00:00 orders cancel: finished (no outcome) → finished
+    finished: cancelled by asha
+    [held]
+    Mon 12:00:00 orders cancel: finished (no outcome) → finished
+    finished: cancelled by asha
+    [reserved]
+    Mon 12:00:00 orders cancel: withdrawn 1, finished (no outcome) → finished
+    finished: cancelled by asha
+    [submitted]
+    Mon 12:00:00 orders cancel: deferred → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders cancel: deferred → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders cancel: deferred → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders cancel: deferred → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders cancel: finished (no answer) → finished
+    finished: cancelled by asha
+    [finished]
+    Mon 12:00:00 orders cancel: declined (the lead is finished: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_lead_is_retried_in_every_state() {
+    assert_snapshot!(in_every_state(Step::Orders(Command::Retry), &[]), @r"
+    [waiting]
+    Mon 12:00:00 orders retry: nothing new → waiting until Mon 12:00:00
+    waiting: retried by asha
+    [held]
+    Mon 12:00:00 orders retry: nothing new → waiting until Mon 12:00:00
+    waiting: retried by asha
+    [reserved]
+    Mon 12:00:00 orders retry: declined (a call is under way: attempt 1 is reserved and about to be dialled) → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    [submitted]
+    Mon 12:00:00 orders retry: declined (a call is under way: attempt 1 is being sent to the carrier) → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders retry: declined (a call is under way: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders retry: declined (a call is under way: attempt 1 is with the carrier) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders retry: recorded 1 (successful), finished (successful) → waiting until Mon 12:00:00
+    waiting: retried by asha
+    [waiting again]
+    Mon 12:00:00 orders retry: nothing new → waiting until Mon 12:00:00
+    waiting: retried by asha
+    [finished]
+    Mon 12:00:00 orders retry: nothing new → waiting until Mon 12:00:00
+    waiting: retried by asha
+    ");
+}
+
+#[test]
+fn a_campaign_ends_in_every_state() {
+    assert_snapshot!(in_every_state(Step::CampaignEnds, &[]), @r"
+    [waiting]
+    Mon 12:00:00 campaign ends: finished (no outcome) → finished
+    finished: the campaign has ended
+    [held]
+    Mon 12:00:00 campaign ends: finished (no outcome) → finished
+    finished: the campaign has ended
+    [reserved]
+    Mon 12:00:00 campaign ends: withdrawn 1, finished (no outcome) → finished
+    finished: the campaign has ended
+    [submitted]
+    Mon 12:00:00 campaign ends: nothing new → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 campaign ends: nothing new → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 campaign ends: nothing new → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 campaign ends: nothing new → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 campaign ends: finished (no answer) → finished
+    finished: the campaign has ended
+    [finished]
+    Mon 12:00:00 campaign ends: nothing new → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_pause_during_a_call_is_carried_out_after_it() {
+    let paused = [Step::Orders(Command::Pause), Step::Ends(CallResult::NoAnswer), Step::Wait("1h")];
+    let resumed = [Step::Orders(Command::Resume), Step::Wake];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &paused, &resumed])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00, held → held until Mon 14:00:00
+    Mon 13:00:00 orders resume: nothing new → waiting until Mon 14:00:00
+    Mon 14:00:00 wake: reserved 2 → dialling until Mon 14:00:05
+    dialling: attempt 2 is reserved and about to be dialled
+    ");
+    // A call that settles the matter leaves nothing to hold.
+    let answered = [Step::Orders(Command::Pause), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &answered])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+    let let_go =
+        [Step::Orders(Command::Pause), Step::Orders(Command::Resume), Step::Ends(CallResult::NoAnswer)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &let_go])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 orders resume: nothing new → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    ");
+}
+
+#[test]
+fn a_cancel_during_a_call_is_carried_out_after_it_and_not_undone_by_a_pause() {
+    let cancelled = [
+        Step::Orders(Command::Cancel),
+        Step::Orders(Command::Pause),
+        Step::Orders(Command::Resume),
+        Step::Ends(CallResult::NoAnswer),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &cancelled])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 orders cancel: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 orders resume: declined (the lead is not held) → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), finished (no answer) → finished
+    finished: cancelled by asha
+    ");
+}
+
+#[test]
+fn a_pause_does_not_stop_the_asking() {
+    let lost = [Step::Admit, Step::Submit, Step::Dropped, Step::Orders(Command::Pause)];
+    let asked = [Step::Wake, Step::NotListed, Step::Wait("15m"), Step::Timer, Step::NotListed];
+    assert_snapshot!(story("{}", &steps(&[&lost, &asked])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 orders pause: deferred → dialling until Mon 12:00:05
+    Mon 12:00:05 wake: ask about 1 → dialling until Mon 12:01:05
+    Mon 12:00:05 not listed: no news → dialling until Mon 12:00:10
+    Mon 12:15:05 timer: ask about 1 → dialling until Mon 12:16:05
+    Mon 12:15:05 not listed: no news, absent 1, recorded 1 (unknown), again Mon 14:15:05, held → held until Mon 14:15:05
+    held: held by asha
+    ");
+}
+
+#[test]
+fn a_person_may_grant_the_attempts_anew() {
+    let once = r#"{"retry": {"max_attempts": 1}}"#;
+    let again = [
+        Step::Orders(Command::Retry),
+        Step::Wake,
+        Step::Submit,
+        Step::Accepted,
+        Step::Ends(CallResult::Busy),
+    ];
+    let used_up = steps(&[&DIAL, &[Step::Ends(CallResult::NoAnswer)], &again]);
+    assert_snapshot!(story(once, &used_up), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), finished (no answer) → finished
+    Mon 12:00:00 orders retry: nothing new → waiting until Mon 12:00:00
+    Mon 12:00:00 wake: reserved 2 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 2, SEND 2 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 2 → calling until Mon 12:01:00
+    Mon 12:00:00 ends busy: ended 2 (busy), recorded 2 (busy), finished (busy) → finished
+    finished: all 1 attempts are used up; the last ended with busy
+    ");
+}
+
+#[test]
+fn a_retry_while_results_may_come_ends_the_settling_first() {
+    let settling = r#"{"settle_ms": 60000}"#;
+    let retried = [Step::Ends(CallResult::Answered), Step::Orders(Command::Retry), Step::Wake, Step::Submit];
+    assert_snapshot!(story(settling, &steps(&[&DIAL, &retried])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful) → settling until Mon 12:01:00
+    Mon 12:00:00 orders retry: recorded 1 (successful), finished (successful) → waiting until Mon 12:00:00
+    Mon 12:00:00 wake: reserved 2 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 2, SEND 2 → dialling until Mon 12:00:20
+    dialling: attempt 2 is being sent to the carrier
+    ");
+}
+
+#[test]
+fn nobody_is_retried_who_must_not_be_called() {
+    let suppressed =
+        [Step::Reports(Outcome::DoNotCall), Step::Ends(CallResult::Answered), Step::Orders(Command::Retry)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &suppressed])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 reports do not call: reported, suppressed → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (do not call), finished (do not call) → finished
+    Mon 12:00:00 orders retry: declined (the number is on a suppression list) → finished
+    finished: do not call
+    ");
+}
+
+#[test]
+fn a_suppressed_lead_is_finished_when_its_turn_comes() {
+    assert_snapshot!(story("{}", &[Step::Suppress, Step::Admit]), @r"
+    Mon 12:00:00 the number is suppressed
+    Mon 12:00:00 admit: finished (do not call), not admitted (the number is on a suppression list) → finished
+    finished: the number is on a suppression list
+    ");
+}
+
+#[test]
+fn a_lead_without_a_known_zone_is_held_until_somebody_mends_it() {
+    let told = [
+        Step::Zone("Asia/Bangalore"),
+        Step::Admit,
+        Step::Orders(Command::Resume),
+        Step::Admit,
+        Step::Zone("Asia/Kolkata"),
+        Step::Orders(Command::Resume),
+        Step::Wake,
+    ];
+    assert_snapshot!(story("{}", &told), @r"
+    Mon 12:00:00 the zone is Asia/Bangalore
+    Mon 12:00:00 admit: held, not admitted (the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone) → held until Mon 12:00:00
+    Mon 12:00:00 orders resume: nothing new → waiting until Mon 12:00:00
+    Mon 12:00:00 admit: held, not admitted (the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone) → held until Mon 12:00:00
+    Mon 12:00:00 the zone is Asia/Kolkata
+    Mon 12:00:00 orders resume: nothing new → waiting until Mon 12:00:00
+    Mon 12:00:00 wake: reserved 1 → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    ");
+}
+
+#[test]
+fn a_lead_is_not_admitted_before_its_time_or_out_of_hours() {
+    let early = steps(&[&DIAL, &[Step::Ends(CallResult::NoAnswer), Step::Admit, Step::Timer]]);
+    assert_snapshot!(story("{}", &early), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 12:00:00 admit: not admitted (attempt 1 ended with no answer; trying again) → waiting until Mon 14:00:00
+    Mon 12:00:00 timer: nothing new → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    ");
+    assert_snapshot!(story("{}", &[Step::Wait("8h"), Step::Admit, Step::Wake]), @r"
+    Mon 20:00:00 admit: not admitted (outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00) → waiting until Tue 10:00:00
+    Tue 10:00:00 wake: reserved 1 → dialling until Tue 10:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    ");
+    let not_running = [Step::Campaign(CampaignState::Paused), Step::Admit];
+    assert_snapshot!(story("{}", &not_running), @r"
+    Mon 12:00:00 the campaign is paused
+    Mon 12:00:00 admit: not admitted (the campaign is not running) → waiting until Mon 12:00:01
+    waiting: the campaign is not running
+    ");
+}
