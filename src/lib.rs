@@ -1,1 +1,13 @@
-//! x
+//! What serves: configuration, the command line, HTTP, embedded Postgres, the demo.
+//!
+//! This crate speaks: it turns what people and programs say into calls of
+//! `outdial-jobs`, and what comes back into text, JSON and status codes. It holds no
+//! SQL, no provider's wire format, and no rule about whom to call when.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod import;
+pub mod postgres;

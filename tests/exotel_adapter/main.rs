@@ -110,7 +110,7 @@ async fn callbacks_are_read_in_whatever_form_exotel_sends_them() {
             "application/x-"
         }));
         assert_eq!(result(&callback.fact), Some(CallResult::Busy));
-        assert_eq!(callback.custom_field, events.then(|| key(1).to_string()));
+        assert_eq!(callback.key, events.then(|| key(1).to_string()));
     }
 }
 

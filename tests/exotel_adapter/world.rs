@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, Uri};
 use axum::routing::{any, post};
 use outdial_emulators::exotel::{Config, Exotel as Emulator, Scenario};
 use outdial_jobs::providers::exotel::stream::{self, StreamEvent};
-use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings, StatusCallback, http_client};
-use outdial_jobs::providers::{Carrier, DialBody, DialOrder, Permit, Question, WebhookRequest};
+use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings, http_client};
+use outdial_jobs::providers::{Carrier, DialBody, DialOrder, Permit, Question, Webhook, WebhookRequest};
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Submission};
 use outdial_workflows::call::{CallFact, CallId, CallStatus, DialReply, Found};
@@ -99,12 +99,12 @@ impl World {
     }
 
     /// The next callback, with its media type; what the bot hears meanwhile is passed over.
-    pub(super) async fn callback(&self, key: DialKey) -> (StatusCallback, String) {
+    pub(super) async fn callback(&self, key: DialKey) -> (Webhook, String) {
         loop {
             if let Heard::Callback { path, content_type, body } = self.next().await {
                 assert_eq!(path, format!("/webhooks/exotel/{key}/s3cret"));
                 let request = WebhookRequest { content_type: &content_type, body: &body };
-                return (self.exotel.read_callback(&request).await.expect("reads"), content_type);
+                return (self.exotel.webhook(request).await.expect("reads"), content_type);
             }
         }
     }
@@ -114,7 +114,7 @@ impl World {
         let mut facts = Vec::new();
         while facts.last().is_none_or(|fact: &CallFact| fact.end.is_none()) {
             let (callback, _) = self.callback(key).await;
-            assert_eq!(callback.custom_field, Some(key.to_string()));
+            assert_eq!(callback.key, Some(key.to_string()));
             facts.push(callback.fact);
         }
         facts

@@ -195,13 +195,16 @@ fn line(recorded: &Recorded) -> Line {
 impl fmt::Display for Explanation {
     /// The answer in a few lines, then the history as a timeline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.state.name(), self.why)?;
+        match self.outcome {
+            Some(outcome) => writeln!(f, "{} as {outcome}: {}", self.state.name(), self.why)?,
+            None => writeln!(f, "{}: {}", self.state.name(), self.why)?,
+        }
         if let Some(next) = &self.next {
             let at =
                 next.local.clone().unwrap_or_else(|| next.at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
             writeln!(f, "next: {at}: {}", next.what)?;
         }
-        for then in &self.afterwards {
+        if let Some(then) = &self.afterwards {
             writeln!(f, "then: {then}")?;
         }
         for change in &self.to_change {

@@ -180,11 +180,16 @@ impl RetryPolicy {
     /// When to try again after a provider has refused a call before accepting it, so that no
     /// phone rang. Such attempts do not count, so this never ends by itself.
     ///
-    /// `refusals` are those in a row, this one included. The wait doubles with each, as
-    /// [`Backoff::DEFAULT`] says, and is no shorter than `pause`, what the provider asked for
-    /// (Retry-After), up to [`LONGEST_PAUSE`].
-    pub fn after_refusal(refusals: u16, pause: Option<TimeDelta>, chance: u64, now: Moment) -> Moment {
-        let wait = Backoff::DEFAULT.wait(refusals, chance);
+    /// `refusals` are those in a row, this one included. The wait is the one that the policy has
+    /// for failures ([`Backoff::DEFAULT`] where it has none, for a refused lead is always tried
+    /// again), and no shorter than `pause`, what the provider asked for (Retry-After), up to
+    /// [`LONGEST_PAUSE`].
+    pub fn after_refusal(&self, refusals: u16, pause: Option<TimeDelta>, chance: u64, now: Moment) -> Moment {
+        let wait = match self.rules.failed {
+            RetryRule::Backoff(backoff) => backoff.wait(refusals, chance),
+            RetryRule::After(delay) => delay.length(),
+            RetryRule::Never => Backoff::DEFAULT.wait(refusals, chance),
+        };
         let asked = pause.unwrap_or_default().min(LONGEST_PAUSE);
         later(now, wait.max(asked))
     }

@@ -108,7 +108,7 @@ fn a_final_outcome_is_not_tried_again_even_when_attempts_are_used_up() {
 #[test]
 fn a_refusal_backs_off_but_never_sooner_than_the_provider_asks() {
     let wait = |refusals, pause: Option<TimeDelta>| {
-        (RetryPolicy::after_refusal(refusals, pause, 0, now()) - now()).num_seconds()
+        (RetryPolicy::default().after_refusal(refusals, pause, 0, now()) - now()).num_seconds()
     };
     assert_eq!([1, 2, 3, 6, 7, 8, u16::MAX].map(|n| wait(n, None)), [60, 120, 240, 1920, 3600, 3600, 3600]);
     assert_eq!(wait(0, None), 60);
@@ -251,7 +251,7 @@ proptest! {
         refusals: u16, pause in prop::option::of(-100_000_i64..200_000), chance: u64,
     ) {
         let pause = pause.map(TimeDelta::seconds);
-        let wait = RetryPolicy::after_refusal(refusals, pause, chance, now()) - now();
+        let wait = RetryPolicy::default().after_refusal(refusals, pause, chance, now()) - now();
         prop_assert!(wait >= TimeDelta::seconds(48) && wait <= LONGEST_PAUSE);
         prop_assert!(wait >= pause.unwrap_or_default().min(LONGEST_PAUSE));
     }
@@ -259,7 +259,7 @@ proptest! {
     #[test]
     fn even_at_the_end_of_time_nothing_overflows(refusals: u16, chance: u64) {
         let end = Moment::MAX_UTC;
-        prop_assert_eq!(RetryPolicy::after_refusal(refusals, Some(TimeDelta::MAX), chance, end), end);
+        prop_assert_eq!(RetryPolicy::default().after_refusal(refusals, Some(TimeDelta::MAX), chance, end), end);
     }
 
     #[test]

@@ -31,10 +31,11 @@ impl Job for AwaitStatus {
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
         let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
-        let attempts = store::attempts::of_lead(&mut conn, self.client, self.lead).await?;
+        let attempts = store::attempts::of_leads(&mut conn, self.client, &[self.lead.0]).await?;
         let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
         drop(conn);
-        let attempt = attempts.into_iter().find(|attempt| attempt.number == self.number && attempt.is_live());
+        let mut attempts = attempts.into_iter().map(|(_, attempt)| attempt);
+        let attempt = attempts.find(|attempt| attempt.number == self.number && attempt.is_live());
         let (Some(attempt), Some(campaign)) = (attempt, campaign) else {
             // It resolved meanwhile: nothing is left to ask.
             let answer = Found::CannotTell { cause: "nothing is left to ask".into() };

@@ -2,6 +2,7 @@
 //! accounts, campaigns, leads.
 
 pub mod campaigns;
+pub mod judging;
 pub mod leads;
 pub mod setup;
 

@@ -84,6 +84,16 @@ pub struct WebhookRequest<'a> {
     pub body: &'a Bytes,
 }
 
+/// What a webhook says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Our name for the attempt, where the carrier echoes it. One that differs from the
+    /// address's is about another attempt, and is refused.
+    pub key: Option<String>,
+    /// The news.
+    pub fact: CallFact,
+}
+
 /// A webhook that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the webhook cannot be read: {0}")]
@@ -136,7 +146,7 @@ pub trait Carrier: Send + Sync {
     ///
     /// # Errors
     /// If the body is not one of the carrier's documented forms.
-    async fn webhook(&self, request: WebhookRequest<'_>) -> Result<CallFact, WebhookError>;
+    async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError>;
 
     /// Whether the carrier takes the account's credentials. Rings nobody.
     async fn check(&self) -> AccountCheck;

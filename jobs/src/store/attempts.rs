@@ -104,12 +104,12 @@ pub async fn load(
     Ok(rows.into_iter().map(loaded).collect())
 }
 
-/// Reads all attempts of a lead.
-pub async fn of_lead(
+/// Reads all attempts of these leads, by lead and number.
+pub async fn of_leads(
     conn: &mut PgConnection,
     client: ClientId,
-    lead: LeadId,
-) -> Result<Vec<Attempt>, StoreError> {
+    leads: &[Uuid],
+) -> Result<Vec<(LeadId, Attempt)>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
         r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
@@ -117,13 +117,13 @@ pub async fn of_lead(
             status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
             talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
             recording_url, asked
-        from attempts where client_id = $1 and lead_id = $2 order by number"#,
+        from attempts where client_id = $1 and lead_id = any($2) order by lead_id, number"#,
         client.0,
-        lead.0
+        leads
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Attempt::try_from).collect()
+    rows.into_iter().map(|row| loaded(row).map_err(|(_, error)| error)).collect()
 }
 
 fn loaded(row: AttemptRow) -> Loaded {
@@ -227,6 +227,24 @@ pub async fn save(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The account that an attempt dials from; `None` if there is no such attempt.
+pub async fn account(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+) -> Result<Option<AccountId>, StoreError> {
+    let account = sqlx::query_scalar!(
+        "select account_id from attempts where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(account.map(AccountId))
 }
 
 /// The stored request of an attempt, if it was submitted and is not erased yet.

@@ -35,25 +35,28 @@ pub async fn append(
     Ok(())
 }
 
-/// The history of one lead, in order.
-pub async fn of_lead(
+/// The histories of these leads, by lead and in order.
+pub async fn of_leads(
     conn: &mut PgConnection,
     client: ClientId,
-    lead: LeadId,
-) -> Result<Vec<Recorded>, StoreError> {
+    leads: &[Uuid],
+) -> Result<Vec<(LeadId, Recorded)>, StoreError> {
     let rows = sqlx::query!(
-        "select seq, at, event from workflow_events where client_id = $1 and lead_id = $2 order by seq",
+        "select lead_id, seq, at, event from workflow_events
+        where client_id = $1 and lead_id = any($2) order by lead_id, seq",
         client.0,
-        lead.0
+        leads
     )
     .fetch_all(conn)
     .await?;
-    let read = |value| {
-        serde_json::from_value::<Event>(value)
-            .map_err(|problem| unreadable("workflow_events", lead.0, problem))
+    let read = |lead, value| {
+        serde_json::from_value::<Event>(value).map_err(|problem| unreadable("workflow_events", lead, problem))
     };
     rows.into_iter()
-        .map(|row| Ok(Recorded { seq: row.seq, at: row.at, event: read(row.event)? }))
+        .map(|row| {
+            let event = read(row.lead_id, row.event)?;
+            Ok((LeadId(row.lead_id), Recorded { seq: row.seq, at: row.at, event }))
+        })
         .collect()
 }
 

@@ -139,26 +139,6 @@ pub async fn lock_due(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// Reads one workflow without locking it.
-pub async fn read(
-    conn: &mut PgConnection,
-    client: ClientId,
-    lead: LeadId,
-) -> Result<Option<Locked>, StoreError> {
-    let row = sqlx::query_as!(
-        WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
-            outcome as "outcome: OutcomeRow", events, quarantined
-        from workflows where client_id = $1 and lead_id = $2"#,
-        client.0,
-        lead.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Into::into))
-}
-
 /// Writes back rows that [`lock`] or [`lock_due`] locked in this transaction.
 pub async fn save(
     conn: &mut PgConnection,
@@ -340,4 +320,42 @@ pub async fn campaign_of(
     .fetch_optional(conn)
     .await?;
     Ok(campaign.map(CampaignId))
+}
+
+/// A workflow as the judge and explanations see it.
+#[derive(Debug)]
+pub struct Seen {
+    /// The row.
+    pub workflow: Workflow,
+    /// Whether it is in quarantine.
+    pub quarantined: bool,
+}
+
+/// A page of a client's workflows after `after`, in the order of their ids; `only` bounds it to one lead.
+pub async fn page(
+    conn: &mut PgConnection,
+    client: ClientId,
+    after: LeadId,
+    only: Option<LeadId>,
+    limit: i64,
+) -> Result<Vec<Seen>, StoreError> {
+    let rows = sqlx::query_as!(
+        WorkflowRow,
+        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            outcome as "outcome: OutcomeRow", events, quarantined
+        from workflows where client_id = $1 and lead_id > $2 and ($3::uuid is null or lead_id = $3)
+        order by lead_id limit $4"#,
+        client.0,
+        after.0,
+        only.map(|lead| lead.0),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let seen = |row: WorkflowRow| {
+        let quarantined = row.quarantined;
+        Ok(Seen { workflow: Workflow::try_from(row)?, quarantined })
+    };
+    rows.into_iter().map(seen).collect()
 }

@@ -65,8 +65,7 @@ impl Deciding<'_> {
             return Answer::Deferred;
         }
         if let (State::Dialling, Some((number, _))) = (self.run.workflow.state, latest) {
-            let Order { actor, reason, .. } = order;
-            self.withdraw(number, Why::HeldBy { actor, reason });
+            self.withdraw(number, order.why());
             self.wait_until(self.now(), Why::New);
         }
         let outcome = self.last_outcome();
@@ -128,6 +127,17 @@ struct Order {
 }
 
 impl Order {
+    /// As the reason for what it undoes.
+    fn why(&self) -> Why {
+        let (actor, reason) = (self.actor.clone(), self.reason.clone());
+        match self.command {
+            Command::Cancel => Why::Cancelled { actor, reason },
+            Command::Pause => Why::HeldBy { actor, reason },
+            Command::Resume => Why::ResumedBy { actor },
+            Command::Retry => Why::RetriedBy { actor },
+        }
+    }
+
     fn noted(&self, deferred: bool) -> Event {
         Event::Commanded {
             command: self.command.name().to_owned(),

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{Deciding, WITHDRAWN_REST};
+use super::{Deciding, WITHDRAWN_REST, once_more};
 use crate::Moment;
 use crate::attempt::{Attempt, Ledger, Submission};
 use crate::call::{CallId, CallStatus, DialReply, Refusal, RefusalKind, Remedy, Source};
@@ -12,7 +12,7 @@ use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::input::{Answer, JobOrder, Rest};
 use crate::outcome::Outcome;
-use crate::retry::RetryPolicy;
+use crate::retry::{LONGEST_PAUSE, RetryPolicy};
 use crate::why::Why;
 use crate::workflow::State;
 
@@ -104,7 +104,7 @@ impl Deciding<'_> {
         }
         let so_far = u32::from(self.run.workflow.collisions.min(16));
         let pause = COLLISION_FIRST.checked_mul(1 << so_far).unwrap_or(COLLISION_CAP).min(COLLISION_CAP);
-        self.run.workflow.collisions = self.run.workflow.collisions.saturating_add(1);
+        self.run.workflow.collisions = once_more(self.run.workflow.collisions);
         self.wait_until(self.now() + pause, Why::NumberBusy);
         Answer::NotAdmitted(Why::NumberBusy)
     }
@@ -269,13 +269,14 @@ impl Deciding<'_> {
         attempt.status = attempt.status.advance(CallStatus::Failed);
         let workflow = &mut self.run.workflow;
         workflow.counted = workflow.counted.saturating_sub(1);
-        workflow.refusals = workflow.refusals.saturating_add(1);
+        workflow.refusals = once_more(workflow.refusals);
         let (kind, cause) = (refusal.kind, refusal.cause.clone());
         self.note(Event::Refused { attempt: number, kind, cause: cause.clone() });
         match kind.remedy() {
             Remedy::GiveUp(outcome) => self.give_up(number, outcome, cause),
             Remedy::RetryLater => self.after_refusal(number, None, cause),
             Remedy::RestAccount(pause) => {
+                let pause = pause.min(LONGEST_PAUSE);
                 self.rest = Some(Rest { account, until: now + pause, cause: cause.clone() });
                 self.after_refusal(number, Some(pause), cause);
             }
@@ -291,7 +292,9 @@ impl Deciding<'_> {
     }
 
     fn after_refusal(&mut self, attempt: AttemptNumber, pause: Option<TimeDelta>, cause: String) {
-        let at = RetryPolicy::after_refusal(self.run.workflow.refusals, pause, self.ctx.chance, self.now());
+        let usual = RetryPolicy::default();
+        let policy = self.ctx.rules.map_or(&usual, |rules| &rules.retry);
+        let at = policy.after_refusal(self.run.workflow.refusals, pause, self.ctx.chance, self.now());
         let why = Why::Refused { attempt, cause };
         let outcome = self.last_outcome();
         self.resolve(outcome, |this| {

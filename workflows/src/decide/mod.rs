@@ -30,6 +30,14 @@ use crate::workflow::{Intent, State};
 /// A withdrawn lead waits at least this long before admission sees it again.
 const WITHDRAWN_REST: TimeDelta = TimeDelta::seconds(1);
 
+/// Counts of what happens in a row stop here: every backoff has reached its cap long
+/// before, and their columns hold little more.
+const MOST_IN_A_ROW: u16 = 1_000;
+
+fn once_more(in_a_row: u16) -> u16 {
+    in_a_row.saturating_add(1).min(MOST_IN_A_ROW)
+}
+
 /// What follows from `input`, given `run` and what else is known.
 pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
     let mut deciding = Deciding::new(run, ctx);

@@ -1,6 +1,6 @@
 //! What carriers tell us: early, late, twice, or in the wrong order.
 
-use super::Deciding;
+use super::{Deciding, once_more};
 use crate::attempt::Ledger;
 use crate::call::{CallEnd, CallFact, CallId, CallResult, CallStatus, Found, Source};
 use crate::history::Event;
@@ -178,7 +178,7 @@ impl Deciding<'_> {
             Ledger::Withdrawn | Ledger::Refused | Ledger::Absent | Ledger::BoundLate => return,
         };
         let next = now + times.pause(first, attempt.asked);
-        attempt.asked = attempt.asked.saturating_add(1);
+        attempt.asked = once_more(attempt.asked);
         self.run.workflow.wake_at = Some(no_later_than.map_or(next, |at| next.min(at)));
     }
 }

@@ -1,6 +1,6 @@
 //! From the end of a call to its outcome, and to what follows from that.
 
-use super::Deciding;
+use super::{Deciding, once_more};
 use crate::attempt::Ledger;
 use crate::call::{CallResult, Source};
 use crate::history::Event;
@@ -51,7 +51,7 @@ impl Deciding<'_> {
         let workflow = &mut self.run.workflow;
         workflow.refusals = 0;
         workflow.failures = match outcome {
-            Outcome::Failed => workflow.failures.saturating_add(1),
+            Outcome::Failed => once_more(workflow.failures),
             _ => 0,
         };
         self.resolve(Some(outcome), |this| this.what_next(number, outcome));

@@ -116,6 +116,7 @@ fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment
         return outlook.needs("resume the lead");
     }
     match may_call(&by_time_alone(known.gate), known.rules, now) {
+        MayCall::Held(why) if why == story.workflow.why => outlook.needs("mend this, then resume the lead"),
         MayCall::Held(why) => outlook.needs(format!("{why}; then resume the lead")),
         MayCall::Never(why) => outlook.needs(format!("nothing: it cannot be called any more, for {why}")),
         MayCall::Now { .. } | MayCall::NotBefore(..) => {

@@ -102,7 +102,7 @@ fn each_state_says_what_comes_next() {
     held: held by asha
     to do: resume the lead
     [finished]
-    finished: successful
+    finished as successful: successful
     to do: nothing; to call it again all the same, retry the lead
     ");
 }
@@ -177,7 +177,7 @@ fn what_only_people_can_mend_is_named() {
     let mut life = after(&[Step::Zone("Asia/Bangalore"), Step::Admit]);
     assert_snapshot!(short(&life), @r"
     held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
-    to do: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone; then resume the lead
+    to do: mend this, then resume the lead
     ");
     life.gate.zone = Some("Asia/Kolkata".into());
     assert_snapshot!(short(&life), @r"
@@ -203,7 +203,7 @@ fn a_suppressed_lead_is_not_called_and_an_order_waits_for_the_call() {
     then: once the attempt has resolved, the lead is cancelled, as ordered by asha
     ");
     let finished = steps(&[&DIAL, &[Step::Reports(Outcome::DoNotCall), Step::Ends(CallResult::Answered)]]);
-    assert_snapshot!(short(&after(&finished)), @"finished: do not call");
+    assert_snapshot!(short(&after(&finished)), @"finished as do not call: do not call");
     assert_snapshot!(short(&after(&[Step::Admit, Step::Submit, Step::Refused(RefusalKind::NotSent)])), @r"
     waiting: attempt 1 was turned down and does not count: as the carrier put it
     next: Mon 12 Jan 2026 12:01:00 in Asia/Kolkata: may be called from then on

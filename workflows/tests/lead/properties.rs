@@ -1,1 +1,496 @@
-//! x
+//! Laws that hold in every life, whatever comes in, and in whatever order.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use outdial_workflows::attempt::{Attempt, Ledger};
+use outdial_workflows::call::{
+    CallEnd, CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind, Source, Talk,
+};
+use outdial_workflows::gate::CampaignState;
+use outdial_workflows::history::{Event, Recorded};
+use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::input::{Answer, Command, Decision, Input, Run};
+use outdial_workflows::judge::Rule;
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::rules::Rules;
+use outdial_workflows::workflow::{State, Workflow};
+use proptest::prelude::*;
+use proptest::sample::select;
+use uuid::Uuid;
+
+use crate::life::{ACCOUNT, Life, number, rules};
+use crate::telling::seconds;
+
+/// Something happens around the lead, or to it.
+#[derive(Clone, Debug)]
+enum Happening {
+    Pass(i64),
+    /// Until the lead is due.
+    Wake,
+    /// It is due, admitted and submitted, if it may be.
+    Dial,
+    Tell(Input),
+    Campaign(CampaignState),
+    Account(bool),
+    Suppress(Option<i64>),
+    Zone(Option<&'static str>),
+}
+
+/// Stands for the latest attempt, whichever that will be.
+const LATEST: u16 = 1_000;
+/// Stands for the one before it.
+const EARLIER: u16 = 1_001;
+
+/// Mostly the latest attempt, sometimes an earlier one or one that does not exist.
+fn attempts() -> impl Strategy<Value = AttemptNumber> {
+    prop_oneof![16 => Just(LATEST), 3 => Just(EARLIER), 1 => Just(1), 1 => Just(9)].prop_map(number)
+}
+
+/// Two workers.
+fn tokens() -> impl Strategy<Value = Uuid> {
+    prop_oneof![4 => Just(1), 1 => Just(2)].prop_map(Uuid::from_u128)
+}
+
+/// The call's own name, none, or a second call's.
+fn call_ids() -> impl Strategy<Value = Option<CallId>> {
+    prop_oneof![8 => Just(Some("call")), 3 => Just(None), 1 => Just(Some("another"))]
+        .prop_map(|name| name.map(|name| CallId(name.into())))
+}
+
+fn facts() -> impl Strategy<Value = CallFact> {
+    use CallResult::{Answered, Busy, Failed, InvalidNumber, Lost, NoAnswer, Voicemail};
+    let statuses = select(vec![
+        CallStatus::Scheduled,
+        CallStatus::Initiated,
+        CallStatus::Ringing,
+        CallStatus::Connected,
+        CallStatus::InProgress,
+        CallStatus::Completed,
+    ]);
+    let results = select(vec![Answered, NoAnswer, NoAnswer, Busy, Voicemail, Failed, InvalidNumber, Lost]);
+    prop_oneof![
+        (call_ids(), statuses).prop_map(|(call_id, status)| CallFact::progress(call_id, status)),
+        (call_ids(), results, any::<Option<u16>>()).prop_map(|(call_id, result, talk)| {
+            let talk = talk.map(|seconds| Talk::from_seconds(seconds.into()));
+            CallFact::ended(call_id, CallEnd { result, talk, cause: None })
+        }),
+    ]
+}
+
+fn replies() -> impl Strategy<Value = DialReply> {
+    let kinds = select(vec![
+        RefusalKind::NotSent,
+        RefusalKind::Throttled { retry_after_ms: None },
+        RefusalKind::Throttled { retry_after_ms: Some(u32::MAX) },
+        RefusalKind::AccountUnusable,
+        RefusalKind::InvalidNumber,
+        RefusalKind::Rejected,
+    ]);
+    prop_oneof![
+        4 => Just(DialReply::Bound { call_id: CallId("call".into()) }),
+        2 => kinds.prop_map(|kind| DialReply::Refused(Refusal { kind, cause: "no".into() })),
+        2 => Just(DialReply::Unknown { cause: "dropped".into() }),
+    ]
+}
+
+fn answers() -> impl Strategy<Value = Found> {
+    prop_oneof![
+        facts().prop_map(Found::Call),
+        select(vec![0, 600_000]).prop_map(|conclusive_after_ms| Found::NotSeen { conclusive_after_ms }),
+        Just(Found::CannotTell { cause: "503".into() }),
+    ]
+}
+
+fn inputs() -> impl Strategy<Value = Input> {
+    let source = Source::Webhook;
+    prop_oneof![
+        4 => Just(Input::Admit { account: ACCOUNT }),
+        6 => (attempts(), tokens(), prop::bool::weighted(0.9))
+            .prop_map(|(attempt, token, lease_held)| Input::Submit { attempt, token, lease_held }),
+        2 => (attempts(), tokens())
+            .prop_map(|(attempt, token)| Input::NotSent { attempt, token, cause: "late".into() }),
+        10 => (attempts(), replies()).prop_map(|(attempt, reply)| Input::Replied { attempt, reply }),
+        10 => (attempts(), facts()).prop_map(move |(attempt, fact)| Input::News { attempt, fact, source }),
+        8 => (attempts(), answers()).prop_map(|(attempt, answer)| Input::Asked { attempt, answer }),
+        3 => (attempts(), select(Outcome::ALL.to_vec()))
+            .prop_map(move |(attempt, outcome)| Input::Verdict { attempt, outcome, source }),
+        6 => Just(Input::Timer),
+        1 => Just(Input::NumberBusy),
+        1 => Just(Input::JobQuarantined { kind: "dial.v1".into(), error: "panic".into() }),
+    ]
+}
+
+/// What people order, letting go more often than holding.
+fn orders() -> impl Strategy<Value = Input> {
+    let commands =
+        [Command::Pause, Command::Resume, Command::Resume, Command::Cancel, Command::Retry, Command::Retry];
+    select(commands.to_vec()).prop_map(|command| Input::Command {
+        command,
+        actor: "asha".into(),
+        reason: None,
+    })
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let ended = Input::CampaignEnded { actor: "asha".into(), reason: None };
+    let happening = prop_oneof![
+        120 => inputs().prop_map(Happening::Tell),
+        40 => Just(Happening::Dial),
+        40 => Just(Happening::Wake),
+        25 => select(vec![1, 4, 5, 19, 60, 600, 7_200, 40_000]).prop_map(Happening::Pass),
+        16 => orders().prop_map(Happening::Tell),
+        4 => select(vec![CampaignState::Running, CampaignState::Running, CampaignState::Paused])
+            .prop_map(Happening::Campaign),
+        4 => prop::bool::weighted(0.7).prop_map(Happening::Account),
+        2 => select(vec![Some(100), Some(100_000), None]).prop_map(Happening::Suppress),
+        2 => select(vec![Some("Asia/Kolkata"), Some("Mars"), None]).prop_map(Happening::Zone),
+        1 => Just(Happening::Tell(ended)),
+    ];
+    prop::collection::vec(happening, 1..60)
+}
+
+/// Rules under which much happens.
+fn some_rules() -> impl Strategy<Value = Rules> {
+    select(vec![
+        r#"{"zone": "Asia/Kolkata"}"#,
+        r#"{"zone": "Asia/Kolkata", "settle_ms": 60000}"#,
+        r#"{"zone": "Asia/Kolkata", "retry": {"max_attempts": 50, "rules": {"no_answer": "1s", "busy": "1s", "unknown": "1s"}}}"#,
+        r#"{"zone": "Asia/Kolkata", "settle_ms": 5000, "retry": {"max_attempts": 1}}"#,
+    ])
+    .prop_map(rules)
+}
+
+/// An input, with the run before it and what came of it.
+type Told = (Run, Input, Decision);
+
+/// Lets it happen.
+fn happen(life: &mut Life, happening: &Happening) -> Vec<Told> {
+    match happening {
+        Happening::Pass(time) => life.pass(seconds(*time)),
+        Happening::Wake => life.now = life.run.workflow.wake_at.map_or(life.now, |at| at.max(life.now)),
+        Happening::Campaign(state) => life.campaign(*state),
+        Happening::Account(ready) => life.gate.account_ready = *ready,
+        Happening::Suppress(time) => {
+            // Time goes on between two commits, if little.
+            life.pass(TimeDelta::microseconds(1));
+            life.suppress(time.map(|time| life.now + seconds(time)));
+        }
+        Happening::Zone(zone) => {
+            life.barrier.0 += 1;
+            life.gate.zone = zone.map(str::to_owned);
+        }
+        Happening::Dial => {
+            happen(life, &Happening::Wake);
+            let submit =
+                Input::Submit { attempt: number(LATEST), token: Uuid::from_u128(1), lease_held: true };
+            let inputs = [Input::Admit { account: ACCOUNT }, submit];
+            return inputs.into_iter().map(|input| told(life, input)).collect();
+        }
+        Happening::Tell(input) => {
+            if matches!(input, Input::CampaignEnded { .. }) {
+                life.campaign(CampaignState::Ended);
+            }
+            return vec![told(life, input.clone())];
+        }
+    }
+    Vec::new()
+}
+
+fn told(life: &mut Life, mut input: Input) -> Told {
+    let before = life.run.clone();
+    aim(&mut input, before.workflow.attempts);
+    let decision = life.tell(&input);
+    (before, input, decision)
+}
+
+/// Puts a number in the place of [`LATEST`] and [`EARLIER`].
+fn aim(input: &mut Input, latest: u16) {
+    let attempt = match input {
+        Input::Submit { attempt, .. }
+        | Input::NotSent { attempt, .. }
+        | Input::Replied { attempt, .. }
+        | Input::News { attempt, .. }
+        | Input::Asked { attempt, .. }
+        | Input::Verdict { attempt, .. } => attempt,
+        _ => return,
+    };
+    *attempt = match attempt.get() {
+        LATEST => number(latest.max(1)),
+        EARLIER => number(latest.saturating_sub(1).max(1)),
+        _ => *attempt,
+    };
+}
+
+/// The checks of the schema on `workflows`, under their names there.
+fn workflow_row_is_taken(workflow: &Workflow) -> Result<(), &'static str> {
+    let waits = matches!(workflow.state, State::Dialling | State::Calling | State::Settling);
+    let Workflow { attempts, counted, forgiven, .. } = workflow;
+    let small = [*attempts, workflow.refusals, workflow.failures, workflow.collisions];
+    [
+        ("workflows_waiting_has_a_time", workflow.state != State::Waiting || workflow.wake_at.is_some()),
+        ("workflows_live_has_a_timer", !waits || workflow.wake_at.is_some()),
+        ("workflows_finished_sleeps", workflow.state != State::Finished || workflow.wake_at.is_none()),
+        (
+            "workflows_outcome_only_when_finished",
+            workflow.outcome.is_none() || workflow.state == State::Finished,
+        ),
+        ("workflows_finished_has_no_intent", workflow.intent.is_none() || workflow.state != State::Finished),
+        ("workflows_counts_are_sane", counted <= attempts && forgiven <= counted && workflow.events >= 0),
+        ("smallint", small.iter().all(|n| i16::try_from(*n).is_ok())),
+    ]
+    .into_iter()
+    .try_for_each(|(name, holds)| if holds { Ok(()) } else { Err(name) })
+}
+
+/// The checks of the schema on `attempts`, under their names there.
+fn attempt_row_is_taken(attempt: &Attempt) -> Result<(), &'static str> {
+    let unsent = matches!(attempt.ledger, Ledger::Reserved | Ledger::Withdrawn);
+    let is_call = matches!(attempt.ledger, Ledger::Bound | Ledger::BoundLate);
+    [
+        ("attempts_nothing_is_sent_before_submission", unsent == attempt.submission.is_none()),
+        ("attempts_only_calls_end", attempt.ended.is_none() || is_call),
+        ("attempts_uncounted_rang_nobody", attempt.counts || unsent || attempt.ledger == Ledger::Refused),
+        ("attempts_live_has_a_phone", attempt.phone.is_some() || !attempt.is_live()),
+        ("smallint", i16::try_from(attempt.asked).is_ok()),
+    ]
+    .into_iter()
+    .try_for_each(|(name, holds)| if holds { Ok(()) } else { Err(name) })
+}
+
+/// What holds of every run between two inputs.
+fn is_sound(run: &Run) -> Result<(), TestCaseError> {
+    let Run { workflow, attempts } = run;
+    prop_assert_eq!(workflow_row_is_taken(workflow), Ok(()));
+    for attempt in attempts {
+        prop_assert_eq!(attempt_row_is_taken(attempt), Ok(()), "{:?}", attempt);
+    }
+    let live: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.is_live()).collect();
+    prop_assert!(live.len() <= 1, "two live attempts");
+    prop_assert!(live.iter().all(|attempt| attempt.number.get() == workflow.attempts), "an old one is live");
+    let under_way = matches!(workflow.state, State::Dialling | State::Calling);
+    prop_assert_eq!(under_way, live.len() == 1, "{:?} with {} live", workflow.state, live.len());
+    prop_assert_eq!(usize::from(workflow.attempts), attempts.len());
+    let counted = attempts.iter().filter(|attempt| attempt.counts).count();
+    prop_assert_eq!(usize::from(workflow.counted), counted);
+    Ok(())
+}
+
+/// What holds of every step from one run to the next.
+fn went_well(before: &Run, input: &Input, decision: &Decision) -> Result<(), TestCaseError> {
+    let after = &decision.run;
+    for old in &before.attempts {
+        let Some(new) = after.attempt(old.number) else {
+            return Err(TestCaseError::fail("an attempt vanished"));
+        };
+        prop_assert!(new.status.rank() >= old.status.rank(), "{:?} after {:?}", new.status, old.status);
+        prop_assert!(leads_to(old.ledger, new.ledger), "{:?} to {:?}", old.ledger, new.ledger);
+        prop_assert!(old.answered_at.is_none() || new.answered_at == old.answered_at);
+        prop_assert!(
+            old.ended.is_none() || new.ended.as_ref().map(|end| end.0) == old.ended.as_ref().map(|end| end.0)
+        );
+        prop_assert!(old.outcome.is_none() || new.outcome.is_some());
+    }
+    let added = i64::try_from(decision.events.len()).expect("few");
+    prop_assert_eq!(after.workflow.events, before.workflow.events + added);
+    prop_assert!(after.workflow.attempts >= before.workflow.attempts);
+    if before.workflow.state == State::Finished && after.workflow.state != State::Finished {
+        let retried = matches!(input, Input::Command { command: Command::Retry, .. });
+        prop_assert!(retried, "only a person revives a finished lead");
+    }
+    if let Input::Submit { lease_held: false, .. } = input {
+        prop_assert_eq!(&decision.answer, &Answer::LeaseLost);
+        prop_assert_eq!(before, after);
+    }
+    if matches!(decision.answer, Answer::Declined(_)) {
+        prop_assert_eq!(before, after);
+    }
+    Ok(())
+}
+
+/// Whether one decision may take an attempt so far: along the edges of the ledger, perhaps
+/// over several.
+fn leads_to(from: Ledger, to: Ledger) -> bool {
+    use Ledger::{Absent, Bound, BoundLate, Refused, Reserved, Submitted, Unknown, Withdrawn};
+    from == to
+        || match from {
+            Reserved => matches!(to, Withdrawn | Submitted),
+            Submitted => matches!(to, Bound | Refused | Unknown),
+            Unknown => matches!(to, Bound | Refused | Absent),
+            Refused | Absent => to == BoundLate,
+            Withdrawn | Bound | BoundLate => false,
+        }
+}
+
+/// A go-ahead is given for a reservation, or again to the one who had it; never to two.
+fn sent_once(
+    sent: &mut HashMap<AttemptNumber, Uuid>,
+    before: &Run,
+    input: &Input,
+    answer: &Answer,
+) -> Result<(), TestCaseError> {
+    let (Answer::Send(attempt), Input::Submit { token, .. }) = (answer, input) else { return Ok(()) };
+    let ledger = before.attempt(*attempt).map(|attempt| attempt.ledger);
+    match sent.insert(*attempt, *token) {
+        None => prop_assert_eq!(ledger, Some(Ledger::Reserved)),
+        Some(first) => {
+            prop_assert_eq!(first, *token, "two may send attempt {}", attempt);
+            prop_assert_eq!(ledger, Some(Ledger::Submitted));
+        }
+    }
+    Ok(())
+}
+
+/// News, answers, replies and reports are facts: told again, they change nothing more.
+fn is_fact(input: &Input) -> bool {
+    match input {
+        Input::News { .. } | Input::Replied { .. } | Input::Verdict { .. } => true,
+        Input::Asked { answer, .. } => matches!(answer, Found::Call(_)),
+        _ => false,
+    }
+}
+
+/// What a carrier that makes a second call, or one that it had denied, brings about. Such a
+/// call may also be the last allowed, and come to light after the next was scheduled.
+fn is_the_carriers(rule: Rule, events: &[Recorded]) -> bool {
+    let late = events.iter().any(|recorded| matches!(recorded.event, Event::BoundLate { .. }));
+    matches!(rule, Rule::OneCall | Rule::LateCall) || (late && rule == Rule::MaxAttempts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_life_keeps_the_laws(rules in some_rules(), happenings in happenings(), chance: u64) {
+        let mut life = Life::new(rules);
+        life.chance = chance;
+        let mut sent = HashMap::new();
+        for happening in &happenings {
+            for (before, input, decision) in happen(&mut life, happening) {
+                is_sound(&decision.run)?;
+                went_well(&before, &input, &decision)?;
+                sent_once(&mut sent, &before, &input, &decision.answer)?;
+            }
+        }
+    }
+
+    #[test]
+    fn a_fact_told_twice_is_no_news(rules in some_rules(), happenings in happenings()) {
+        let mut life = Life::new(rules);
+        for happening in &happenings {
+            for (_, input, _) in happen(&mut life, happening) {
+                let mut again = life.clone();
+                if !is_fact(&input) {
+                    continue;
+                }
+                let second = again.tell(&input);
+                let alerts = |event: &Event| matches!(event, Event::SecondCall { .. });
+                prop_assert!(second.events.iter().all(alerts), "{:?}: {:?}", input, second.events);
+                prop_assert_eq!(&again.run.workflow.state, &life.run.workflow.state);
+                prop_assert!(second.suppress.is_none() && second.rest.is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn the_judge_finds_that_every_life_kept_the_promises(rules in some_rules(), happenings in happenings()) {
+        let mut life = Life::new(rules);
+        for happening in &happenings {
+            // The judge knows a lead's zone as it is now, so it stays as it is here.
+            if !matches!(happening, Happening::Zone(_)) {
+                happen(&mut life, happening);
+            }
+        }
+        // Nobody minded the timers.
+        life.now = life.now.min(life.run.workflow.wake_at.unwrap_or(life.now));
+        let verdict = life.judged();
+        let mut found = verdict.violations.iter();
+        let ours = found.find(|found| !is_the_carriers(found.rule, &life.events));
+        prop_assert!(ours.is_none(), "{verdict}\n{:#?}", life.events);
+    }
+
+    /// Facts about one call, in any order, leave the ledger in the same state. How it ended
+    /// is what was heard first, so the order matters for that alone.
+    #[test]
+    fn the_order_of_facts_does_not_matter_to_the_ledger(
+        facts in prop::collection::vec(facts(), 1..6).prop_shuffle(),
+        order in any::<u64>(),
+    ) {
+        let calling = || {
+            let mut life = Life::new(rules("{}"));
+            life.tell(&Input::Admit { account: ACCOUNT });
+            life.tell(&Input::Submit { attempt: number(1), token: Uuid::from_u128(1), lease_held: true });
+            life
+        };
+        let about_our_call = |fact: &CallFact| CallFact { call_id: Some(CallId("call".into())), ..fact.clone() };
+        let facts: Vec<CallFact> = facts.iter().map(about_our_call).collect();
+        let tell_all = |facts: &[CallFact]| {
+            let mut life = calling();
+            for fact in facts {
+                let source = Source::Webhook;
+                life.tell(&Input::News { attempt: number(1), fact: fact.clone(), source });
+            }
+            let attempt = life.run.attempt(number(1)).expect("it was dialled").clone();
+            (attempt.ledger, attempt.ended.is_some(), attempt.call_id.clone(), attempt.is_live())
+        };
+        let mut shuffled = facts.clone();
+        let places = shuffled.len();
+        for place in (1..places).rev() {
+            let other = usize::try_from(order.rotate_left(u32::try_from(place).expect("few")) % (place as u64 + 1));
+            shuffled.swap(place, other.expect("few"));
+        }
+        prop_assert_eq!(tell_all(&facts), tell_all(&shuffled));
+    }
+
+    /// Whatever happened, a lead whose timers are minded and whose campaign goes on is done,
+    /// put aside, or suppressed in the end.
+    #[test]
+    fn every_life_ends(rules in some_rules(), happenings in happenings()) {
+        let mut life = Life::new(rules);
+        for happening in &happenings {
+            happen(&mut life, happening);
+        }
+        life.gate.campaign = CampaignState::Running;
+        life.gate.account_ready = true;
+        life.gate.zone = Some("Asia/Kolkata".into());
+        for _ in 0..1_000 {
+            let workflow = life.run.workflow.clone();
+            let Some(wake_at) = workflow.wake_at.filter(|_| workflow.state != State::Held) else { return Ok(()) };
+            life.now = life.now.max(wake_at);
+            match workflow.state {
+                State::Waiting => {
+                    let admitted = life.tell(&Input::Admit { account: ACCOUNT });
+                    if let Answer::Reserved(attempt) = admitted.answer {
+                        life.tell(&Input::Submit { attempt, token: Uuid::from_u128(3), lease_held: true });
+                    }
+                }
+                _ => {
+                    life.tell(&Input::Timer);
+                    let attempt = number(life.run.workflow.attempts);
+                    let answer = Found::NotSeen { conclusive_after_ms: 600_000 };
+                    life.tell(&Input::Asked { attempt, answer });
+                }
+            }
+        }
+        prop_assert!(false, "still {:?}: {}", life.run.workflow.state, life.run.workflow.why);
+    }
+}
+
+/// Counters that grow for as long as a carrier is silent stay within their columns.
+#[test]
+fn a_carrier_that_is_silent_for_months_overflows_no_counter() {
+    let mut life = Life::new(rules("{}"));
+    life.tell(&Input::Admit { account: ACCOUNT });
+    life.tell(&Input::Submit { attempt: number(1), token: Uuid::from_u128(1), lease_held: true });
+    life.tell(&Input::Timer);
+    life.pass(seconds(20));
+    life.tell(&Input::Timer);
+    life.run.attempts[0].asked = 32_767;
+    let answer = Found::CannotTell { cause: "503".into() };
+    life.tell(&Input::Asked { attempt: number(1), answer });
+    assert_eq!(attempt_row_is_taken(&life.run.attempts[0]), Ok(()));
+    let mut busy = Life::new(rules("{}"));
+    busy.run.workflow.collisions = 32_767;
+    busy.tell(&Input::NumberBusy);
+    assert_eq!(workflow_row_is_taken(&busy.run.workflow), Ok(()));
+}

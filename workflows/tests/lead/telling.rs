@@ -237,7 +237,7 @@ fn in_words(step: &Step) -> String {
             letter => words.extend(letter.to_lowercase()),
         }
     }
-    words
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn came_to(decision: &Decision, now: Moment) -> String {

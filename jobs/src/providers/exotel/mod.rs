@@ -25,7 +25,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use outdial_workflows::call::{CallFact, CallId, CarrierTimes, DialReply, Found};
+use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, StatusCode};
@@ -34,10 +34,9 @@ use url::Url;
 
 pub use client::http_client;
 pub use settings::{Credentials, DIALS_PER_MINUTE, Settings, SettingsError};
-pub use webhook::StatusCallback;
 
 use super::{
-    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, Permit, Provider, Question, WebhookError,
+    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, Permit, Provider, Question, Webhook, WebhookError,
     WebhookRequest,
 };
 
@@ -73,14 +72,6 @@ impl Exotel {
             return Err(SettingsError::NoAccount);
         }
         Ok(Self { http, base_url, ccm_base_url, credentials, settings })
-    }
-
-    /// Reads a status callback together with the key it bears; see [`StatusCallback`].
-    ///
-    /// # Errors
-    /// If the body is in none of the documented forms.
-    pub async fn read_callback(&self, request: &WebhookRequest<'_>) -> Result<StatusCallback, WebhookError> {
-        webhook::read(request, self.settings.zone).await
     }
 
     fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
@@ -173,8 +164,8 @@ impl Carrier for Exotel {
         self.status_of(call, question).await
     }
 
-    async fn webhook(&self, request: WebhookRequest<'_>) -> Result<CallFact, WebhookError> {
-        self.read_callback(&request).await.map(|callback| callback.fact)
+    async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {
+        webhook::read(&request, self.settings.zone).await
     }
 
     async fn check(&self) -> AccountCheck {

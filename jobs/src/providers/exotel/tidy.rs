@@ -7,6 +7,9 @@ use super::Credentials;
 /// More of a message than this is cut off.
 const LENGTH_MAX: usize = 300;
 
+/// A secret shorter than this is none, and would mask half the words.
+const SECRET_MIN: usize = 4;
+
 /// A run of at least this many digits may be a phone number.
 const NUMBER_DIGITS: usize = 7;
 
@@ -16,7 +19,7 @@ impl Credentials {
     pub(super) fn tidy(&self, text: &str) -> String {
         let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for secret in [self.api_token.expose_secret(), self.api_key.as_str()] {
-            if !secret.is_empty() {
+            if secret.len() >= SECRET_MIN {
                 text = text.replace(secret, "***");
             }
         }

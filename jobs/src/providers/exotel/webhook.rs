@@ -13,20 +13,10 @@ use url::Url;
 
 use super::mapping::{self, Ending, Stage};
 use super::wire;
-use crate::providers::{WebhookError, WebhookRequest};
+use crate::providers::{Webhook, WebhookError, WebhookRequest};
 
 /// A callback is under 2 KB.
 const BODY_MAX: usize = 64 * 1024;
-
-/// A status callback.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusCallback {
-    /// `CustomField`, where the callback bears it. If it differs from the key in the address, the
-    /// callback is about another attempt and must be refused.
-    pub custom_field: Option<String>,
-    /// What it says about the call.
-    pub fact: CallFact,
-}
 
 /// Field names in lower case, as one page of the documents writes them, with nested ones as PHP
 /// writes them: `legs[0][status]`.
@@ -37,12 +27,12 @@ type Fields = BTreeMap<String, String>;
 ///
 /// # Errors
 /// If it is in none of these forms, or lacks what says which call it is or how that stands.
-pub(super) async fn read(request: &WebhookRequest<'_>, zone: Tz) -> Result<StatusCallback, WebhookError> {
+pub(super) async fn read(request: &WebhookRequest<'_>, zone: Tz) -> Result<Webhook, WebhookError> {
     let fields = fields(request).await?;
     let get = |name: &str| fields.get(name).map(String::as_str);
     let sid = get("callsid").ok_or_else(|| WebhookError("CallSid is missing".into()))?;
     let fact = fact(&get, CallId(sid.to_owned()), zone)?;
-    Ok(StatusCallback { custom_field: get("customfield").map(str::to_owned), fact })
+    Ok(Webhook { key: get("customfield").map(str::to_owned), fact })
 }
 
 /// What the fields say. A status that is an end counts whatever the event is called: one page of

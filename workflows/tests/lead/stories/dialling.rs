@@ -109,7 +109,7 @@ fn a_carrier_that_asks_for_a_pause_gets_it() {
     assert_snapshot!(story("{}", &twice), @r"
     Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
     Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
-    Mon 12:00:00 refused throttled  retry_after_ms: some 300000 : refused 1, again Mon 12:05:00, account rests for 300 s → waiting until Mon 12:05:00
+    Mon 12:00:00 refused throttled retry_after_ms: some 300000: refused 1, again Mon 12:05:00, account rests for 300 s → waiting until Mon 12:05:00
     Mon 12:05:00 wake: reserved 2 → dialling until Mon 12:05:05
     Mon 12:05:00 submit: submitted 2, SEND 2 → dialling until Mon 12:05:20
     Mon 12:05:00 accepted: bound 2 → calling until Mon 12:06:00
@@ -123,7 +123,7 @@ fn no_carrier_stops_an_account_for_more_than_a_day() {
     assert_snapshot!(story("{}", &[Step::Admit, Step::Submit, throttled]), @r"
     Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
     Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
-    Mon 12:00:00 refused throttled  retry_after_ms: some 4294967295 : refused 1, again Tue 12:00:00, account rests for 4294967 s → waiting until Tue 12:00:00
+    Mon 12:00:00 refused throttled retry_after_ms: some 4294967295: refused 1, again Tue 12:00:00, account rests for 86400 s → waiting until Tue 12:00:00
     waiting: attempt 1 was turned down and does not count: as the carrier put it
     ");
 }
@@ -351,19 +351,19 @@ fn a_number_in_use_is_looked_at_again_ever_more_seldom() {
 #[test]
 fn a_busy_number_moves_only_leads_that_wait() {
     let anywhere = [
-        &[Step::NumberBusy][..],
+        &[Step::NumberBusy, Step::Wait("30s")][..],
         &DIAL,
         &[Step::NumberBusy, Step::Ends(CallResult::Answered), Step::NumberBusy],
     ];
     assert_snapshot!(story("{}", &steps(&anywhere)), @r"
     Mon 12:00:00 number busy: not admitted (another call to the same number is under way) → waiting until Mon 12:00:30
-    Mon 12:00:00 admit: not admitted (another call to the same number is under way) → waiting until Mon 12:00:30
-    Mon 12:00:00 submit: do not send (another call to the same number is under way) → waiting until Mon 12:00:30
-    Mon 12:00:00 accepted: nothing new → waiting until Mon 12:00:30
-    Mon 12:00:00 number busy: not admitted (another call to the same number is under way) → waiting until Mon 12:01:00
-    Mon 12:00:00 ends answered: nothing new → waiting until Mon 12:01:00
-    Mon 12:00:00 number busy: not admitted (another call to the same number is under way) → waiting until Mon 12:02:00
-    waiting: another call to the same number is under way
+    Mon 12:00:30 admit: reserved 1 → dialling until Mon 12:00:35
+    Mon 12:00:30 submit: submitted 1, SEND 1 → dialling until Mon 12:00:50
+    Mon 12:00:30 accepted: bound 1 → calling until Mon 12:01:30
+    Mon 12:00:30 number busy: not admitted (attempt 1 is with the carrier) → calling until Mon 12:01:30
+    Mon 12:00:30 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 12:00:30 number busy: not admitted (successful) → finished
+    finished: successful
     ");
 }
 

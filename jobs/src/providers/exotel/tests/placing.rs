@@ -99,6 +99,23 @@ async fn what_never_reached_the_carrier_was_not_sent() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_never_made_gives_up_in_time_and_was_not_sent() {
+    // Connections wait in the backlog: TCP connects, TLS never does.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", silent.local_addr().expect("an address"));
+    // The connect timeout of 1 s settles it. Where the request times out before, the permit could
+    // still be spent, so nothing is said until it has run out.
+    let second = Duration::from_secs(1);
+    for (exotel, least) in [(fixtures::exotel(&url), second), (impatient(&url), Permit::VALID_FOR)] {
+        let started = Instant::now();
+        let told = place(&exotel).await;
+        let took = started.elapsed();
+        assert!(told.starts_with("not sent: ") && told.contains("timed out"), "{told}");
+        assert!((least..least + second).contains(&took), "{took:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_permit_that_ran_out_sends_nothing() {
     let stub = Stub::start([accepted("c1")]).await;
     let old = Instant::now().checked_sub(Permit::VALID_FOR).expect("the machine is up longer");
@@ -111,11 +128,14 @@ async fn a_permit_that_ran_out_sends_nothing() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = Stub::start([accepted("c1")]).await;
-    let redirect = format!("HTTP/1.1 307 X\r\nlocation: {}/\r\ncontent-length: 0\r\n\r\n", elsewhere.url);
-    let stub = Stub::start([Act::Say(redirect)]).await;
-    assert_eq!(place(&fixtures::exotel(&stub.url)).await, "unknown: HTTP 307");
-    assert_eq!((stub.requests().len(), elsewhere.requests().len()), (1, 0));
+    for status in [302, 303, 307] {
+        let elsewhere = Stub::start([accepted("c1")]).await;
+        let there = &elsewhere.url;
+        let redirect = format!("HTTP/1.1 {status} X\r\nlocation: {there}/\r\ncontent-length: 0\r\n\r\n");
+        let stub = Stub::start([Act::Say(redirect)]).await;
+        assert_eq!(place(&fixtures::exotel(&stub.url)).await, format!("unknown: HTTP {status}"));
+        assert_eq!((stub.requests().len(), elsewhere.requests().len()), (1, 0));
+    }
 }
 
 #[tokio::test]

@@ -3,23 +3,21 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::providers::exotel::{StatusCallback, fixtures};
-use crate::providers::{Carrier, WebhookRequest};
+use crate::providers::exotel::fixtures;
+use crate::providers::{Carrier, Webhook, WebhookRequest};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-async fn read(content_type: &str, body: impl Into<Bytes>) -> Result<StatusCallback, String> {
+async fn read(content_type: &str, body: impl Into<Bytes>) -> Result<Webhook, String> {
     let exotel = fixtures::exotel("http://127.0.0.1:1");
     let (content_type, body) = (content_type, body.into());
     let request = WebhookRequest { content_type, body: &body };
-    let callback = exotel.read_callback(&request).await.map_err(|error| error.to_string());
-    assert_eq!(exotel.webhook(request).await.ok(), callback.clone().ok().map(|callback| callback.fact));
-    callback
+    exotel.webhook(request).await.map_err(|error| error.to_string())
 }
 
 async fn told(content_type: &str, body: impl Into<Bytes>) -> String {
     match read(content_type, body).await {
-        Ok(StatusCallback { custom_field, fact }) => {
+        Ok(Webhook { key, fact }) => {
             let end = fact.end.map_or(String::new(), |end| {
                 format!(
                     " {:?} talk {:?} `{}`",
@@ -30,7 +28,7 @@ async fn told(content_type: &str, body: impl Into<Bytes>) -> String {
             });
             let at = fact.answered_at.map_or(String::new(), |at| format!(" from {}", at.format("%H:%M:%S")));
             let sid = fact.call_id.expect("a call id");
-            format!("{sid} {}{end}{at} key {}", fact.status.name(), custom_field.unwrap_or_default())
+            format!("{sid} {}{end}{at} key {}", fact.status.name(), key.unwrap_or_default())
         }
         Err(error) => error,
     }

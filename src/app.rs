@@ -1,0 +1,173 @@
+//! A process, put together: database, engine, worker, HTTP.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use outdial_jobs::clock::{Clock, DatabaseClock};
+use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::node::{Node, Process};
+use outdial_jobs::operations::setup;
+use outdial_jobs::seal::SealKey;
+use outdial_jobs::worker::Worker;
+use outdial_jobs::{store, sweeps};
+use outdial_workflows::ids::NodeId;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::net::TcpListener;
+use url::Url;
+use uuid::Uuid;
+
+use crate::config::{Global, Role, Serving};
+use crate::http;
+use crate::postgres::Embedded;
+
+/// Connections of the engine's pool; with the leases' three, a node stays under twenty.
+const CONNECTIONS: u32 = 16;
+/// Connections for leases and for the listener.
+const LEASE_CONNECTIONS: u32 = 3;
+
+/// An open database with an engine over it.
+pub struct App {
+    /// The engine.
+    pub engine: Engine,
+    /// Stopped when the app closes, if it is ours.
+    embedded: Option<Embedded>,
+    lease_pool: PgPool,
+    pool: PgPool,
+}
+
+impl App {
+    /// Opens the database that the configuration names, brings its schema up to date, and makes sure
+    /// that the key is its key.
+    ///
+    /// # Errors
+    /// Whatever keeps it from that, with the remedy.
+    pub async fn open(global: &Global, public_url: Url) -> anyhow::Result<Self> {
+        let key = global.key()?;
+        match &global.database_url {
+            Some(url) => Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await,
+            None => {
+                let embedded = Embedded::open(global.kept()?).await?;
+                let url = embedded.url().to_owned();
+                Self::over(Some(embedded), &url, key, public_url, Arc::new(DatabaseClock)).await
+            }
+        }
+    }
+
+    /// Opens an app over a database that is there already.
+    ///
+    /// # Errors
+    /// If it cannot be reached, migrated, or belongs to another key.
+    pub async fn over(
+        embedded: Option<Embedded>,
+        url: &str,
+        key: SealKey,
+        public_url: Url,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let pool = pool(url, CONNECTIONS).await?;
+        let lease_pool = pool_lazily(url, LEASE_CONNECTIONS)?;
+        store::installation::migrate(&pool).await.context("the schema could not be brought up to date")?;
+        let node = NodeId(Uuid::new_v4());
+        let engine = Engine::new(Parts { pool: pool.clone(), clock, key, public_url, node });
+        setup::check_key(&engine).await?;
+        sweeps::prepare(&engine).await?;
+        Ok(Self { engine, embedded, lease_pool, pool })
+    }
+
+    /// Starts working.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn start_worker(&self, roles: &[Role]) -> anyhow::Result<Worker> {
+        let node = Node {
+            id: self.engine.node(),
+            name: format!("outdial-{}", std::process::id()),
+            process: Process::this(),
+            roles: roles.iter().map(|role| role.name().to_owned()).collect(),
+        };
+        Ok(Worker::start(self.engine.clone(), node, self.lease_pool.clone()).await?)
+    }
+
+    /// Closes the database, and stops it if it is ours.
+    ///
+    /// # Errors
+    /// If our Postgres could not be stopped.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.engine.stop().await;
+        self.pool.close().await;
+        self.lease_pool.close().await;
+        if let Some(embedded) = self.embedded {
+            embedded.close().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Serves until told to stop: `outdial serve`.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(serving.listen);
+    let listener = listener.await.with_context(|| format!("cannot listen on {}", serving.listen))?;
+    let address = listener.local_addr()?;
+    let public_url = match &serving.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&format!("http://{address}"))?,
+    };
+    let app = App::open(global, public_url.clone()).await?;
+    let worker = match serving.role.contains(&Role::Worker) {
+        true => Some(app.start_worker(&serving.role).await?),
+        false => None,
+    };
+    tracing::info!(%address, public_url = %public_url, "serving");
+    let api = http::Api::new(app.engine.clone())?;
+    http::serve(listener, api, stop_signal()).await?;
+    tracing::info!("stopping");
+    if let Some(worker) = worker {
+        worker.drain().await;
+    }
+    app.close().await
+}
+
+/// Resolves when the process is asked to end.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn pool(url: &str, connections: u32) -> anyhow::Result<PgPool> {
+    let pool = pool_options(connections).connect_with(connect_options(url)?).await;
+    pool.context("the database cannot be reached; check DATABASE_URL")
+}
+
+fn pool_lazily(url: &str, connections: u32) -> anyhow::Result<PgPool> {
+    Ok(pool_options(connections).connect_lazy_with(connect_options(url)?))
+}
+
+fn pool_options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+}
+
+fn connect_options(url: &str) -> anyhow::Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not a Postgres URL")?;
+    // A session that was left in the middle of a transaction must not hold its locks for long.
+    Ok(options
+        .application_name("outdial")
+        .options([("jit", "off"), ("idle_in_transaction_session_timeout", "30s")]))
+}

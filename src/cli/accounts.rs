@@ -1,0 +1,138 @@
+//! `outdial client` and `outdial account`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use outdial_jobs::operations::setup::{self, AccountSpec};
+use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::store;
+use outdial_workflows::limits::Limit;
+use secrecy::SecretString;
+use serde_json::json;
+use url::Url;
+
+use super::output::{Output, table};
+use crate::app::App;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ClientCommand {
+    /// Make a client.
+    Create {
+        /// Its name, unique.
+        name: String,
+    },
+    /// List the clients.
+    List,
+}
+
+pub(super) async fn client(app: &App, command: ClientCommand, output: &Output) -> anyhow::Result<()> {
+    match command {
+        ClientCommand::Create { name } => {
+            let id = setup::create_client(&app.engine, &name).await?;
+            output.say(format!("made client `{name}` ({id})"), &json!({ "id": id, "name": name }));
+        }
+        ClientCommand::List => {
+            let mut conn = app.engine.pool().acquire().await?;
+            let clients = store::clients::list(&mut conn).await?;
+            let value: Vec<_> = clients.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+            let rows = clients.into_iter().map(|(id, name)| vec![name, id.to_string()]);
+            output.say(table(&["client", "id"], rows), &value);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum AccountCommand {
+    /// Add an account with a carrier.
+    Add(Add),
+    /// Ask the carrier whether it takes the account's credentials. Rings nobody.
+    Test {
+        /// Its name or id.
+        account: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Add {
+    /// Its name, unique within the client.
+    name: String,
+    /// The client, by name or id.
+    #[arg(long)]
+    client: String,
+    /// Where Exotel is reached: https://api.in.exotel.com (Mumbai) or https://api.exotel.com (Singapore).
+    #[arg(long, default_value = "https://api.in.exotel.com")]
+    base_url: Url,
+    /// Exotel's account SID.
+    #[arg(long, env = "EXOTEL_ACCOUNT_SID")]
+    account_sid: String,
+    /// Exotel's API key.
+    #[arg(long, env = "EXOTEL_API_KEY", hide_env_values = true)]
+    api_key: String,
+    /// Exotel's API token. Better given in the environment, where other users do not see it.
+    #[arg(long, env = "EXOTEL_API_TOKEN", hide_env_values = true)]
+    api_token: SecretString,
+    /// The most calls at once.
+    #[arg(long, env = "MAX_CONCURRENT_CALLS", default_value_t = 10)]
+    max_concurrent: u32,
+    /// The most calls begun in a second.
+    #[arg(long)]
+    calls_per_second: Option<u32>,
+    /// Leave out Exotel's usual limit of 200 requests a minute: for an emulator, or another contract.
+    #[arg(long)]
+    no_default_limits: bool,
+    /// A JSON file with the adapter's settings, all of which have defaults.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Do not ask the carrier whether it takes the credentials.
+    #[arg(long)]
+    no_test: bool,
+}
+
+pub(super) async fn account(app: &App, command: AccountCommand, output: &Output) -> anyhow::Result<ExitCode> {
+    match command {
+        AccountCommand::Add(add) => add.run(app, output).await,
+        AccountCommand::Test { account } => {
+            let (client, account) = setup::find_account(&app.engine, &account).await?;
+            let check = setup::check_account(&app.engine, client, account).await?;
+            output.say(&check.message, &check);
+            Ok(if check.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, app: &App, output: &Output) -> anyhow::Result<ExitCode> {
+        let client = setup::find_client(&app.engine, &self.client).await?;
+        let settings = match &self.settings {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} is not Exotel settings", path.display()))?
+            }
+            None => Settings::default(),
+        };
+        let (account_sid, api_key, api_token) = (self.account_sid, self.api_key, self.api_token);
+        let mut limits = vec![Limit::Concurrent { max: self.max_concurrent }];
+        limits.extend(self.calls_per_second.map(Limit::per_second));
+        let spec = AccountSpec {
+            name: &self.name,
+            base_url: &self.base_url,
+            credentials: Credentials { account_sid, api_key, api_token },
+            settings,
+            limits,
+            without_default_limits: self.no_default_limits,
+        };
+        let account = setup::create_account(&app.engine, client, spec).await?;
+        let check = match self.no_test {
+            true => None,
+            false => Some(setup::check_account(&app.engine, client, account).await?),
+        };
+        let tested = check.as_ref().map_or("not tested".to_owned(), |check| check.message.clone());
+        let value = json!({ "id": account, "name": self.name, "check": check });
+        output.say(format!("added account `{}` ({account}): {tested}", self.name), &value);
+        let good = check.is_none_or(|check| check.ok);
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

@@ -1,0 +1,132 @@
+//! `outdial leads`, `outdial lead` and `outdial judge`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use outdial_jobs::operations::judging::{self, Evidence};
+use outdial_jobs::operations::{campaigns, leads};
+use outdial_workflows::input::{Answer, Command};
+use serde_json::json;
+
+use super::output::Output;
+use crate::app::App;
+use crate::import;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum LeadsCommand {
+    /// Import a CSV file into a campaign. Bad rows are reported and the good ones go in; the same
+    /// file twice adds nothing.
+    Import(Import),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Import {
+    /// The file, with a header line.
+    file: PathBuf,
+    /// The campaign, by name or id.
+    #[arg(long)]
+    campaign: String,
+    /// The country of numbers without a country code, as IN.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// Check the file, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn many(app: &App, command: LeadsCommand, output: &Output) -> anyhow::Result<ExitCode> {
+    let LeadsCommand::Import(import) = command;
+    let (client, campaign) = campaigns::find(&app.engine, &import.campaign).await?;
+    let file = std::fs::File::open(&import.file);
+    let file = file.with_context(|| format!("cannot read {}", import.file.display()))?;
+    let bar = spinner(output, "leads read");
+    let options = import::Options { default_region: import.region.clone(), ..import::Options::default() };
+    let rows = import::read(file, &options).with_context(|| import.file.display().to_string())?;
+    let progress = |summary: &import::Summary| bar.set_position(summary.rows);
+    let summary = import::import(&app.engine, client, campaign, rows, import.dry_run, progress).await?;
+    bar.finish_and_clear();
+    output.say(&summary, &summary);
+    let nothing = summary.accepted == 0 && summary.duplicates == 0 && summary.problems_total > 0;
+    Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum LeadCommand {
+    /// Say why a lead stands where it does, what happened so far, and what comes next.
+    Explain {
+        /// Its id, external id or number.
+        lead: String,
+    },
+    /// Hold it until resumed. A call under way goes on.
+    Pause(Target),
+    /// Let it go again.
+    Resume(Target),
+    /// End it. A call under way goes on, and no other follows.
+    Cancel(Target),
+    /// Try it (again) now, with the policy's attempts granted anew.
+    Retry(Target),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Target {
+    /// Its id, external id or number.
+    lead: String,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+pub(super) async fn one(app: &App, command: LeadCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
+    match command {
+        LeadCommand::Explain { lead } => {
+            let person = leads::find(&app.engine, &lead).await?;
+            let told = judging::explain_lead(&app.engine, person.client, person.lead).await?;
+            output.say(&told, &told);
+            Ok(())
+        }
+        LeadCommand::Pause(target) => target.order(app, Command::Pause, actor, output).await,
+        LeadCommand::Resume(target) => target.order(app, Command::Resume, actor, output).await,
+        LeadCommand::Cancel(target) => target.order(app, Command::Cancel, actor, output).await,
+        LeadCommand::Retry(target) => target.order(app, Command::Retry, actor, output).await,
+    }
+}
+
+impl Target {
+    async fn order(&self, app: &App, command: Command, actor: &str, output: &Output) -> anyhow::Result<()> {
+        let person = leads::find(&app.engine, &self.lead).await?;
+        let reason = self.reason.as_deref();
+        let answer = leads::order(&app.engine, person.client, person.lead, command, actor, reason).await?;
+        let deferred = answer == Answer::Deferred;
+        let when = if deferred { ", once the call under way has resolved" } else { "" };
+        let value = json!({ "lead": person.lead, "command": command.name(), "deferred": deferred });
+        output.say(format!("{}: done{when}", command.name()), &value);
+        Ok(())
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct JudgeArgs {
+    /// Leads that are due and wait count as stuck: for a run that should have finished.
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) async fn judge(app: &App, args: JudgeArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    let bar = spinner(output, "leads judged");
+    let evidence = Evidence { strict: args.strict, ..Evidence::default() };
+    let verdict = judging::judge(&app.engine, &evidence, |judged| bar.set_position(judged)).await?;
+    bar.finish_and_clear();
+    output.say(&verdict, &verdict);
+    Ok(if verdict.kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn spinner(output: &Output, what: &'static str) -> ProgressBar {
+    if output.json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} {msg} ({per_sec})");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())).with_message(what)
+}

@@ -1,0 +1,126 @@
+//! The command line: a subcommand per task.
+
+mod accounts;
+mod campaigns;
+mod doctor;
+mod leads;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use url::Url;
+
+use crate::app::{self, App};
+use crate::config::{Global, Serving};
+use crate::demo;
+use output::Output;
+pub(crate) use output::table;
+
+/// Calls people who asked, or agreed, to be called: every lead a durable workflow.
+#[derive(Parser, Debug)]
+#[command(name = "outdial", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Watch a campaign run from a CSV to its outcomes: nothing to set up, nobody is called.
+    Demo(demo::Args),
+    /// Serve: webhooks, streams, health and metrics, and the work itself.
+    Serve(Serving),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Look at everything that outdial needs, and say what is wrong.
+    Doctor,
+    /// Tenants.
+    #[command(subcommand)]
+    Client(accounts::ClientCommand),
+    /// Accounts with carriers.
+    #[command(subcommand)]
+    Account(accounts::AccountCommand),
+    /// Sets of leads called under the same rules.
+    #[command(subcommand)]
+    Campaign(campaigns::CampaignCommand),
+    /// People to call, many at once.
+    #[command(subcommand)]
+    Leads(leads::LeadsCommand),
+    /// One person to call.
+    #[command(subcommand)]
+    Lead(leads::LeadCommand),
+    /// Check over the whole database that the four promises were kept.
+    Judge(leads::JudgeArgs),
+}
+
+/// Runs a command to its end.
+pub async fn run(cli: Cli) -> ExitCode {
+    log(&cli.global, &cli.command);
+    let output = Output { json: cli.global.json };
+    match carry_out(cli, &output).await {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Demo(args) => return demo::run(global, &args, output.json).await,
+        Command::Serve(serving) => app::serve(global, &serving).await?,
+        Command::Doctor => return doctor::run(global, output).await,
+        Command::Migrate => {
+            open(global).await?.close().await?;
+            output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
+        }
+        Command::Client(command) => with(global, async |app| accounts::client(app, command, output).await).await?,
+        Command::Account(command) => {
+            return with(global, async |app| accounts::account(app, command, output).await).await;
+        }
+        Command::Campaign(command) => {
+            with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;
+        }
+        Command::Leads(command) => {
+            return with(global, async |app| leads::many(app, command, output).await).await;
+        }
+        Command::Lead(command) => {
+            with(global, async |app| leads::one(app, command, &global.actor, output).await).await?;
+        }
+        Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(global: &Global) -> anyhow::Result<App> {
+    // Commands make no calls, so no carrier needs to reach them.
+    App::open(global, Url::parse("http://127.0.0.1/")?).await
+}
+
+async fn with<T>(
+    global: &Global,
+    work: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let app = open(global).await?;
+    let done = work(&app).await;
+    app.close().await?;
+    done
+}
+
+/// Logs go to standard error: what a command prints stays clean.
+fn log(global: &Global, command: &Command) {
+    use tracing_subscriber::EnvFilter;
+    let usual = match command {
+        Command::Serve(_) => "info,sqlx=warn",
+        _ => "error",
+    };
+    let filter = EnvFilter::try_new(global.log.as_deref().unwrap_or(usual));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(usual));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if global.log_json { lines.json().init() } else { lines.init() }
+}

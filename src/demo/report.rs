@@ -1,0 +1,56 @@
+//! What the demo came to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use outdial_emulators::exotel::Dials;
+use outdial_jobs::operations::campaigns::Status;
+use outdial_workflows::explain::Explanation;
+use outdial_workflows::judge::Verdict;
+use serde::Serialize;
+
+use super::watch::Screen;
+
+/// The figures, as `--json` prints them.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    leads: i64,
+    finished: i64,
+    by_outcome: BTreeMap<&'static str, i64>,
+    /// Calls that the carrier made, by its own count.
+    dials: u64,
+    /// Attempts for which it made more than one. Zero, or a promise was broken.
+    double_dials: usize,
+    elapsed_ms: u128,
+    /// Whether the judge found every promise kept.
+    judge: &'static str,
+}
+
+impl Report {
+    pub(super) fn new(status: &Status, dials: &Dials, verdict: &Verdict, elapsed: Duration) -> Self {
+        Self {
+            leads: status.leads,
+            finished: status.finished,
+            by_outcome: status.by_outcome.clone(),
+            dials: dials.keys.values().map(|count| u64::from(count.accepted)).sum(),
+            double_dials: dials.keys_rung_twice().len() + dials.overlapping_numbers().len(),
+            elapsed_ms: elapsed.as_millis(),
+            judge: if verdict.kept() { "kept" } else { "broken" },
+        }
+    }
+
+    pub(super) fn show(&self, screen: &Screen, verdict: &Verdict, story: Option<&Explanation>) {
+        let rows = self.by_outcome.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]);
+        screen.say(&crate::cli::table(&["outcome", "leads"], rows));
+        if let Some(story) = story {
+            screen.say(&format!("\nThe story of one lead:\n\n{story}"));
+        }
+        let Self { leads, dials, double_dials, .. } = self;
+        let seconds = self.elapsed_ms as f64 / 1_000.0;
+        screen.say(&format!(
+            "\n{leads} leads in {seconds:.1} s; the carrier counted {dials} calls, {double_dials} of them twice."
+        ));
+        screen.say(&format!("The judge: {verdict}"));
+        screen.last_line(&serde_json::to_value(self).unwrap_or_default());
+    }
+}
