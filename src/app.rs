@@ -48,7 +48,9 @@ impl App {
     pub async fn open(global: &Global, public_url: Url) -> anyhow::Result<Self> {
         let key = global.key()?;
         match &global.database_url {
-            Some(url) => Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await,
+            Some(url) => {
+                Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await
+            }
             None => {
                 let embedded = Embedded::open(global.kept()?).await?;
                 let url = embedded.url().to_owned();
@@ -112,6 +114,9 @@ impl App {
 /// # Errors
 /// Whatever keeps it from starting.
 pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
+    if let Some(point) = &serving.crash_at {
+        outdial_jobs::crash::arm(point)?;
+    }
     let listener = TcpListener::bind(serving.listen);
     let listener = listener.await.with_context(|| format!("cannot listen on {}", serving.listen))?;
     let address = listener.local_addr()?;

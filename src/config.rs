@@ -35,7 +35,13 @@ pub struct Global {
     pub json: bool,
 
     /// Who gives the order, for the record.
-    #[arg(long, global = true, env = "OUTDIAL_ACTOR", default_value = "the command line", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "OUTDIAL_ACTOR",
+        default_value = "the command line",
+        value_name = "NAME"
+    )]
     pub actor: String,
 
     /// What to log: a level, or directives such as outdial_jobs=debug.
@@ -59,8 +65,18 @@ pub struct Serving {
     pub public_url: Option<Url>,
 
     /// The part this process plays.
-    #[arg(long, env = "OUTDIAL_ROLE", value_delimiter = ',', default_value = "api,worker", value_name = "ROLES")]
+    #[arg(
+        long,
+        env = "OUTDIAL_ROLE",
+        value_delimiter = ',',
+        default_value = "api,worker",
+        value_name = "ROLES"
+    )]
     pub role: Vec<Role>,
+
+    /// For crash tests, in builds that have crash points: where the process is to die.
+    #[arg(long, hide = true, value_name = "POINT[:NTH]")]
+    pub crash_at: Option<String>,
 }
 
 /// A part that a process plays.
@@ -86,8 +102,10 @@ impl Role {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A database of one's own needs a key of one's own.
-    #[error("DATABASE_URL is set and OUTDIAL_ENCRYPTION_KEY is not: make a key with `openssl rand -hex 32`, \
-             keep it safe, and give it to every process of this database")]
+    #[error(
+        "DATABASE_URL is set and OUTDIAL_ENCRYPTION_KEY is not: make a key with `openssl rand -hex 32`, \
+             keep it safe, and give it to every process of this database"
+    )]
     NoKey,
     /// The key is not one.
     #[error("OUTDIAL_ENCRYPTION_KEY: {0}")]
@@ -162,8 +180,13 @@ fn key_file(path: &std::path::Path) -> Result<SealKey, String> {
     }
     let made = SealKey::generate();
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(text)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
+        .map_err(text)?;
     file.write_all(made.as_bytes()).and_then(|()| file.sync_all()).map_err(text)?;
     // Two processes may come here at once: the first link stands, and both read it.
     let linked = std::fs::hard_link(&draft, path);

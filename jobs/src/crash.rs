@@ -34,8 +34,41 @@ pub fn point(name: &'static str) {
     }
 }
 
+/// A crash point that cannot be armed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotArm {
+    /// Normal builds have none.
+    #[error("this build has no crash points; build it with the feature `crash-points`")]
+    NotBuiltIn,
+    /// There is no such point.
+    #[error("`{0}` is not a crash point; one of: {all}", all = POINTS.join(", "))]
+    NoSuchPoint(String),
+}
+
+/// Arms the point that `text` names, as `place.after_send` or `place.after_send:3`: the process dies
+/// when it is reached for the third time.
+///
+/// # Errors
+/// If this build has no crash points, or none of that name.
+pub fn arm(text: &str) -> Result<(), CannotArm> {
+    let (name, nth) = text.split_once(':').unwrap_or((text, "1"));
+    let point = POINTS.iter().find(|point| **point == name);
+    let (Some(point), Ok(nth)) = (point, nth.parse()) else {
+        return Err(CannotArm::NoSuchPoint(text.to_owned()));
+    };
+    set(point, nth)
+}
+
+#[cfg(not(feature = "crash-points"))]
+fn set(_: &'static str, _: u32) -> Result<(), CannotArm> {
+    Err(CannotArm::NotBuiltIn)
+}
+
 #[cfg(feature = "crash-points")]
-pub use armed::arm;
+fn set(name: &'static str, nth: u32) -> Result<(), CannotArm> {
+    armed::arm(name, nth);
+    Ok(())
+}
 
 #[cfg(feature = "crash-points")]
 mod armed {
@@ -43,8 +76,7 @@ mod armed {
 
     static ARMED: Mutex<Option<(String, u32)>> = Mutex::new(None);
 
-    /// Arms the point `name`: the process dies when it is reached for the `nth` time, from 1.
-    pub fn arm(name: &str, nth: u32) {
+    pub(super) fn arm(name: &str, nth: u32) {
         let mut armed = ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *armed = Some((name.to_owned(), nth));
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use apalis::prelude::{Monitor, WorkerBuilder};
 use chrono::TimeDelta;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use outdial_workflows::ids::new_id;
 use outdial_workflows::input::Input;
 use sqlx::PgPool;
@@ -19,18 +20,37 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Engine;
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
-use crate::queue::{Backlog, Claimer, LeaseKeeper, Ticket};
+use crate::queue::{Backlog, Claimer, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
 use crate::sweeps;
 
-/// How long a drain waits for running jobs. A dial request takes at most the send
-/// deadline and the request timeout, 12 s together.
-const DRAIN: Duration = Duration::from_secs(20);
+/// The kinds of job that a worker runs: those of the registry, or a test's own.
+#[derive(Clone)]
+pub struct Kinds {
+    /// The kinds with their slots.
+    pub slots: Vec<(&'static str, usize)>,
+    /// How often one is tried; `None` for an unknown kind.
+    pub tries: fn(&str) -> Option<i16>,
+    /// Runs one.
+    pub run: fn(String, serde_json::Value, Ctx) -> BoxFuture<'static, Result<(), JobError>>,
+}
+
+impl Kinds {
+    /// The registry's.
+    pub fn registered() -> Self {
+        Self {
+            slots: registry::SLOTS.to_vec(),
+            tries: registry::tries,
+            run: |kind, args, ctx| async move { registry::run(&kind, args, &ctx).await }.boxed(),
+        }
+    }
+}
 
 /// A running worker.
 pub struct Worker {
     engine: Engine,
+    drain: Duration,
     stop_claiming: CancellationToken,
     stop_leases: CancellationToken,
     running: TaskTracker,
@@ -44,10 +64,10 @@ impl Worker {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn start(engine: Engine, node: Node, lease_pool: PgPool) -> Result<Self, StoreError> {
-        Self::start_with(engine, node, lease_pool, registry::SLOTS).await
+        Self::start_with(engine, node, lease_pool, Kinds::registered(), Pace::default()).await
     }
 
-    /// As [`Worker::start`], with other numbers of slots.
+    /// As [`Worker::start`], with other kinds and at another pace.
     ///
     /// # Errors
     /// If the database cannot be asked.
@@ -55,31 +75,37 @@ impl Worker {
         engine: Engine,
         node: Node,
         lease_pool: PgPool,
-        slots: &[(&'static str, usize)],
+        kinds: Kinds,
+        pace: Pace,
     ) -> Result<Self, StoreError> {
         let (stop_claiming, stop_leases) = (CancellationToken::new(), CancellationToken::new());
         let hearing = Arc::new(AtomicBool::new(false));
-        let keeper = LeaseKeeper::new(engine.clone(), node, lease_pool.clone(), stop_leases.clone());
+        let keeper = LeaseKeeper::new(engine.clone(), node, lease_pool.clone(), pace, stop_leases.clone());
         keeper.begin().await?;
         let leases = tokio::spawn(keeper.run());
         let listener =
             tokio::spawn(listen(engine.clone(), lease_pool, Arc::clone(&hearing), stop_claiming.clone()));
-        let (claimer, backlog) = Claimer::new(engine.clone(), slots, hearing, stop_claiming.clone());
+        let (claimer, backlog) =
+            Claimer::new(engine.clone(), &kinds.slots, pace, hearing, stop_claiming.clone());
         let running = TaskTracker::new();
-        let workers = tokio::spawn(work(engine.clone(), backlog, running.clone(), stop_claiming.clone()));
+        let workers =
+            tokio::spawn(work(engine.clone(), backlog, kinds, running.clone(), stop_claiming.clone()));
         let claiming = tokio::spawn(claimer.run());
         let sweeping = tokio::spawn(sweeps::run(engine.clone(), stop_claiming.clone()));
         engine.start();
         let tasks = vec![listener, workers, claiming, sweeping];
-        Ok(Self { engine, stop_claiming, stop_leases, running, tasks, leases })
+        Ok(Self { engine, drain: pace.drain, stop_claiming, stop_leases, running, tasks, leases })
     }
 
     /// Stops claiming, lets running jobs finish, and gives the rest back. Leases are kept to the end.
     pub async fn drain(self) {
         self.stop_claiming.cancel();
         self.running.close();
-        if tokio::time::timeout(DRAIN, self.running.wait()).await.is_err() {
-            tracing::warn!(jobs = self.running.len(), "some jobs did not finish in time; their leases will run out");
+        if tokio::time::timeout(self.drain, self.running.wait()).await.is_err() {
+            tracing::warn!(
+                jobs = self.running.len(),
+                "some jobs did not finish in time; their leases will run out"
+            );
         }
         for task in self.tasks {
             let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
@@ -92,14 +118,14 @@ impl Worker {
 
 /// The apalis side: one worker whose handler spawns each job elsewhere and waits for
 /// it, so that a panic in one harms no other.
-async fn work(engine: Engine, backlog: Backlog, running: TaskTracker, stop: CancellationToken) {
+async fn work(engine: Engine, backlog: Backlog, kinds: Kinds, running: TaskTracker, stop: CancellationToken) {
     let handling = stop.clone();
     let monitor = Monitor::new()
         .register(move |_| {
-            let (engine, running, stop) = (engine.clone(), running.clone(), handling.clone());
+            let (engine, kinds) = (engine.clone(), kinds.clone());
+            let (running, stop) = (running.clone(), handling.clone());
             let handle = move |ticket: Ticket| {
-                let (engine, stop) = (engine.clone(), stop.clone());
-                let task = running.spawn(run(engine, ticket, stop));
+                let task = running.spawn(run(engine.clone(), kinds.clone(), ticket, stop.clone()));
                 async move {
                     let _ = task.await;
                 }
@@ -119,19 +145,19 @@ async fn work(engine: Engine, backlog: Backlog, running: TaskTracker, stop: Canc
     }
 }
 
-async fn run(engine: Engine, ticket: Ticket, stop: CancellationToken) {
+async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationToken) {
     let Ticket { claimed, slot } = ticket;
     if stop.is_cancelled() {
         // Claimed but not begun: given back unharmed.
-        give_back(&engine, &claimed, &JobError::Later(Duration::ZERO)).await;
+        give_back(&engine, &kinds, &claimed, &JobError::Later(Duration::ZERO)).await;
         return;
     }
     let ctx = Ctx { engine: engine.clone(), lease: claimed.lease };
-    let work = AssertUnwindSafe(registry::run(&claimed.kind, claimed.args.clone(), &ctx)).catch_unwind();
+    let work = AssertUnwindSafe((kinds.run)(claimed.kind.clone(), claimed.args.clone(), ctx)).catch_unwind();
     let result = work.await.unwrap_or_else(|panic| Err(JobError::Panicked(words_of(panic.as_ref()))));
     drop(slot);
     if let Err(error) = result {
-        give_back(&engine, &claimed, &error).await;
+        give_back(&engine, &kinds, &claimed, &error).await;
     }
 }
 
@@ -141,9 +167,9 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Gives a job back with a backoff, or puts it into quarantine after its last try.
-async fn give_back(engine: &Engine, claimed: &Claimed, error: &JobError) {
+async fn give_back(engine: &Engine, kinds: &Kinds, claimed: &Claimed, error: &JobError) {
     let unharmed = error.is_unharmed();
-    let last = registry::tries(&claimed.kind).is_none_or(|tries| claimed.tries >= tries);
+    let last = (kinds.tries)(&claimed.kind).is_none_or(|tries| claimed.tries >= tries);
     let text = chain(error);
     if !matches!(error, JobError::Later(_)) {
         tracing::warn!(job.kind = claimed.kind, job.id = %claimed.lease.job, tries = claimed.tries, error = text,
@@ -217,7 +243,10 @@ async fn listen(engine: Engine, pool: PgPool, hearing: Arc<AtomicBool>, stop: Ca
         };
         hearing.store(false, Ordering::Relaxed);
         if let Err(error) = heard {
-            tracing::warn!(error = &error as &dyn std::error::Error, "notifications are not heard; looking more often");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "notifications are not heard; looking more often"
+            );
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(500)) => {}

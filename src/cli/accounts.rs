@@ -108,8 +108,10 @@ impl Add {
         let client = setup::find_client(&app.engine, &self.client).await?;
         let settings = match &self.settings {
             Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("{} is not Exotel settings", path.display()))?
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_str(&text)
+                    .with_context(|| format!("{} is not Exotel settings", path.display()))?
             }
             None => Settings::default(),
         };

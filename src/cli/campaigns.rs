@@ -183,8 +183,10 @@ impl Create {
     fn rules(&self) -> anyhow::Result<Rules> {
         let mut rules = match &self.rules {
             Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("{} is not a campaign's rules", path.display()))?
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_str(&text)
+                    .with_context(|| format!("{} is not a campaign's rules", path.display()))?
             }
             None => Rules::default(),
         };

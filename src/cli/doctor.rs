@@ -37,7 +37,9 @@ pub(super) async fn run(global: &Global, output: &Output) -> anyhow::Result<Exit
 
 fn key(global: &Global) -> Finding {
     match global.key() {
-        Ok(key) => Finding { what: "encryption key", ok: true, says: format!("fingerprint {}", key.fingerprint()) },
+        Ok(key) => {
+            Finding { what: "encryption key", ok: true, says: format!("fingerprint {}", key.fingerprint()) }
+        }
         Err(error) => Finding { what: "encryption key", ok: false, says: error.to_string() },
     }
 }
@@ -63,7 +65,10 @@ fn private_postgres(global: &Global) -> Vec<Finding> {
             format!("{}, running as process {pid} for process {owner}", dir.display())
         }
         Found::Running { pid, owner: None } => {
-            format!("{}, running as process {pid}; its owner is gone, and the next start adopts it", dir.display())
+            format!(
+                "{}, running as process {pid}; its owner is gone, and the next start adopts it",
+                dir.display()
+            )
         }
     };
     vec![programs, Finding { what: "private Postgres", ok: true, says }]

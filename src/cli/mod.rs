@@ -79,7 +79,9 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             open(global).await?.close().await?;
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
         }
-        Command::Client(command) => with(global, async |app| accounts::client(app, command, output).await).await?,
+        Command::Client(command) => {
+            with(global, async |app| accounts::client(app, command, output).await).await?
+        }
         Command::Account(command) => {
             return with(global, async |app| accounts::account(app, command, output).await).await;
         }
@@ -102,10 +104,7 @@ async fn open(global: &Global) -> anyhow::Result<App> {
     App::open(global, Url::parse("http://127.0.0.1/")?).await
 }
 
-async fn with<T>(
-    global: &Global,
-    work: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
+async fn with<T>(global: &Global, work: impl AsyncFnOnce(&App) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let app = open(global).await?;
     let done = work(&app).await;
     app.close().await?;

@@ -49,21 +49,45 @@ const INDIAN_FIRST: [&str; 16] = [
     "Rahul", "Sana", "Tara", "Vikram", "Zoya",
 ];
 const INDIAN_LAST: [&str; 16] = [
-    "Bhat", "Desai", "Fernandes", "Gowda", "Hegde", "Iyer", "Khan", "Kulkarni", "Mehta", "Nair", "Patel", "Rao",
-    "Reddy", "Sharma", "Shetty", "Singh",
+    "Bhat",
+    "Desai",
+    "Fernandes",
+    "Gowda",
+    "Hegde",
+    "Iyer",
+    "Khan",
+    "Kulkarni",
+    "Mehta",
+    "Nair",
+    "Patel",
+    "Rao",
+    "Reddy",
+    "Sharma",
+    "Shetty",
+    "Singh",
 ];
 const AMERICAN_FIRST: [&str; 12] = [
     "Alex", "Carlos", "Chloe", "Deshawn", "Emily", "Grace", "Hannah", "Luis", "Maya", "Noah", "Olivia", "Sam",
 ];
 const AMERICAN_LAST: [&str; 12] = [
-    "Bennett", "Carter", "Garcia", "Goldberg", "Johnson", "Kim", "Murphy", "Nguyen", "Ortega", "Rivera", "Smith",
-    "Thompson",
+    "Bennett", "Carter", "Garcia", "Goldberg", "Johnson", "Kim", "Murphy", "Nguyen", "Ortega", "Rivera",
+    "Smith", "Thompson",
 ];
 const HOMES: [&str; 6] =
     ["Apartment (1 BHK)", "Apartment (2 BHK)", "Apartment (3 BHK)", "Villa (3 BHK)", "Villa (4 BHK)", "Plot"];
 const LOCALITIES: [&str; 12] = [
-    "Bellandur", "Devanahalli", "Electronic City", "Hennur", "HSR Layout", "Indiranagar", "Jayanagar",
-    "Koramangala", "Malleshwaram", "Sarjapur Road", "Whitefield", "Yelahanka",
+    "Bellandur",
+    "Devanahalli",
+    "Electronic City",
+    "Hennur",
+    "HSR Layout",
+    "Indiranagar",
+    "Jayanagar",
+    "Koramangala",
+    "Malleshwaram",
+    "Sarjapur Road",
+    "Whitefield",
+    "Yelahanka",
 ];
 const CONDOS: [&str; 3] = ["Condo (1 bed)", "Condo (2 bed)", "Condo (3 bed)"];
 
@@ -109,7 +133,12 @@ fn lead(
 ) -> LeadSpec {
     let phone: PhoneNumber = number.parse().expect("the numbers are made in the stored form");
     let email = format!("{first}.{last}.{index}@example.com").to_lowercase();
-    let attributes = [("email", email.as_str()), ("property_type", property_type), ("location", location), ("budget", budget)];
+    let attributes = [
+        ("email", email.as_str()),
+        ("property_type", property_type),
+        ("location", location),
+        ("budget", budget),
+    ];
     let attributes: Map<String, Value> =
         attributes.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
     LeadSpec {

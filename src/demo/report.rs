@@ -40,7 +40,8 @@ impl Report {
     }
 
     pub(super) fn show(&self, screen: &Screen, verdict: &Verdict, story: Option<&Explanation>) {
-        let rows = self.by_outcome.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]);
+        let rows =
+            self.by_outcome.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]);
         screen.say(&crate::cli::table(&["outcome", "leads"], rows));
         if let Some(story) = story {
             screen.say(&format!("\nThe story of one lead:\n\n{story}"));

@@ -103,11 +103,8 @@ async fn campaign(
     args: &Args,
 ) -> anyhow::Result<CampaignId> {
     let who = emulated::Account::default();
-    let credentials = Credentials {
-        account_sid: who.sid,
-        api_key: who.api_key,
-        api_token: who.api_token.into(),
-    };
+    let credentials =
+        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
     // What takes minutes with people takes seconds here.
     let settings = Settings {
         request_timeout_ms: 3_000,
@@ -115,7 +112,7 @@ async fn campaign(
         ask_first_ms: 500,
         poll_first_ms: 4_000,
         ask_cap_ms: 4_000,
-        absent_margin_ms: 1_000,
+        absent_after_ms: Some(6_000),
         reads_per_minute: 199,
         ..Settings::default()
     };
@@ -133,8 +130,8 @@ async fn campaign(
         "calendar": "none",
         "caller_id": "+918040000000",
         "agent": { "mode": "flow", "flow_id": FLOW },
-        "ring_timeout_s": 5,
-        "call_time_limit_s": 5,
+        "ring_timeout_s": 30,
+        "call_time_limit_s": 300,
         "retry": { "rules": {
             "no_answer": "2s",
             "busy": "3s",

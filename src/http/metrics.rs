@@ -22,7 +22,8 @@ impl Metrics {
     /// If two have one name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let webhooks = Opts::new("outdial_webhooks_total", "Webhooks received, by provider and what came of them.");
+        let webhooks =
+            Opts::new("outdial_webhooks_total", "Webhooks received, by provider and what came of them.");
         let webhooks = IntCounterVec::new(webhooks, &["provider", "result"])?;
         let jobs = Opts::new("outdial_jobs", "Jobs in the queue, by kind and state.");
         let jobs = IntGaugeVec::new(jobs, &["kind", "state"])?;
@@ -49,7 +50,9 @@ pub(super) async fn render(State(api): State<Api>) -> Response {
                 api.metrics.jobs.with_label_values(&[kind.as_str(), "running"]).set(running);
             }
         }
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the queue could not be counted"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the queue could not be counted")
+        }
     }
     match TextEncoder::new().encode_to_string(&api.metrics.registry.gather()) {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),

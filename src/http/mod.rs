@@ -8,11 +8,11 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
-use axum::Router;
 use outdial_jobs::engine::Engine;
 use tokio::net::TcpListener;
 

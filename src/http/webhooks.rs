@@ -26,7 +26,8 @@ pub(super) async fn exotel(
     body: Bytes,
 ) -> Response {
     let taken = tokio::time::timeout(PATIENCE, take(&api, &key, &secret, &headers, &body)).await;
-    let late = || Err(("late", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "not yet; send it again")));
+    let late =
+        || Err(("late", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "not yet; send it again")));
     match taken.unwrap_or_else(|_| late()) {
         Ok(()) => {
             api.metrics.webhook("taken");
@@ -44,7 +45,8 @@ type Refused = (&'static str, Problem);
 async fn take(api: &Api, key: &str, secret: &str, headers: &HeaderMap, body: &Bytes) -> Result<(), Refused> {
     let key = authentic(api, key, secret)?;
     let carrier = carrier_of(api, key).await?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let webhook = carrier.webhook(WebhookRequest { content_type, body }).await.map_err(|error| {
         tracing::warn!(attempt = %key, %error, "a webhook could not be read");
         ("unreadable", Problem::new(StatusCode::BAD_REQUEST, "unreadable-webhook", error.to_string()))

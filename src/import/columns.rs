@@ -13,11 +13,38 @@ const NUMBER_DIGITS: usize = 7;
 // Names as `plain` leaves them. Of several columns that would do, the one named further to the
 // front is taken; the others become attributes.
 const PHONE: [&str; 32] = [
-    "phone", "phonenumber", "phoneno", "primaryphone", "phone1", "mobile", "mobilenumber", "mobileno",
-    "mobilephone", "mobilephonenumber", "cell", "cellphone", "cellnumber", "cellphonenumber", "customerphone",
-    "customermobile", "leadphone", "contactphone", "contactmobile", "contactnumber", "contactno", "telephone",
-    "telephonenumber", "telephoneno", "tel", "telno", "whatsapp", "whatsappnumber", "whatsappno", "msisdn",
-    "contact", "number",
+    "phone",
+    "phonenumber",
+    "phoneno",
+    "primaryphone",
+    "phone1",
+    "mobile",
+    "mobilenumber",
+    "mobileno",
+    "mobilephone",
+    "mobilephonenumber",
+    "cell",
+    "cellphone",
+    "cellnumber",
+    "cellphonenumber",
+    "customerphone",
+    "customermobile",
+    "leadphone",
+    "contactphone",
+    "contactmobile",
+    "contactnumber",
+    "contactno",
+    "telephone",
+    "telephonenumber",
+    "telephoneno",
+    "tel",
+    "telno",
+    "whatsapp",
+    "whatsappnumber",
+    "whatsappno",
+    "msisdn",
+    "contact",
+    "number",
 ];
 const NAME: [&str; 8] =
     ["name", "fullname", "customername", "leadname", "contactname", "clientname", "contactperson", "person"];
@@ -36,7 +63,17 @@ fn known(plain: &str) -> bool {
 
 /// Names of a phone column, for people.
 pub(super) fn understood() -> [&'static str; 9] {
-    ["phone", "phone number", "mobile", "mobile no", "contact number", "telephone", "tel", "whatsapp", "number"]
+    [
+        "phone",
+        "phone number",
+        "mobile",
+        "mobile no",
+        "contact number",
+        "telephone",
+        "tel",
+        "whatsapp",
+        "number",
+    ]
 }
 
 /// Whether one of the names is a phone column's.
@@ -66,9 +103,8 @@ impl Columns {
         let names: Vec<String> =
             header.iter().enumerate().map(|(index, name)| named(index, name.trim())).collect();
         let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
-        let find = |wanted: &[&str]| {
-            wanted.iter().find_map(|wanted| plain.iter().position(|name| name == wanted))
-        };
+        let find =
+            |wanted: &[&str]| wanted.iter().find_map(|wanted| plain.iter().position(|name| name == wanted));
         let Some(phone) = find(&PHONE) else {
             let looks_like_a_lead = names.iter().any(|name| is_number(name));
             return Err(if looks_like_a_lead {

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+use outdial_jobs::engine::Engine;
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::leads::{self, Accepted, LeadSpec, PAGE};
-use outdial_jobs::engine::Engine;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use serde::Serialize;
 
@@ -145,7 +145,10 @@ impl fmt::Display for Summary {
         let duplicates = counted(self.duplicates, "duplicate");
         let problems = counted(self.problems_total, "problem");
         if self.dry_run {
-            write!(f, "{rows} read, nothing written: {accepted} to accept, {duplicates} in the file, {problems}")?;
+            write!(
+                f,
+                "{rows} read, nothing written: {accepted} to accept, {duplicates} in the file, {problems}"
+            )?;
         } else {
             write!(f, "{rows} read: {accepted} accepted, {duplicates}, {problems}")?;
         }

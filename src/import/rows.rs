@@ -75,7 +75,8 @@ impl<R: Read> Rows<R> {
             None => {}
             Some(Fault::TooLong) => return Err(Problem::row(line, too_long())),
             Some(Fault::Unclosed { line: opened }) => {
-                let problem = format!("a quotation mark opened on line {opened} is never closed; close or remove it");
+                let problem =
+                    format!("a quotation mark opened on line {opened} is never closed; close or remove it");
                 return Err(Problem { rest_unread: true, ..Problem::row(line, problem) });
             }
         }
@@ -101,7 +102,9 @@ impl<R: Read> Rows<R> {
             return Err(Problem::row(line, problem));
         }
         match names.iter().zip(cells).find(|(_, cell)| cell.contains('\0')) {
-            Some((name, _)) => Err(Problem::cell(line, name, "the field contains a NUL character; remove it")),
+            Some((name, _)) => {
+                Err(Problem::cell(line, name, "the field contains a NUL character; remove it"))
+            }
             None => Ok(()),
         }
     }
@@ -145,7 +148,9 @@ impl<R: Read> Rows<R> {
     }
 
     fn priority(&self, line: u64, cells: &[&str]) -> Result<Priority, Problem> {
-        let Some((column, given)) = filled(cells, self.columns.priority) else { return Ok(Priority::default()) };
+        let Some((column, given)) = filled(cells, self.columns.priority) else {
+            return Ok(Priority::default());
+        };
         shown(given).parse().map_err(|error| self.problem(line, column, format!("{error}")))
     }
 
@@ -201,7 +206,8 @@ fn filled<'a>(cells: &[&'a str], column: Option<usize>) -> Option<(usize, &'a st
 /// A field without what spreadsheets put around it: blanks, `="…"`, and the apostrophe that keeps
 /// digits text. An apostrophe before a letter is part of a name (`'t Hooft`).
 fn clean(field: &str) -> &str {
-    let invisible = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{200e}' | '\u{200f}');
+    let invisible =
+        |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{200e}' | '\u{200f}');
     let cell = field.trim_matches(invisible);
     if let Some(formula) = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         return formula.trim_matches(invisible);

@@ -26,8 +26,12 @@ impl<R: Read> Text<R> {
         let utf8 = Decoder { encoding: Some(Encoding::Utf8) };
         Ok(match head.as_slice() {
             [0xef, 0xbb, 0xbf] => (Self::Bytes(whole(&[], reader)), utf8),
-            [0xff, 0xfe, rest @ ..] => (Self::Utf16(Utf16::new(whole(rest, reader), u16::from_le_bytes)), utf8),
-            [0xfe, 0xff, rest @ ..] => (Self::Utf16(Utf16::new(whole(rest, reader), u16::from_be_bytes)), utf8),
+            [0xff, 0xfe, rest @ ..] => {
+                (Self::Utf16(Utf16::new(whole(rest, reader), u16::from_le_bytes)), utf8)
+            }
+            [0xfe, 0xff, rest @ ..] => {
+                (Self::Utf16(Utf16::new(whole(rest, reader), u16::from_be_bytes)), utf8)
+            }
             head => (Self::Bytes(whole(head, reader)), Decoder { encoding: None }),
         })
     }
@@ -133,8 +137,7 @@ impl Decoder {
         if self.encoding == Some(Encoding::Utf8) {
             return Err(NotText);
         }
-        let fields: Vec<String> =
-            record.fields().map(windows_1252).collect::<Option<_>>().ok_or(NotText)?;
+        let fields: Vec<String> = record.fields().map(windows_1252).collect::<Option<_>>().ok_or(NotText)?;
         self.encoding = Some(Encoding::Windows1252);
         Ok(fields)
     }

@@ -38,9 +38,7 @@ pub enum Ledger {
 
 /// Counts the changes of a client that may forbid calls: a pause, a suppression, a
 /// cancel. A reservation made under an older number is judged again before it is sent.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BarrierVersion(pub i64);
 

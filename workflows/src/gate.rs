@@ -180,10 +180,7 @@ mod tests {
         assert!(matches!(ask(with_default, noon()), MayCall::NotBefore(_, Why::WindowClosed { .. })));
         assert_eq!(ask(|facts, _| facts.zone = None, noon()), MayCall::Held(Why::NoZone));
         let unknown = |facts: &mut GateFacts, _: &mut Rules| facts.zone = Some("Asia/Bangalore".into());
-        assert_eq!(
-            ask(unknown, noon()),
-            MayCall::Held(Why::UnknownZone { zone: "Asia/Bangalore".into() })
-        );
+        assert_eq!(ask(unknown, noon()), MayCall::Held(Why::UnknownZone { zone: "Asia/Bangalore".into() }));
     }
 
     #[test]

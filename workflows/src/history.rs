@@ -317,41 +317,62 @@ impl std::fmt::Display for Event {
             Self::Postponed { until, reason } => write!(f, "postponed to {}: {reason}", clock(*until)),
             Self::Held { reason } => write!(f, "held: {reason}"),
             Self::Reserved { attempt, revision, dial_by, zone, .. } => {
-                let hours = zone.map_or("the open calendar".into(), |zone| format!("calling hours in {zone}"));
-                write!(f, "attempt {attempt} reserved under revision {}, within {hours}, to be sent by {}", revision.0, clock(*dial_by))
+                let hours =
+                    zone.map_or("the open calendar".into(), |zone| format!("calling hours in {zone}"));
+                write!(
+                    f,
+                    "attempt {attempt} reserved under revision {}, within {hours}, to be sent by {}",
+                    revision.0,
+                    clock(*dial_by)
+                )
             }
             Self::Withdrawn { attempt, reason } => write!(f, "attempt {attempt} withdrawn: {reason}"),
             Self::Submitted { attempt, .. } => write!(f, "attempt {attempt} committed to and sent"),
             Self::Bound { attempt, call_id: Some(call_id), .. } => {
                 write!(f, "attempt {attempt} accepted by the carrier as call {call_id}")
             }
-            Self::Bound { attempt, call_id: None, .. } => write!(f, "attempt {attempt} accepted by the carrier"),
+            Self::Bound { attempt, call_id: None, .. } => {
+                write!(f, "attempt {attempt} accepted by the carrier")
+            }
             Self::Refused { attempt, cause, .. } => write!(f, "attempt {attempt} turned down: {cause}"),
             Self::BecameUnknown { attempt, cause } => {
                 write!(f, "attempt {attempt} unknown, the carrier will be asked: {cause}")
             }
             Self::Asked { attempt, answer } => match answer {
                 Found::Call(_) => write!(f, "asked about attempt {attempt}: the carrier has the call"),
-                Found::NotSeen { .. } => write!(f, "asked about attempt {attempt}: the carrier does not list it"),
-                Found::CannotTell { cause } => write!(f, "asked about attempt {attempt}, without an answer: {cause}"),
+                Found::NotSeen { .. } => {
+                    write!(f, "asked about attempt {attempt}: the carrier does not list it")
+                }
+                Found::CannotTell { cause } => {
+                    write!(f, "asked about attempt {attempt}, without an answer: {cause}")
+                }
             },
             Self::Absent { attempt } => write!(f, "attempt {attempt} certainly never reached the carrier"),
             Self::BoundLate { attempt, .. } => {
-                write!(f, "ALERT: the carrier made a call for attempt {attempt}, which had been concluded not to exist")
+                write!(
+                    f,
+                    "ALERT: the carrier made a call for attempt {attempt}, which had been concluded not to exist"
+                )
             }
             Self::SecondCall { attempt, call_id } => {
                 write!(f, "ALERT: the carrier names a second call for attempt {attempt}: {call_id}")
             }
-            Self::Progressed { attempt, status, .. } => write!(f, "attempt {attempt} {}", status.name().replace('_', " ")),
+            Self::Progressed { attempt, status, .. } => {
+                write!(f, "attempt {attempt} {}", status.name().replace('_', " "))
+            }
             Self::Ended { attempt, result, talk, .. } => {
                 write!(f, "attempt {attempt} ended: {}", result.outcome())?;
                 match talk {
-                    Some(talk) if talk.ms > 0 => write!(f, ", {:.1} s connected", f64::from(talk.ms) / 1_000.0),
+                    Some(talk) if talk.ms > 0 => {
+                        write!(f, ", {:.1} s connected", f64::from(talk.ms) / 1_000.0)
+                    }
                     Some(_) | None => Ok(()),
                 }
             }
             Self::Reported { attempt, outcome, .. } => write!(f, "reported for attempt {attempt}: {outcome}"),
-            Self::OutcomeRecorded { attempt, outcome } => write!(f, "attempt {attempt} recorded as {outcome}"),
+            Self::OutcomeRecorded { attempt, outcome } => {
+                write!(f, "attempt {attempt} recorded as {outcome}")
+            }
             Self::OutcomeAmended { attempt, outcome } => write!(f, "attempt {attempt} amended to {outcome}"),
             Self::RetryScheduled { at, reason } => write!(f, "due again at {}: {reason}", clock(*at)),
             Self::Finished { outcome: Some(outcome), reason } => write!(f, "finished as {outcome}: {reason}"),
@@ -364,7 +385,9 @@ impl std::fmt::Display for Event {
                 }
                 if *deferred { f.write_str(" (once the call under way has resolved)") } else { Ok(()) }
             }
-            Self::JobQuarantined { kind, error } => write!(f, "job {kind} put aside after its last try: {error}"),
+            Self::JobQuarantined { kind, error } => {
+                write!(f, "job {kind} put aside after its last try: {error}")
+            }
         }
     }
 }

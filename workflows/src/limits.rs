@@ -39,7 +39,9 @@ impl Limit {
             Self::Rate { max, per_ms } => (max, per_ms),
         };
         if max == 0 {
-            return Err("a limit of 0 would never dial; pause the campaign instead, or give at least 1".into());
+            return Err(
+                "a limit of 0 would never dial; pause the campaign instead, or give at least 1".into()
+            );
         }
         if !(100..=3_600_000).contains(&per_ms) {
             return Err(format!("a window of {per_ms} ms is out of bounds; give 100 to 3600000"));

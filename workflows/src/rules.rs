@@ -94,7 +94,8 @@ impl Rules {
             limit.check().map_err(|problem| RuleError { place: "limits", problem })?;
         }
         if let Agent::Flow { flow_id } = &self.agent
-            && (flow_id.is_empty() || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
+            && (flow_id.is_empty()
+                || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
         {
             let problem = format!("`{flow_id}` is not a flow id; copy it from the carrier's flow list");
             return Err(RuleError { place: "agent.flow_id", problem });

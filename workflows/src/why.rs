@@ -146,11 +146,18 @@ impl fmt::Display for Why {
                 write!(f, "outside calling hours in {zone}, which open {}", local.format("%a %d %b %H:%M"))
             }
             Self::NeverOpens => f.write_str("the campaign's calling hours never open; edit them"),
-            Self::OpenCalendar => f.write_str("the open calendar is only for emulated accounts; give the campaign calling hours"),
+            Self::OpenCalendar => f.write_str(
+                "the open calendar is only for emulated accounts; give the campaign calling hours",
+            ),
             Self::UnknownZone { zone } => {
-                write!(f, "the time zone `{zone}` is unknown, so the hours cannot be told; correct the lead's zone")
+                write!(
+                    f,
+                    "the time zone `{zone}` is unknown, so the hours cannot be told; correct the lead's zone"
+                )
             }
-            Self::NoZone => f.write_str("no time zone is known, so the hours cannot be told; set one on the lead or the campaign"),
+            Self::NoZone => f.write_str(
+                "no time zone is known, so the hours cannot be told; set one on the lead or the campaign",
+            ),
             Self::UnreadableRules => f.write_str("the campaign's rules cannot be read; save them again"),
             Self::CampaignNotRunning => f.write_str("the campaign is not running"),
             Self::CampaignEnded => f.write_str("the campaign has ended"),
@@ -168,11 +175,21 @@ impl fmt::Display for Why {
             ),
             Self::OnCall { attempt } => write!(f, "attempt {attempt} is with the carrier"),
             Self::AwaitingResults { attempt, until } => {
-                write!(f, "attempt {attempt} is over; results may come until {}", until.format("%H:%M:%S UTC"))
+                write!(
+                    f,
+                    "attempt {attempt} is over; results may come until {}",
+                    until.format("%H:%M:%S UTC")
+                )
             }
-            Self::TooLate { attempt } => write!(f, "attempt {attempt} was not sent in time, and was withdrawn"),
-            Self::Refused { attempt, cause } => write!(f, "attempt {attempt} was turned down and does not count: {cause}"),
-            Self::RetryAfter { attempt, outcome } => write!(f, "attempt {attempt} ended with {outcome}; trying again"),
+            Self::TooLate { attempt } => {
+                write!(f, "attempt {attempt} was not sent in time, and was withdrawn")
+            }
+            Self::Refused { attempt, cause } => {
+                write!(f, "attempt {attempt} was turned down and does not count: {cause}")
+            }
+            Self::RetryAfter { attempt, outcome } => {
+                write!(f, "attempt {attempt} ended with {outcome}; trying again")
+            }
             Self::AttemptsUsedUp { attempts, outcome } => {
                 write!(f, "all {attempts} attempts are used up; the last ended with {outcome}")
             }

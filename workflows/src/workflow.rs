@@ -45,9 +45,7 @@ impl State {
 
 /// How soon a lead is called among those that are due. Waiting makes up for it:
 /// see [`Priority::handicap_s`].
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Before everything else.
@@ -163,7 +161,13 @@ pub struct Workflow {
 
 impl Workflow {
     /// A lead that was just accepted: due at once.
-    pub fn accepted(lead: LeadId, campaign: CampaignId, lane: LaneId, priority: Priority, now: Moment) -> Self {
+    pub fn accepted(
+        lead: LeadId,
+        campaign: CampaignId,
+        lane: LaneId,
+        priority: Priority,
+        now: Moment,
+    ) -> Self {
         Self {
             lead,
             campaign,

@@ -60,7 +60,10 @@ pub(super) async fn run(engine: Engine) {
                     next.retain(|client, _| running.contains(client));
                     next.extend(running.into_iter().map(|client| (client, Instant::now())));
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the clients could not be listed"),
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the clients could not be listed"
+                ),
             }
         }
         next.extend(engine.hub().take_dirty().into_iter().map(|client| (client, Instant::now())));
@@ -188,7 +191,8 @@ impl Plan {
         let widest = limits.iter().chain(by_lane.iter().flatten()).map(Limit::window).max();
         let since = widest.filter(|window| !window.is_zero()).map(|window| now - window);
         let usage = store::admission::usage(conn, client, account, since).await?;
-        let recent = store::admission::submitted_since(conn, client, account, now - TimeDelta::seconds(1)).await?;
+        let recent =
+            store::admission::submitted_since(conn, client, account, now - TimeDelta::seconds(1)).await?;
         let whole = sum(&usage);
         let account_room = room(&limits, &whole, now);
         let reservations = reservations_allowed(recent).saturating_sub(whole.pending);
@@ -207,7 +211,8 @@ impl Plan {
     /// A lane whose campaign's limits bind is passed over for this round, and moves no lead.
     fn add_lane(&mut self, lane: OpenLane, limits: &[Limit], usage: &[(CampaignId, Usage)], now: Moment) {
         let none = Usage::default();
-        let used = usage.iter().find(|(campaign, _)| *campaign == lane.campaign).map_or(&none, |(_, used)| used);
+        let used =
+            usage.iter().find(|(campaign, _)| *campaign == lane.campaign).map_or(&none, |(_, used)| used);
         let Room { free, again_at } = room(limits, used, now);
         if free > 0 {
             self.open.push(lane);
@@ -233,7 +238,8 @@ impl Plan {
             .collect();
         in_turn.sort_by_key(|(turn, place, _)| (*turn, *place));
         let mut left = self.by_campaign.clone();
-        let campaign = |lane: Uuid| self.open.iter().find(|open| open.lane.0 == lane).map(|open| open.campaign);
+        let campaign =
+            |lane: Uuid| self.open.iter().find(|open| open.lane.0 == lane).map(|open| open.campaign);
         let mut fits = |candidate: &Candidate| {
             let room = campaign(candidate.lane.0).and_then(|campaign| left.get_mut(&campaign));
             room.filter(|room| **room > 0).map(|room| *room -= 1).is_some()

@@ -7,7 +7,9 @@ use outdial_workflows::Moment;
 use outdial_workflows::call::{DialReply, Refusal, RefusalKind};
 use outdial_workflows::gate::GateFacts;
 use outdial_workflows::history::Recorded;
-use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, JobId, LeadId, new_id};
+use outdial_workflows::ids::{
+    AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, JobId, LeadId, new_id,
+};
 use outdial_workflows::input::{Answer, Command, Input, Rest, Run};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
@@ -229,7 +231,8 @@ impl<'a> Batch<'a> {
     async fn load_readings(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
         let wanted: HashSet<LeadId> =
             items.iter().filter(|item| may_dial(&item.input)).map(|item| item.lead).collect();
-        let ids: Vec<Uuid> = wanted.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
+        let ids: Vec<Uuid> =
+            wanted.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -248,21 +251,22 @@ impl<'a> Batch<'a> {
         for contact in contacts {
             let Some(case) = self.cases.get(&contact.lead) else { continue };
             let campaign = case.run.workflow.campaign;
-            let gate = self.settings.get(&campaign).filter(|_| asked.contains(&contact.lead)).map(|setting| {
-                let phone = contact.phone.as_ref().map(|phone| phone.as_str());
-                GateFacts {
-                    campaign: setting.facts.state,
-                    account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
-                    account_emulated: setting.facts.emulated,
-                    zone: contact.zone,
-                    suppressed: suppressed
-                        .iter()
-                        .filter(|row| Some(row.phone.as_str()) == phone)
-                        .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
-                        .map(|row| row.expires_at)
-                        .collect(),
-                }
-            });
+            let gate =
+                self.settings.get(&campaign).filter(|_| asked.contains(&contact.lead)).map(|setting| {
+                    let phone = contact.phone.as_ref().map(|phone| phone.as_str());
+                    GateFacts {
+                        campaign: setting.facts.state,
+                        account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
+                        account_emulated: setting.facts.emulated,
+                        zone: contact.zone,
+                        suppressed: suppressed
+                            .iter()
+                            .filter(|row| Some(row.phone.as_str()) == phone)
+                            .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
+                            .map(|row| row.expires_at)
+                            .collect(),
+                    }
+                });
             self.readings.insert(contact.lead, Reading { phone: contact.phone, gate });
         }
         Ok(())
@@ -282,7 +286,8 @@ impl<'a> Batch<'a> {
         let submits = |item: &&Item| matches!(item.input, Input::Submit { .. });
         let leases: Vec<Lease> = items.iter().filter(submits).filter_map(|item| item.lease).collect();
         if !leases.is_empty() {
-            self.leases = store::queue::held(conn, self.client, &leases, self.now).await?.into_iter().collect();
+            self.leases =
+                store::queue::held(conn, self.client, &leases, self.now).await?.into_iter().collect();
         }
         Ok(())
     }
@@ -385,7 +390,12 @@ impl<'a> Batch<'a> {
         Ok(wanted.difference(&written).copied().collect())
     }
 
-    async fn write(&self, conn: &mut PgConnection, items: &[Item], answers: &Answers) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Item],
+        answers: &Answers,
+    ) -> Result<(), StoreError> {
         let client = self.client;
         let changed: Vec<&Workflow> =
             self.cases.values().filter(|case| case.is_changed()).map(|case| &case.run.workflow).collect();
@@ -437,7 +447,9 @@ impl<'a> Batch<'a> {
             .iter()
             .flat_map(|(lead, case)| {
                 let first = case.before.workflow.events + 1;
-                (first..).zip(&case.events).map(|(seq, event)| (*lead, Recorded { seq, at, event: event.clone() }))
+                (first..)
+                    .zip(&case.events)
+                    .map(|(seq, event)| (*lead, Recorded { seq, at, event: event.clone() }))
             })
             .collect()
     }
@@ -469,7 +481,8 @@ impl<'a> Batch<'a> {
         if !done.is_empty() {
             store::queue::finish(conn, self.client, &done).await?;
         }
-        let withdrawn = self.cases.iter().flat_map(|(lead, case)| case.withdrawn().map(|number| (lead.0, number)));
+        let withdrawn =
+            self.cases.iter().flat_map(|(lead, case)| case.withdrawn().map(|number| (lead.0, number)));
         let (leads, numbers): (Vec<Uuid>, Vec<i16>) =
             withdrawn.map(|(lead, number)| (lead, i16::try_from(number.get()).unwrap_or(0))).unzip();
         if !leads.is_empty() {

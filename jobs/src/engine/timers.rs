@@ -89,10 +89,13 @@ pub(super) async fn run(engine: Engine) {
             next_sweep = Instant::now() + SWEEP;
             match sweep(&engine).await {
                 Ok(now) => clock = Some((now, Instant::now())),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the timers could not be swept"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the timers could not be swept")
+                }
             }
         }
-        let now = clock.and_then(|(read, at): (Moment, Instant)| Some(read + TimeDelta::from_std(at.elapsed()).ok()?));
+        let now = clock
+            .and_then(|(read, at): (Moment, Instant)| Some(read + TimeDelta::from_std(at.elapsed()).ok()?));
         let mut until = next_sweep;
         if let Some(now) = now {
             let (due, next) = engine.inner.timers.take_due(now);

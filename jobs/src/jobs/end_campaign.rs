@@ -39,7 +39,8 @@ impl Job for EndCampaign {
         let mut after: Option<LeadId> = None;
         loop {
             let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
-            let page = store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
+            let page =
+                store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
             let Some(last) = page.last().copied() else {
                 store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
                 return Ok(());

@@ -144,12 +144,8 @@ pub async fn order(
             store::campaigns::set_state(conn, client, campaign, state, actor, reason, now).await?;
         }
         if changed && order == Order::Cancel {
-            let job = EndCampaign {
-                client,
-                campaign,
-                actor: actor.to_owned(),
-                reason: reason.map(str::to_owned),
-            };
+            let job =
+                EndCampaign { client, campaign, actor: actor.to_owned(), reason: reason.map(str::to_owned) };
             queue_bulk(conn, client, EndCampaign::KIND, &job, now).await?;
         }
         let signal = Signal { jobs: order == Order::Cancel, admission: true };

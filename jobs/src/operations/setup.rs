@@ -84,6 +84,10 @@ pub async fn create_account(
         let problem = format!("`{}` is not encrypted; give an https:// address", spec.base_url);
         return Err(OperationError::Invalid { place: "address".into(), problem });
     }
+    if spec.settings.absent_after_ms.is_some() && !emulated {
+        let problem = "absent_after_ms is for emulated carriers: a real call could still be under way".into();
+        return Err(OperationError::Invalid { place: "settings".into(), problem });
+    }
     let mut limits = match spec.without_default_limits {
         true => vec![],
         false => Exotel::default_limits(),

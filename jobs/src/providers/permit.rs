@@ -91,7 +91,6 @@ impl Body for PermittedBody {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

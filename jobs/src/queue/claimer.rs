@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Backlog, FALLBACK, FALLBACK_DEAF, LEASE, Ticket};
+use super::{Backlog, Pace, Ticket};
 use crate::engine::Engine;
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
@@ -19,7 +19,7 @@ pub struct Claimer {
     tickets: mpsc::Sender<Ticket>,
     /// Whether notifications come in.
     hearing: Arc<AtomicBool>,
-    /// Set when a ticket was dropped: a slot is free.
+    pace: Pace,
     stop: CancellationToken,
 }
 
@@ -28,13 +28,14 @@ impl Claimer {
     pub fn new(
         engine: Engine,
         kinds: &[(&'static str, usize)],
+        pace: Pace,
         hearing: Arc<AtomicBool>,
         stop: CancellationToken,
     ) -> (Self, Backlog) {
         let slots: BTreeMap<_, _> =
             kinds.iter().map(|(kind, slots)| (*kind, Arc::new(Semaphore::new(*slots)))).collect();
         let (tickets, backlog) = mpsc::channel(kinds.iter().map(|(_, slots)| slots).sum::<usize>().max(1));
-        (Self { engine, slots, tickets, hearing, stop }, Backlog::new(backlog))
+        (Self { engine, slots, tickets, hearing, pace, stop }, Backlog::new(backlog))
     }
 
     /// Runs until told to stop. It never fails: while the database is away it waits.
@@ -50,7 +51,8 @@ impl Claimer {
             if full {
                 continue;
             }
-            let fallback = if self.hearing.load(Ordering::Relaxed) { FALLBACK } else { FALLBACK_DEAF };
+            let Pace { fallback, fallback_deaf, .. } = self.pace;
+            let fallback = if self.hearing.load(Ordering::Relaxed) { fallback } else { fallback_deaf };
             tokio::select! {
                 () = self.engine.hub().jobs() => {}
                 () = tokio::time::sleep(fallback) => {}
@@ -74,8 +76,8 @@ impl Claimer {
             permits.values().map(|permits| i64::try_from(permits.len()).unwrap_or(i64::MAX)).collect();
         let mut conn = self.engine.pool().acquire().await?;
         let now = self.engine.now_in(&mut conn).await?;
-        let claimed =
-            store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, now + LEASE).await?;
+        let until = now + self.pace.lease;
+        let claimed = store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, until).await?;
         drop(conn);
         let full = !claimed.is_empty();
         for claimed in claimed {
@@ -111,7 +113,10 @@ impl Claimer {
     ) {
         let slot = permits.get_mut(claimed.kind.as_str()).and_then(Vec::pop);
         let Some(slot) = slot else {
-            return tracing::error!(job.kind = claimed.kind, "a job was claimed without a slot; its lease will run out");
+            return tracing::error!(
+                job.kind = claimed.kind,
+                "a job was claimed without a slot; its lease will run out"
+            );
         };
         if self.tickets.send(Ticket { claimed, slot }).await.is_err() {
             tracing::warn!("a job was claimed while the workers were ending; its lease will run out");

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{LEASE, RENEW};
+use super::Pace;
 use crate::engine::Engine;
 use crate::node::Node;
 use crate::store::{self, StoreError};
@@ -21,13 +21,14 @@ pub struct LeaseKeeper {
     node: Node,
     /// A pool of its own, so that renewals do not wait behind work.
     pool: PgPool,
+    pace: Pace,
     stop: CancellationToken,
 }
 
 impl LeaseKeeper {
     /// A keeper for this process.
-    pub fn new(engine: Engine, node: Node, pool: PgPool, stop: CancellationToken) -> Self {
-        Self { engine, node, pool, stop }
+    pub fn new(engine: Engine, node: Node, pool: PgPool, pace: Pace, stop: CancellationToken) -> Self {
+        Self { engine, node, pool, pace, stop }
     }
 
     /// Announces the process, and takes over what dead processes of this host left.
@@ -44,21 +45,26 @@ impl LeaseKeeper {
         if !gone.is_empty() {
             let freed = store::queue::free_leases_of(&mut conn, &gone, now).await?;
             store::nodes::remove(&mut conn, &gone).await?;
-            tracing::info!(processes = gone.len(), jobs = freed, "took over from dead processes of this host");
+            tracing::info!(
+                processes = gone.len(),
+                jobs = freed,
+                "took over from dead processes of this host"
+            );
         }
         Ok(())
     }
 
     /// Runs until told to stop.
     pub async fn run(self) {
+        let renew = self.pace.renew;
         let mut next = Instant::now();
         loop {
             if let Err(error) = self.renew().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases could not be renewed");
                 // Soon again: two more tries fit into a lease.
-                next = Instant::now() + RENEW / 4;
+                next = Instant::now() + renew / 4;
             } else {
-                next = (next + RENEW).max(Instant::now() + RENEW / 2);
+                next = (next + renew).max(Instant::now() + renew / 2);
             }
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
@@ -83,7 +89,7 @@ impl LeaseKeeper {
             // Somebody took this process for dead while it stood still: it is not.
             store::nodes::announce(&mut conn, &self.node, now).await?;
         }
-        store::queue::renew(&mut conn, self.node.id, now + LEASE).await?;
+        store::queue::renew(&mut conn, self.node.id, now + self.pace.lease).await?;
         Ok(())
     }
 

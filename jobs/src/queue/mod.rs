@@ -13,16 +13,37 @@ pub use backend::{Backlog, Ticket};
 pub use claimer::Claimer;
 pub use lease::LeaseKeeper;
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
-/// How long a claimed job stays ours without a renewal.
-///
-/// Three renewals: one may be lost and one may be slow before another node may take
-/// the job. With the fallback claim every 2.5 s, a dead node's work is taken over within 15 s.
-pub const LEASE: TimeDelta = TimeDelta::seconds(12);
-/// How often leases are renewed.
-pub const RENEW: std::time::Duration = std::time::Duration::from_secs(4);
-/// How often jobs are looked for without a signal. Leases that ran out are found by this.
-pub const FALLBACK: std::time::Duration = std::time::Duration::from_millis(2_500);
-/// The same while the listener is away.
-pub const FALLBACK_DEAF: std::time::Duration = std::time::Duration::from_secs(1);
+/// How fast the queue notices things. The default is for production; tests go faster.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How long a claimed job stays ours without a renewal.
+    ///
+    /// Three renewals: one may be lost and one may be slow before another node may take the job.
+    /// With the fallback claim, a dead node's work is taken over within 15 s.
+    pub lease: TimeDelta,
+    /// How often leases are renewed.
+    pub renew: Duration,
+    /// How often jobs are looked for without a signal. Leases that ran out are found by this.
+    pub fallback: Duration,
+    /// The same while the listener is away.
+    pub fallback_deaf: Duration,
+    /// How long a drain waits for running jobs. A dial request takes at most the send deadline and
+    /// the request timeout, 12 s together.
+    pub drain: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            lease: TimeDelta::seconds(12),
+            renew: Duration::from_secs(4),
+            fallback: Duration::from_millis(2_500),
+            fallback_deaf: Duration::from_secs(1),
+            drain: Duration::from_secs(20),
+        }
+    }
+}

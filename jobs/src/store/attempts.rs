@@ -215,7 +215,8 @@ pub async fn save(
         &each().map(|a| a.status.into()).collect::<Vec<CallStatusRow>>() as &[CallStatusRow],
         &each().map(|a| a.answered_at).collect::<Vec<_>>() as &[Option<Moment>],
         &each().map(|a| a.ended.as_ref().map(|(at, _)| *at)).collect::<Vec<_>>() as &[Option<Moment>],
-        &each().map(|a| end(a).map(|end| end.result.into())).collect::<Vec<_>>() as &[Option<CallResultRow>],
+        &each().map(|a| end(a).map(|end| end.result.into())).collect::<Vec<_>>()
+            as &[Option<CallResultRow>],
         &each().map(talk).collect::<Vec<_>>() as &[Option<i32>],
         &each().map(|a| end(a).and_then(|end| end.cause)).collect::<Vec<_>>() as &[Option<String>],
         &each().map(|a| a.verdict.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],

@@ -31,10 +31,9 @@ pub async fn exclude(conn: &mut PgConnection, client: ClientId) -> Result<Barrie
 
 /// Where the client's barrier stands.
 pub async fn version(conn: &mut PgConnection, client: ClientId) -> Result<BarrierVersion, StoreError> {
-    let version =
-        sqlx::query_scalar!("select barrier_version from clients where client_id = $1", client.0)
-            .fetch_one(conn)
-            .await?;
+    let version = sqlx::query_scalar!("select barrier_version from clients where client_id = $1", client.0)
+        .fetch_one(conn)
+        .await?;
     Ok(BarrierVersion(version))
 }
 

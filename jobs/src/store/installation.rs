@@ -36,7 +36,6 @@ pub async fn key_fingerprint(
     )
     .execute(&mut *conn)
     .await?;
-    let theirs =
-        sqlx::query_scalar!("select key_fingerprint from installation").fetch_one(conn).await?;
+    let theirs = sqlx::query_scalar!("select key_fingerprint from installation").fetch_one(conn).await?;
     Ok(theirs)
 }

@@ -14,15 +14,23 @@ use super::rows::CampaignStateRow;
 
 /// The rules, accounts and suppressions of all clients.
 pub async fn world(conn: &mut PgConnection) -> Result<World, StoreError> {
-    let mut world =
-        World { rules: HashMap::new(), accounts: HashMap::new(), campaigns: HashMap::new(), suppressions: vec![] };
-    for row in sqlx::query!("select campaign_id, revision, rules from campaign_revisions").fetch_all(&mut *conn).await? {
+    let mut world = World {
+        rules: HashMap::new(),
+        accounts: HashMap::new(),
+        campaigns: HashMap::new(),
+        suppressions: vec![],
+    };
+    for row in sqlx::query!("select campaign_id, revision, rules from campaign_revisions")
+        .fetch_all(&mut *conn)
+        .await?
+    {
         // Rules that cannot be read are missing: an attempt made under them is then a violation.
         if let Ok(rules) = serde_json::from_value(row.rules) {
             world.rules.insert((CampaignId(row.campaign_id), Revision(row.revision)), rules);
         }
     }
-    for row in sqlx::query!("select account_id, limits, emulated from accounts").fetch_all(&mut *conn).await? {
+    for row in sqlx::query!("select account_id, limits, emulated from accounts").fetch_all(&mut *conn).await?
+    {
         let limits = serde_json::from_value(row.limits);
         let limits = limits.map_err(|problem| unreadable("accounts", row.account_id, problem))?;
         world.accounts.insert(AccountId(row.account_id), AccountWorld { limits, emulated: row.emulated });
@@ -37,7 +45,10 @@ pub async fn world(conn: &mut PgConnection) -> Result<World, StoreError> {
     for row in rows.fetch_all(conn).await? {
         world.suppressions.push(SuppressionRecord {
             client: ClientId(row.client_id),
-            phone: row.phone.parse().map_err(|problem| unreadable("suppressions", row.suppression_id, problem))?,
+            phone: row
+                .phone
+                .parse()
+                .map_err(|problem| unreadable("suppressions", row.suppression_id, problem))?,
             campaign: row.campaign_id.map(CampaignId),
             created_at: row.created_at,
             expires_at: row.expires_at,

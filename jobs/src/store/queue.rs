@@ -234,11 +234,7 @@ pub async fn hand_back(
 }
 
 /// Frees all leases of nodes that are known dead, to run first. Their claims count as tries.
-pub async fn free_leases_of(
-    conn: &mut PgConnection,
-    nodes: &[Uuid],
-    now: Moment,
-) -> Result<u64, StoreError> {
+pub async fn free_leases_of(conn: &mut PgConnection, nodes: &[Uuid], now: Moment) -> Result<u64, StoreError> {
     let freed = sqlx::query!(
         "update jobs set lease_until = $2 where lease_owner = any($1) and lease_until > $2",
         nodes,

@@ -6,8 +6,8 @@ use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
 
-use super::error::unreadable;
 use super::StoreError;
+use super::error::unreadable;
 use crate::providers::Provider;
 
 /// Declares a row enum and its conversions to and from the domain's, both exhaustive,

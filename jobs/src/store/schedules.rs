@@ -40,12 +40,10 @@ pub async fn ensure(
 
 /// All schedules.
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Schedule>, StoreError> {
-    let rows = sqlx::query_as!(
-        Schedule,
-        "select name, cron, zone, missed, next_at from schedules order by next_at"
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows =
+        sqlx::query_as!(Schedule, "select name, cron, zone, missed, next_at from schedules order by next_at")
+            .fetch_all(conn)
+            .await?;
     Ok(rows)
 }
 
@@ -76,13 +74,8 @@ pub async fn ran(
     took_ms: i32,
     error: Option<&str>,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update schedules set last_ms = $2, last_error = $3 where name = $1",
-        name,
-        took_ms,
-        error
-    )
-    .execute(conn)
-    .await?;
+    sqlx::query!("update schedules set last_ms = $2, last_error = $3 where name = $1", name, took_ms, error)
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -53,7 +53,10 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             let wait = match turn(&engine).await {
                 Ok(wait) => wait,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the schedules could not be looked at");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the schedules could not be looked at"
+                    );
                     Duration::from_secs(5)
                 }
             };
@@ -107,7 +110,11 @@ async fn run_one(
     now: Moment,
 ) -> Result<(), StoreError> {
     let next = next_run(schedule, now).unwrap_or_else(|problem| {
-        tracing::error!(schedule = schedule.name, problem, "a schedule cannot be read; it runs hourly until it is mended");
+        tracing::error!(
+            schedule = schedule.name,
+            problem,
+            "a schedule cannot be read; it runs hourly until it is mended"
+        );
         now + TimeDelta::hours(1)
     });
     let mut conn = engine.pool().acquire().await?;
@@ -183,7 +190,10 @@ mod tests {
     #[test]
     fn a_schedule_runs_by_the_clock_of_its_zone() {
         assert_eq!(next("0 */2 * * * *", "UTC", "2026-01-14T06:31:00Z"), Ok("2026-01-14T06:32:00Z".into()));
-        assert_eq!(next("0 30 3 * * *", "Asia/Kolkata", "2026-01-14T00:00:00Z"), Ok("2026-01-14T22:00:00Z".into()));
+        assert_eq!(
+            next("0 30 3 * * *", "Asia/Kolkata", "2026-01-14T00:00:00Z"),
+            Ok("2026-01-14T22:00:00Z".into())
+        );
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Deciding<'_> {
     fn needless(&self, command: Command) -> Option<Answer> {
         let workflow = &self.run.workflow;
         match (command, workflow.state) {
-            (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => Some(Answer::Done),
+            (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => {
+                Some(Answer::Done)
+            }
             (Command::Pause | Command::Cancel | Command::Resume, State::Finished) => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
             }
@@ -35,7 +37,8 @@ impl Deciding<'_> {
             (Command::Retry, State::Dialling | State::Calling) => {
                 Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
             }
-            (Command::Retry, _) => match self.ctx.gate.map(|gate| may_call(gate, self.ctx.rules, self.now())) {
+            (Command::Retry, _) => match self.ctx.gate.map(|gate| may_call(gate, self.ctx.rules, self.now()))
+            {
                 Some(MayCall::Never(why)) => Some(Answer::Declined(why.to_string())),
                 Some(MayCall::Now { .. } | MayCall::NotBefore(..) | MayCall::Held(_)) | None => None,
             },

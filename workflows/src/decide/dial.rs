@@ -34,7 +34,12 @@ impl Deciding<'_> {
         }
     }
 
-    fn reserve(&mut self, account: AccountId, zone: Option<chrono_tz::Tz>, closes_at: Option<Moment>) -> Answer {
+    fn reserve(
+        &mut self,
+        account: AccountId,
+        zone: Option<chrono_tz::Tz>,
+        closes_at: Option<Moment>,
+    ) -> Answer {
         let next = self.run.workflow.attempts.checked_add(1).and_then(AttemptNumber::new);
         let (Some(number), Some(phone)) = (next, self.ctx.phone) else {
             self.hold(Why::UnreadableRules);
@@ -288,7 +293,9 @@ impl Deciding<'_> {
             attempt.outcome = Some(outcome);
         }
         self.note(Event::OutcomeRecorded { attempt: number, outcome });
-        self.resolve(Some(outcome), |this| this.finish(Some(outcome), Why::Refused { attempt: number, cause }));
+        self.resolve(Some(outcome), |this| {
+            this.finish(Some(outcome), Why::Refused { attempt: number, cause })
+        });
     }
 
     fn after_refusal(&mut self, attempt: AttemptNumber, pause: Option<TimeDelta>, cause: String) {

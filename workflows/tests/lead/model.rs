@@ -244,7 +244,8 @@ impl World {
 }
 
 /// Two worlds are the same if what they may still do is: the hour does not matter under the
-/// open calendar, nor when things happened that no decision looks back at.
+/// open calendar, nor when things happened that no decision looks back at, nor how often the
+/// carrier was asked, since all pauses are as long.
 impl Hash for World {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let workflow = &self.run.workflow;
@@ -254,12 +255,13 @@ impl Hash for World {
         workflow.intent.as_ref().map(std::mem::discriminant).hash(hasher);
         for attempt in &self.run.attempts {
             (attempt.ledger, attempt.counts, attempt.barrier, attempt.status).hash(hasher);
-            (attempt.outcome, attempt.verdict, attempt.asked, &attempt.call_id).hash(hasher);
+            (attempt.outcome, attempt.verdict, &attempt.call_id).hash(hasher);
             attempt.ended.as_ref().map(|(_, end)| end.result).hash(hasher);
             if attempt.ledger == Ledger::Reserved {
                 self.since(Some(attempt.dial_by)).hash(hasher);
             }
-            if let Some(submission) = attempt.submission.filter(|_| attempt.is_live()) {
+            let doubtful = matches!(attempt.ledger, Ledger::Submitted | Ledger::Unknown);
+            if let Some(submission) = attempt.submission.filter(|_| doubtful) {
                 (self.since(Some(submission.at)), submission.token).hash(hasher);
                 self.since(Some(attempt.dial_by)).hash(hasher);
             }

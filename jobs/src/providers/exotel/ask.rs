@@ -52,7 +52,7 @@ impl Exotel {
 
     /// Lists may lack a call for as long as it can last, and then until its details are in.
     fn not_seen(&self, question: &Question<'_>) -> Found {
-        let after = question.rules.longest_call() + self.settings.absent_margin();
+        let after = self.settings.absent_after(question.rules.longest_call());
         Found::NotSeen { conclusive_after_ms: after.num_milliseconds() }
     }
 

@@ -36,8 +36,8 @@ pub use client::http_client;
 pub use settings::{Credentials, DIALS_PER_MINUTE, Settings, SettingsError};
 
 use super::{
-    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, Permit, Provider, Question, Webhook, WebhookError,
-    WebhookRequest,
+    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, Permit, Provider, Question, Webhook,
+    WebhookError, WebhookRequest,
 };
 
 /// The window of Exotel's limit, in milliseconds.

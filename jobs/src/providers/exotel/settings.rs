@@ -61,6 +61,10 @@ pub struct Settings {
     /// How long after a call's longest possible end Exotel's lists may still lack it, in
     /// milliseconds. Default 300,000: Exotel fills in details 2 to 5 minutes late.
     pub absent_margin_ms: u32,
+    /// For emulated carriers, whose phones are faster than life: when silence about a dial is
+    /// conclusive, in milliseconds after its submission. Without it, the ring timeout, the call time
+    /// limit and `absent_margin_ms` together.
+    pub absent_after_ms: Option<u32>,
     /// When a submitted request without any result is given up as unknown, in milliseconds.
     /// Default 20,000; more than `request_timeout_ms` and the permit's 2,000 together.
     pub silence_ms: u32,
@@ -83,6 +87,7 @@ impl Default for Settings {
             poll_first_ms: 90_000,
             ask_cap_ms: 120_000,
             absent_margin_ms: 300_000,
+            absent_after_ms: None,
             silence_ms: 20_000,
             reads_per_minute: 50,
         }
@@ -140,8 +145,9 @@ impl Settings {
         Duration::from_millis(self.request_timeout_ms.into())
     }
 
-    pub(super) fn absent_margin(&self) -> TimeDelta {
-        millis(self.absent_margin_ms)
+    /// When silence about a dial is conclusive, for a call that lasts no longer than this.
+    pub(super) fn absent_after(&self, longest_call: TimeDelta) -> TimeDelta {
+        self.absent_after_ms.map_or(longest_call + millis(self.absent_margin_ms), millis)
     }
 
     /// Where v3 is read, given where v1 is.
