@@ -24,6 +24,9 @@ pub(super) struct Report {
     elapsed_ms: u128,
     /// Whether the judge found every promise kept.
     judge: &'static str,
+    /// What it found, in sentences; the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<String>,
 }
 
 impl Report {
@@ -36,6 +39,7 @@ impl Report {
             double_dials: dials.keys_rung_twice().len() + dials.overlapping_numbers().len(),
             elapsed_ms: elapsed.as_millis(),
             judge: if verdict.kept() { "kept" } else { "broken" },
+            violations: verdict.violations.iter().take(20).map(ToString::to_string).collect(),
         }
     }
 

@@ -28,8 +28,12 @@ use crate::config::{Global, Role};
 use crate::http;
 use crate::postgres::Embedded;
 
-/// How much faster than life the emulated phones are.
+/// How much faster than life the emulated phones are: slow enough to watch.
 const SPEED: f64 = 20.0;
+/// The same where there are too many to watch.
+const SPEED_OF_MANY: f64 = 100.0;
+/// More leads than this are too many to watch.
+const MANY: u32 = 100;
 /// The flow that answers, built at the emulated carrier.
 const FLOW: &str = "1001";
 
@@ -51,7 +55,7 @@ impl Stage {
         let embedded = Embedded::open(global.throwaway()).await?;
         let database = embedded.url().to_owned();
         screen.step("starting an emulated carrier, which rings nobody");
-        let carrier = emulated::Exotel::start(carrier()).await?;
+        let carrier = emulated::Exotel::start(carrier(args)).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         screen.step("starting the engine");
@@ -87,9 +91,9 @@ impl Stage {
 }
 
 /// The carrier: every number behaves in its own way, the same on every run.
-fn carrier() -> emulated::Config {
+fn carrier(args: &Args) -> emulated::Config {
     emulated::Config {
-        speed: SPEED,
+        speed: if args.leads.is_some_and(|n| n > MANY) { SPEED_OF_MANY } else { SPEED },
         fallback: emulated::Fallback::Mix,
         limits: emulated::Limits { calls_per_minute: None, ..emulated::Limits::default() },
         ..emulated::Config::default()
@@ -112,7 +116,7 @@ async fn campaign(
         ask_first_ms: 500,
         poll_first_ms: 4_000,
         ask_cap_ms: 4_000,
-        absent_after_ms: Some(6_000),
+        absent_after_ms: Some(10_000),
         reads_per_minute: 199,
         ..Settings::default()
     };

@@ -100,8 +100,7 @@ impl Columns {
         if header.len() > MAX_COLUMNS {
             return Err(ImportError::TooManyColumns(header.len()));
         }
-        let names: Vec<String> =
-            header.iter().enumerate().map(|(index, name)| named(index, name.trim())).collect();
+        let names: Vec<String> = header.iter().enumerate().map(|(index, name)| named(index, name)).collect();
         let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
         let find =
             |wanted: &[&str]| wanted.iter().find_map(|wanted| plain.iter().position(|name| name == wanted));
@@ -126,8 +125,10 @@ impl Columns {
     }
 }
 
+/// A header on one line, as sheets break long ones.
 fn named(index: usize, name: &str) -> String {
-    if name.is_empty() { format!("column_{}", index + 1) } else { name.to_owned() }
+    let words: Vec<&str> = name.split_whitespace().collect();
+    if words.is_empty() { format!("column_{}", index + 1) } else { words.join(" ") }
 }
 
 /// A name without case, spaces and punctuation: `Mobile No.` and `mobile_no` are one.
@@ -157,7 +158,7 @@ fn refuse_duplicates(names: &[String], plain: &[String]) -> Result<(), ImportErr
         let spelt: Vec<&str> = places.iter().map(|index| names[*index].as_str()).collect();
         match spelt.as_slice() {
             [first, rest @ ..] if rest.iter().all(|name| name == first) => (*first).to_owned(),
-            spelt => spelt.join(" = "),
+            spelt => spelt.join("` = `"),
         }
     };
     Err(ImportError::DuplicateColumns(twice.iter().map(told).collect()))

@@ -126,6 +126,10 @@ fn columns(header: &Record, decoder: &mut Decoder) -> Result<Columns, ImportErro
         None => {}
     }
     let names = decoder.decode(header).map_err(|_| ImportError::Encoding)?;
+    // Behind blank lines without end the header is not in the head that was looked at.
+    if names.iter().any(|name| name.contains('\0')) {
+        return Err(ImportError::Binary);
+    }
     Columns::of(&names)
 }
 

@@ -26,6 +26,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// The most leads admitted in one transaction.
 const BATCH: u32 = 200;
 
+/// How long until leads are looked at again that somebody else was working on.
+const OTHERS_AT_WORK: TimeDelta = TimeDelta::milliseconds(50);
+
 /// What a round came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Round {
@@ -86,7 +89,9 @@ pub(super) async fn run(engine: Engine) {
 
 /// One look at a client; tells when to look again.
 async fn look(engine: &Engine, client: ClientId) -> Option<Instant> {
-    match round(engine, client).await {
+    let round = round(engine, client).await;
+    tracing::debug!(client.id = %client, ?round, "admission looked");
+    match round {
         Ok(Round { looked_at, .. }) if looked_at > 0 => Some(Instant::now()),
         Ok(Round { again_at, .. }) => {
             let now = engine.now().await.ok()?;
@@ -145,6 +150,10 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;
     let leads: Vec<Uuid> = chosen.iter().map(|candidate| candidate.lead.0).collect();
     let locked = store::workflows::lock_due(&mut tx, client, &leads, now).await?;
+    if locked.is_empty() {
+        // Somebody else works on all of them: look again when they are done.
+        return Ok(Round { again_at: Some(now + OTHERS_AT_WORK), ..Round::default() });
+    }
     let items: Vec<Item> = locked
         .iter()
         .map(|row| Item { lead: row.lead(), input: Input::Admit { account }, lease: None })

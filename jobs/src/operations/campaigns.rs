@@ -157,6 +157,7 @@ pub async fn order(
         Order::Pause | Order::Cancel => engine.forbid(client, carry_out).await??,
         Order::Start | Order::Resume => engine.allow(carry_out).await??,
     };
+    tracing::info!(campaign.id = %campaign, order = order.name(), state = ordered.state.name(), actor, "a campaign was ordered");
     engine.hub().signal(client, signal);
     Ok(ordered)
 }

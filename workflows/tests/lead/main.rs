@@ -8,3 +8,4 @@ mod model;
 mod properties;
 mod stories;
 mod telling;
+mod wanted;

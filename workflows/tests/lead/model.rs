@@ -238,8 +238,9 @@ impl World {
         self.run.attempt(AttemptNumber::new(attempt)?)
     }
 
+    /// Milliseconds from now; what is long past is past.
     fn since(&self, at: Option<Moment>) -> Option<i64> {
-        at.map(|at| (at - self.now).num_milliseconds())
+        at.map(|at| (at - self.now).num_milliseconds().max(-CONCLUSIVE_MS))
     }
 }
 

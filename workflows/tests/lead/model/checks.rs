@@ -30,7 +30,7 @@ impl stateright::Model for Model {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always("an attempt places at most one call", |_, world: &World| {
                 world.carrier.iter().all(|carrier| carrier.calls <= 1)
             }),
@@ -78,10 +78,13 @@ impl stateright::Model for Model {
             Property::sometimes("a doubtful dial turns out to be absent", |_, world: &World| {
                 world.run.attempts.iter().any(|attempt| attempt.ledger == Ledger::Absent)
             }),
-            Property::sometimes("a commit that was cut off is sent after all", |_, world: &World| {
-                world.cuts > 0 && world.carrier[0].calls > 0 && world.crashes == 0
-            }),
-        ]
+        ];
+        if self.bounds.cuts > 0 {
+            let sent =
+                |_: &Self, world: &World| world.cuts > 0 && world.carrier[0].calls > 0 && world.tokens == 1;
+            properties.push(Property::sometimes("a commit that was cut off is sent after all", sent));
+        }
+        properties
     }
 }
 
@@ -130,12 +133,25 @@ fn explored(bounds: Bounds) -> usize {
 
 #[test]
 fn no_interleaving_of_crashes_calls_twice_or_loses_the_lead() {
-    let worlds = explored(Bounds { crashes: 0, freezes: 0, cuts: 0, orders: 0 });
-    println!("worlds {worlds}");
+    let worlds = explored(Bounds { crashes: 1, freezes: 1, cuts: 1, orders: 0 });
+    assert!(worlds > 100_000, "only {worlds} worlds");
 }
 
 #[test]
 fn no_interleaving_of_orders_calls_whom_it_may_not() {
-    let worlds = explored(Bounds { crashes: 1, freezes: 0, cuts: 1, orders: 2 });
-    println!("worlds {worlds}");
+    let worlds = explored(Bounds { crashes: 1, freezes: 0, cuts: 0, orders: 1 });
+    assert!(worlds > 100_000, "only {worlds} worlds");
+}
+
+/// The same with more misfortune at once. Run it when `decide` changes.
+#[test]
+#[ignore = "takes minutes: a million worlds and more"]
+fn no_interleaving_of_much_at_once_calls_twice_or_loses_the_lead() {
+    for bounds in [
+        Bounds { crashes: 2, freezes: 2, cuts: 0, orders: 0 },
+        Bounds { crashes: 1, freezes: 1, cuts: 0, orders: 1 },
+        Bounds { crashes: 0, freezes: 0, cuts: 1, orders: 3 },
+    ] {
+        explored(bounds);
+    }
 }

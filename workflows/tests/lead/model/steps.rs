@@ -36,7 +36,8 @@ impl Model {
         }
         for (attempt, Carrier { calls, over }) in (1..).zip(world.carrier) {
             if calls > 0 && over.is_none() {
-                if !world.webhooks.contains(&Webhook::Rings(attempt)) {
+                // Once is enough: the second call differs from the first in nothing else.
+                if attempt == 1 && !world.webhooks.contains(&Webhook::Rings(attempt)) {
                     steps.push(Step::Ring(attempt));
                 }
                 steps.push(Step::HangUp(attempt, CallResult::NoAnswer));
@@ -62,7 +63,9 @@ impl Model {
     fn of_worker(&self, world: &World, worker: usize, steps: &mut Vec<Step>) {
         match world.workers[worker] {
             Worker::Idle => {
-                if world.job.is_some_and(|job| job.owner.is_none()) {
+                // Of two idle workers it does not matter which one claims.
+                let first = worker == 0 || world.workers[0] != Worker::Idle;
+                if first && world.job.is_some_and(|job| job.owner.is_none()) {
                     steps.push(Step::Claim(worker));
                 }
                 return;

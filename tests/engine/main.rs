@@ -1,0 +1,17 @@
+//! Engine and queue as they are: a real Postgres, a carrier emulated at the wire, and
+//! the real worker.
+
+mod barrier;
+mod limits;
+mod orders;
+mod plans;
+mod poison;
+mod queue;
+mod stories;
+mod upkeep;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod cluster;
+    pub(crate) mod world;
+}
