@@ -9,8 +9,9 @@ use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::node::{Node, Process};
 use outdial_jobs::operations::setup;
+use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
-use outdial_jobs::worker::Worker;
+use outdial_jobs::worker::{Kinds, Worker};
 use outdial_jobs::{store, sweeps};
 use outdial_workflows::ids::NodeId;
 use secrecy::ExposeSecret;
@@ -84,14 +85,15 @@ impl App {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn start_worker(&self, roles: &[Role]) -> anyhow::Result<Worker> {
+    pub async fn start_worker(&self, roles: &[Role], pace: Pace) -> anyhow::Result<Worker> {
         let node = Node {
             id: self.engine.node(),
             name: format!("outdial-{}", std::process::id()),
             process: Process::this(),
             roles: roles.iter().map(|role| role.name().to_owned()).collect(),
         };
-        Ok(Worker::start(self.engine.clone(), node, self.lease_pool.clone()).await?)
+        let (engine, leases) = (self.engine.clone(), self.lease_pool.clone());
+        Ok(Worker::start_with(engine, node, leases, Kinds::registered(), pace).await?)
     }
 
     /// Closes the database, and stops it if it is ours.
@@ -126,7 +128,7 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     };
     let app = App::open(global, public_url.clone()).await?;
     let worker = match serving.role.contains(&Role::Worker) {
-        true => Some(app.start_worker(&serving.role).await?),
+        true => Some(app.start_worker(&serving.role, serving.pace()).await?),
         false => None,
     };
     tracing::info!(%address, public_url = %public_url, "serving");

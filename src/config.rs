@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::Args;
+use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -77,6 +80,24 @@ pub struct Serving {
     /// For crash tests, in builds that have crash points: where the process is to die.
     #[arg(long, hide = true, value_name = "POINT[:NTH]")]
     pub crash_at: Option<String>,
+
+    /// For crash tests: how long a lease lasts, instead of what is right for production.
+    #[arg(long, hide = true, value_name = "MS")]
+    pub pace_lease_ms: Option<u32>,
+}
+
+impl Serving {
+    /// How fast the queue notices things.
+    pub fn pace(&self) -> Pace {
+        let Some(lease_ms) = self.pace_lease_ms else { return Pace::default() };
+        let lease = Duration::from_millis(lease_ms.into());
+        Pace {
+            lease: TimeDelta::milliseconds(lease_ms.into()),
+            renew: lease / 3,
+            fallback: lease / 5,
+            ..Pace::default()
+        }
+    }
 }
 
 /// A part that a process plays.

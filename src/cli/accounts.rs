@@ -47,7 +47,7 @@ pub(super) async fn client(app: &App, command: ClientCommand, output: &Output) -
 #[derive(Subcommand, Debug)]
 pub(super) enum AccountCommand {
     /// Add an account with a carrier.
-    Add(Add),
+    Add(Box<Add>),
     /// Ask the carrier whether it takes the account's credentials. Rings nobody.
     Test {
         /// Its name or id.

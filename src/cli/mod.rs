@@ -31,6 +31,15 @@ pub struct Cli {
 enum Command {
     /// Watch a campaign run from a CSV to its outcomes: nothing to set up, nobody is called.
     Demo(demo::Args),
+    /// Play Exotel on a port of this machine, ringing nobody: for trying an account out.
+    Emulator {
+        /// The port.
+        #[arg(long, default_value_t = 7800)]
+        port: u16,
+        /// How much faster than life its phones are.
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+    },
     /// Serve: webhooks, streams, health and metrics, and the work itself.
     Serve(Serving),
     /// Bring the database's schema up to date.
@@ -74,13 +83,14 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => return demo::run(global, &args, output.json).await,
         Command::Serve(serving) => app::serve(global, &serving).await?,
+        Command::Emulator { port, speed } => emulate(port, speed, output).await?,
         Command::Doctor => return doctor::run(global, output).await,
         Command::Migrate => {
             open(global).await?.close().await?;
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
         }
         Command::Client(command) => {
-            with(global, async |app| accounts::client(app, command, output).await).await?
+            with(global, async |app| accounts::client(app, command, output).await).await?;
         }
         Command::Account(command) => {
             return with(global, async |app| accounts::account(app, command, output).await).await;
@@ -97,6 +107,23 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Plays Exotel until Ctrl-C.
+async fn emulate(port: u16, speed: f64, output: &Output) -> anyhow::Result<()> {
+    use outdial_emulators::exotel::{Config, Fallback, Limits, serve};
+    let limits = Limits { calls_per_minute: None, ..Limits::default() };
+    let config = Config { port, speed, limits, fallback: Fallback::Mix, ..Config::default() };
+    let account = config.accounts.first().cloned().unwrap_or_default();
+    let started = |url: &str| {
+        let text = format!(
+            "Exotel is played on {url}; its account is {} with key {} and token {}. Ctrl-C ends it.",
+            account.sid, account.api_key, account.api_token
+        );
+        output.say(text, &serde_json::json!({ "base_url": url, "account": account }));
+    };
+    serve(config, started, app::stop_signal()).await?;
+    Ok(())
 }
 
 async fn open(global: &Global) -> anyhow::Result<App> {
@@ -120,6 +147,8 @@ fn log(global: &Global, command: &Command) {
     };
     let filter = EnvFilter::try_new(global.log.as_deref().unwrap_or(usual));
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(usual));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     if global.log_json { lines.json().init() } else { lines.init() }
 }

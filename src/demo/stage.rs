@@ -9,6 +9,7 @@ use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::judging;
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store;
 use outdial_jobs::worker::Worker;
@@ -63,7 +64,7 @@ impl Stage {
         let app = App::over(Some(embedded), &database, key, address.clone(), Arc::new(DatabaseClock)).await?;
         let client = setup::create_client(&app.engine, "Demo").await?;
         let campaign = campaign(&app, client, &carrier, args).await?;
-        let worker = app.start_worker(&[Role::Api, Role::Worker]).await?;
+        let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?;
         let stop_http = CancellationToken::new();
         let api = http::Api::new(app.engine.clone())?;
         let http = tokio::spawn(http::serve(listener, api, stop_http.clone().cancelled_owned()));

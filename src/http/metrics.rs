@@ -51,7 +51,7 @@ pub(super) async fn render(State(api): State<Api>) -> Response {
             }
         }
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the queue could not be counted")
+            tracing::warn!(error = &error as &dyn std::error::Error, "the queue could not be counted");
         }
     }
     match TextEncoder::new().encode_to_string(&api.metrics.registry.gather()) {

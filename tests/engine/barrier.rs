@@ -1,1 +1,158 @@
-//! To be written.
+//! After an order to stop has been answered, no attempt becomes submitted.
+
+use std::time::Duration;
+
+use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::store;
+use outdial_jobs::store::suppressions::Suppression;
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::Ledger;
+use outdial_workflows::ids::{LeadId, new_id};
+use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::workflow::State;
+use rand::RngExt;
+use serde_json::json;
+
+use crate::support::world::{World, phones, told, until};
+
+/// Up to the time that a few dial jobs take.
+fn a_moment() -> Duration {
+    Duration::from_micros(rand::rng().random_range(0..12_000))
+}
+
+/// Attempts that were submitted between two moments.
+async fn submitted_between(world: &World, from: Moment, to: Moment) -> i64 {
+    let submitted = "select count(*) from attempts where submitted_at between $1 and $2";
+    let counted = sqlx::query_scalar(submitted).bind(from).bind(to).fetch_one(world.db.pool()).await;
+    counted.expect("counted")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_resumed() {
+    const ROUNDS: u32 = 150;
+    let mut world = World::new().await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.draft(json!({})).await;
+    world.order(campaign, Order::Start).await;
+    world.order(campaign, Order::Pause).await;
+    let mut raced = 0;
+    let mut still = vec![];
+    for round in 0..ROUNDS {
+        let leads = world.leads(campaign, &phones(round * 8, 8)).await;
+        world.order(campaign, Order::Resume).await;
+        tokio::time::sleep(a_moment()).await;
+        let pause = world.order(campaign, Order::Pause).await;
+        let answered = world.database_time().await;
+        let paused: Moment = sqlx::query_scalar("select changed_at from campaigns")
+            .fetch_one(world.db.pool())
+            .await
+            .expect("it changed");
+        still.push((paused, answered));
+        // The answer names all that ring or will: those that were submitted and are not over.
+        for lead in leads {
+            let record = world.record(lead).await;
+            for attempt in &record.attempts {
+                let named = pause.underway.iter().any(|underway| underway.lead == lead);
+                match attempt.ledger {
+                    Ledger::Reserved | Ledger::Withdrawn => assert!(!named, "round {round}"),
+                    _ if attempt.ended.as_ref().is_some_and(|(at, _)| *at <= answered) => {}
+                    _ => assert!(named || attempt.ledger == Ledger::Refused, "round {round}: {attempt:?}"),
+                }
+            }
+        }
+        raced += usize::from(!pause.underway.is_empty());
+        // Whatever was reserved has been given up before the next round.
+        until("reservations to be given up", async || {
+            world.count("select count(*) from attempts where ledger = 'reserved'").await == 0
+        })
+        .await;
+        let now = world.database_time().await;
+        assert_eq!(submitted_between(&world, paused, now).await, 0, "round {round}");
+    }
+    let withdrawn = world.count("select count(*) from attempts where ledger = 'withdrawn'").await;
+    println!("{raced} of {ROUNDS} pauses met calls under way, and {withdrawn} attempts were withdrawn");
+    assert!(raced > 0 && withdrawn > 0, "the orders raced with dial jobs");
+    let dialled = world.count("select count(*) from attempts where submitted_at is not null").await;
+    until("what was committed to be dialled", async || {
+        let accepted = world.carrier.totals().accepted;
+        i64::try_from(accepted).expect("a count") == dialled
+    })
+    .await;
+    world.order(campaign, Order::Resume).await;
+    world.all_finished().await;
+    assert_eq!(world.carrier.totals().accepted, u64::from(ROUNDS) * 8);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_suppression_is_answered_its_number_is_not_submitted() {
+    let mut world = World::new().await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.campaign(json!({})).await;
+    let mut answers = vec![];
+    for phone in phones(1, 120) {
+        let lead = world.lead(campaign, &phone).await;
+        tokio::time::sleep(a_moment()).await;
+        let new = Suppression { phone, campaign: None, expires_at: None };
+        let suppressed = world
+            .engine
+            .forbid(world.client, async |conn, now| {
+                store::suppressions::insert(conn, world.client, new_id(now), &new, "a test", now).await?;
+                Ok(now)
+            })
+            .await
+            .expect("suppressed");
+        answers.push((lead, suppressed));
+    }
+    world.all_finished().await;
+    let (mut called, mut spared) = (0, 0);
+    for (lead, suppressed) in answers {
+        let record = world.record(lead).await;
+        let submitted = record.attempts.iter().filter_map(|attempt| attempt.submission);
+        let submitted: Vec<Moment> = submitted.map(|submission| submission.at).collect();
+        assert!(submitted.iter().all(|at| *at < suppressed), "{submitted:?} {suppressed}");
+        match record.workflow.outcome {
+            Some(Outcome::DoNotCall) => spared += 1,
+            _ => called += 1,
+        }
+    }
+    println!("{called} were called before, {spared} were spared");
+    assert!(called > 0 && spared > 0, "the suppressions raced with dial jobs");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_leads_cancel_is_answered_it_is_not_submitted() {
+    let mut world = World::new().await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.campaign(json!({})).await;
+    let mut orders: Vec<(LeadId, Answer, Moment)> = vec![];
+    for phone in phones(1, 120) {
+        let lead = world.lead(campaign, &phone).await;
+        world.carrier.script(&phone, [Scenario::no_answer()]);
+        tokio::time::sleep(a_moment()).await;
+        let answer = world.command(lead, Command::Cancel).await;
+        orders.push((lead, answer, world.database_time().await));
+    }
+    world.all_finished().await;
+    for (lead, answer, answered) in &orders {
+        let record = world.record(*lead).await;
+        let submitted = record.attempts.iter().filter_map(|attempt| attempt.submission);
+        let submitted: Vec<Moment> = submitted.map(|submission| submission.at).collect();
+        assert!(submitted.iter().all(|at| at < answered), "{submitted:?} {answered}");
+        match answer {
+            Answer::Done => assert!(submitted.is_empty(), "{:?}", told(&record)),
+            Answer::Deferred => assert_eq!(submitted.len(), 1, "{:?}", told(&record)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(record.workflow.state, State::Finished);
+    }
+    let deferred = orders.iter().filter(|(_, answer, _)| *answer == Answer::Deferred).count();
+    assert!(deferred > 0 && deferred < orders.len(), "the orders raced with dial jobs: {deferred}");
+    world.end().await;
+}

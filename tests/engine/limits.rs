@@ -1,1 +1,142 @@
-//! To be written.
+//! Limits hold exactly, with any number of processes admitting at once; and they are used.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::campaigns::Order;
+use outdial_workflows::Moment;
+use outdial_workflows::limits::Limit;
+use outdial_workflows::why::Why;
+use outdial_workflows::workflow::State;
+use serde_json::json;
+
+use crate::support::world::{Setup, World, phones, told};
+
+async fn three_workers(limits: Vec<Limit>) -> World {
+    let mut world = World::with(Setup { limits, ..Setup::default() }).await;
+    world.work().await;
+    world.work_elsewhere().await;
+    world.work_elsewhere().await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_calls_are_under_way_at_once_than_account_and_campaign_allow() {
+    let world = three_workers(vec![Limit::Concurrent { max: 5 }]).await;
+    let narrow = json!({ "limits": [{ "limit": "concurrent", "max": 2 }] });
+    let narrow = (world.draft(narrow).await, phones(100, 20));
+    let wide = (world.draft(json!({})).await, phones(200, 30));
+    for phone in narrow.1.iter().chain(&wide.1) {
+        world.carrier.script(phone, [Scenario::answered(Duration::from_secs(10))]);
+    }
+    world.leads(narrow.0, &narrow.1).await;
+    world.leads(wide.0, &wide.1).await;
+    world.order(narrow.0, Order::Start).await;
+    world.order(wide.0, Order::Start).await;
+    world.all_finished().await;
+    // The judge looks at each campaign's limit by itself.
+    let totals = world.carrier.totals();
+    assert_eq!((totals.live_max, totals.accepted), (5, 50));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
+    let world = three_workers(vec![Limit::Rate { max: 6, per_ms: 500 }]).await;
+    let campaign = world.campaign(json!({})).await;
+    world.leads(campaign, &phones(1, 36)).await;
+    world.all_finished().await;
+    let times: Vec<_> = world.carrier.dials().timeline.iter().map(|dial| dial.at).collect();
+    assert_eq!(times.len(), 36);
+    for seven in times.windows(7) {
+        assert!(seven[6] - seven[0] >= TimeDelta::milliseconds(500), "{seven:?}");
+    }
+    // Six windows, of which the first begins with the first dial.
+    let took = times[35] - times[0];
+    assert!(took < TimeDelta::milliseconds(2 * 6 * 500), "the rate is used up: {took}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn more_leads_than_may_be_reserved_at_once_do_not_wait_for_the_next_sweep() {
+    let world = World::working().await;
+    let campaign = world.draft(json!({})).await;
+    world.leads(campaign, &phones(1, 200)).await;
+    let began = tokio::time::Instant::now();
+    world.order(campaign, Order::Start).await;
+    world.carrier.until(|totals| totals.accepted == 200).await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    world.all_finished().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn leads_that_share_a_number_are_never_on_a_call_at_once() {
+    let mut world = World::new().await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaigns = [world.draft(json!({})).await, world.draft(json!({})).await];
+    let phone = "+919876543210";
+    world.carrier.script(
+        phone,
+        [Scenario::no_answer(), Scenario::busy(), Scenario::answered(Duration::from_secs(60))],
+    );
+    let mut leads = vec![];
+    for campaign in campaigns {
+        leads.extend(world.leads(campaign, &[phone.to_owned(), phone.to_owned(), phone.to_owned()]).await);
+        world.order(campaign, Order::Start).await;
+    }
+    // Half a minute is long for a test: who waits for the number looks again at once, over and over.
+    let hurry =
+        "update workflows set wake_at = now() where state = 'waiting' and why->>'why' = 'number_busy'";
+    crate::support::world::until("all to finish", async || {
+        world.run(hurry).await;
+        let unfinished = "select count(*) from workflows where state <> 'finished'";
+        world.count(unfinished).await == 0
+    })
+    .await;
+    let counts = &world.carrier.dials().numbers[phone];
+    assert_eq!(
+        (counts.overlapping_max, counts.accepted),
+        (1, 8),
+        "six leads; one had no answer, one was busy"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lead_whose_number_is_busy_waits_twice_as_long_each_time() {
+    let clock = Setup::clock_at("2026-01-14T06:30:00Z");
+    let world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let campaign = world.campaign(json!({})).await;
+    let leads = world.leads(campaign, &[phones(1, 1), phones(1, 1)].concat()).await;
+    let round = world.engine.admit(world.client).await.expect("a round");
+    assert_eq!((round.looked_at, round.reserved), (2, 1));
+    let mut loser = None;
+    for lead in leads {
+        if world.record(lead).await.workflow.state == State::Waiting {
+            loser = Some(lead);
+        }
+    }
+    let loser = loser.expect("one of them lost");
+    for minutes in [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0] {
+        let workflow = world.record(loser).await.workflow;
+        assert_eq!(workflow.why, Why::NumberBusy);
+        let wait = workflow.wake_at.map(|at: Moment| (at - clock.read()).as_seconds_f64() / 60.0);
+        assert_eq!(wait, Some(minutes));
+        clock.advance(workflow.wake_at.expect("a time") - clock.read());
+        world.engine.admit(world.client).await.expect("a round");
+    }
+    let record = world.record(loser).await;
+    assert_eq!((told(&record), record.events.len()), (vec![], 1), "a busy number leaves no trace");
+    // The other's reservation was never dialled, and is given up; then it is the loser's turn.
+    assert_eq!(world.engine.fire_due_timers().await.expect("fired"), 1);
+    clock.advance(TimeDelta::minutes(11));
+    world.engine.admit(world.client).await.expect("a round");
+    world.order(campaign, Order::Cancel).await;
+    clock.advance(TimeDelta::minutes(1));
+    assert_eq!(world.engine.fire_due_timers().await.expect("fired"), 1);
+    world.run("delete from jobs where kind = 'end_campaign.v1'").await;
+    world.end().await;
+}

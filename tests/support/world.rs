@@ -73,6 +73,13 @@ impl Default for Setup {
     }
 }
 
+impl Setup {
+    /// A clock that stands still until somebody moves it on.
+    pub(crate) fn clock_at(text: &str) -> Arc<SetClock> {
+        Arc::new(SetClock::at(text.parse().expect("a time")))
+    }
+}
+
 /// What takes minutes with people takes fractions of a second here.
 pub(crate) fn settings() -> Settings {
     Settings {

@@ -25,8 +25,11 @@ use crate::store::{self, StoreError};
 /// The rules of revisions, which never change once written.
 #[derive(Default)]
 pub(super) struct RuleBook {
-    read: Mutex<HashMap<(CampaignId, Revision), Option<Arc<Rules>>>>,
+    read: Mutex<HashMap<(CampaignId, Revision), Readable>>,
 }
+
+/// `None`: this version cannot read them.
+type Readable = Option<Arc<Rules>>;
 
 impl RuleBook {
     /// The rules of a revision; `None` if this version cannot read them.
@@ -36,7 +39,7 @@ impl RuleBook {
         client: ClientId,
         campaign: CampaignId,
         revision: Revision,
-    ) -> Result<Option<Arc<Rules>>, StoreError> {
+    ) -> Result<Readable, StoreError> {
         let key = (campaign, revision);
         if let Some(rules) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(rules.clone());
@@ -59,7 +62,7 @@ impl RuleBook {
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) facts: CampaignFacts,
-    pub(super) rules: Option<Arc<Rules>>,
+    pub(super) rules: Readable,
     /// `None` if the account cannot be opened: nothing is sent then, and news is still taken in.
     pub(super) carrier: Option<SharedCarrier>,
 }

@@ -1,6 +1,7 @@
 //! Gathers the inputs of each client into batches.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,7 +114,7 @@ impl Committer {
     /// Commits items, halving them where one is at fault, until each has an answer.
     async fn commit(&mut self, items: Arc<Vec<Item>>) -> Vec<Result<Reply, EngineError>> {
         let mut answers = Vec::with_capacity(items.len());
-        let mut ranges = VecDeque::from([0..items.len()]);
+        let mut ranges: VecDeque<Range<usize>> = std::iter::once(0..items.len()).collect();
         while let Some(range) = ranges.pop_front() {
             self.rest_if_too_many_quarantines().await;
             match self.try_until_decided(&items[range.clone()]).await {

@@ -90,7 +90,7 @@ pub(super) async fn run(engine: Engine) {
             match sweep(&engine).await {
                 Ok(now) => clock = Some((now, Instant::now())),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the timers could not be swept")
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the timers could not be swept");
                 }
             }
         }

@@ -59,6 +59,6 @@ impl StoreError {
     }
 }
 
-pub(super) fn unreadable(table: &'static str, id: Uuid, problem: impl ToString) -> StoreError {
+pub(super) fn unreadable(table: &'static str, id: Uuid, problem: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable { table, id, problem: problem.to_string() }
 }

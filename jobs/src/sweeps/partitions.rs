@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::Sweep;
 use crate::engine::Engine;
-use crate::store::{self, StoreError};
+use crate::store::{self, Failure, StoreError};
 
 /// Months ahead of the present one.
 const AHEAD: u32 = 3;
@@ -37,7 +37,17 @@ pub(super) async fn ensure(conn: &mut PgConnection, now: Moment) -> Result<(), S
     for (from, to) in months(now.date_naive()) {
         let name = format!("workflow_events_{}", from.format("%Y_%m"));
         let at = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-        store::events::ensure_partition(conn, &name, at(from), at(to)).await?;
+        match store::events::ensure_partition(conn, &name, at(from), at(to)).await {
+            // The default partition holds events of this month already, or another process makes it now.
+            Err(error) if error.failure() == Failure::Data => {
+                tracing::error!(
+                    partition = name,
+                    error = &error as &dyn std::error::Error,
+                    "ALERT: a partition of the history cannot be made; its events stay in the default one"
+                );
+            }
+            made => made?,
+        }
     }
     Ok(())
 }

@@ -16,8 +16,8 @@ impl Deciding<'_> {
         }
         let order = Order { command, actor: actor.to_owned(), reason: reason.map(str::to_owned) };
         match command {
-            Command::Pause => self.stop(order, |actor, reason| Intent::Hold { actor, reason }),
-            Command::Cancel => self.stop(order, |actor, reason| Intent::Cancel { actor, reason }),
+            Command::Pause => self.stop(&order, |actor, reason| Intent::Hold { actor, reason }),
+            Command::Cancel => self.stop(&order, |actor, reason| Intent::Cancel { actor, reason }),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
         }
@@ -50,7 +50,7 @@ impl Deciding<'_> {
     }
 
     /// Holds or ends the lead, at once or when its live attempt has resolved.
-    fn stop(&mut self, order: Order, intent: fn(String, Option<String>) -> Intent) -> Answer {
+    fn stop(&mut self, order: &Order, intent: fn(String, Option<String>) -> Intent) -> Answer {
         let latest = self.run.latest().map(|attempt| (attempt.number, attempt.ledger));
         let intent = intent(order.actor.clone(), order.reason.clone());
         let deferred = match (self.run.workflow.state, latest) {

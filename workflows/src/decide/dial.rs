@@ -294,7 +294,7 @@ impl Deciding<'_> {
         }
         self.note(Event::OutcomeRecorded { attempt: number, outcome });
         self.resolve(Some(outcome), |this| {
-            this.finish(Some(outcome), Why::Refused { attempt: number, cause })
+            this.finish(Some(outcome), Why::Refused { attempt: number, cause });
         });
     }
 

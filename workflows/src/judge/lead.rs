@@ -82,7 +82,7 @@ fn within_hours(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track
             reading.accuse(Rule::Hours, number, found);
         }
         (Hours::Windows(_) | Hours::Unreadable, Some(_)) => {
-            zone_agrees(judge, record, reading, track, hours, at)
+            zone_agrees(judge, record, reading, track, hours, at);
         }
     }
 }

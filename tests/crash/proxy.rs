@@ -1,0 +1,157 @@
+//! Stands between a worker and Postgres, and cuts the connection in the middle of commits.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use url::Url;
+
+/// Takes connections by TCP and passes them on to a server's Unix socket.
+pub(super) struct Proxy {
+    url: String,
+    counts: Arc<Counts>,
+}
+
+/// How many commits were cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cuts {
+    /// After the server had carried them out, before the client could hear of it.
+    pub(super) answered: u32,
+    /// Before the server heard of them.
+    pub(super) unsent: u32,
+}
+
+struct Counts {
+    every: u32,
+    commits: AtomicU32,
+    answered: AtomicU32,
+    unsent: AtomicU32,
+}
+
+enum Fate {
+    Pass,
+    CutBeforeAnswer,
+    CutBeforeSending,
+}
+
+impl Proxy {
+    /// A proxy that cuts every so many commits: now before they are sent, now before they are answered.
+    pub(super) async fn to(database: &str, every: u32) -> Self {
+        let mut url = Url::parse(database).expect("a URL");
+        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        let port = url.port().expect("it has a port");
+        let socket = PathBuf::from(&query["host"]).join(format!(".s.PGSQL.{port}"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(port)).expect("a port");
+        url.set_query(Some("sslmode=disable"));
+        let zero = || AtomicU32::new(0);
+        let counts = Arc::new(Counts { every, commits: zero(), answered: zero(), unsent: zero() });
+        tokio::spawn(listen(listener, socket, Arc::clone(&counts)));
+        Self { url: url.to_string(), counts }
+    }
+
+    /// The database, through the proxy.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn cuts(&self) -> Cuts {
+        let Counts { answered, unsent, .. } = &*self.counts;
+        Cuts { answered: answered.load(Ordering::Relaxed), unsent: unsent.load(Ordering::Relaxed) }
+    }
+}
+
+impl Counts {
+    /// What becomes of the next commit.
+    fn next(&self) -> Fate {
+        let n = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        if !n.is_multiple_of(self.every) {
+            return Fate::Pass;
+        }
+        if (n / self.every).is_multiple_of(2) {
+            self.unsent.fetch_add(1, Ordering::Relaxed);
+            Fate::CutBeforeSending
+        } else {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+            Fate::CutBeforeAnswer
+        }
+    }
+}
+
+async fn listen(listener: TcpListener, socket: PathBuf, counts: Arc<Counts>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let (socket, counts) = (socket.clone(), Arc::clone(&counts));
+        tokio::spawn(async move {
+            // However it ends, both sides are closed.
+            if let Ok(server) = UnixStream::connect(socket).await {
+                let _ = pass(client, server, &counts).await;
+            }
+        });
+    }
+}
+
+/// Passes on what is said until one side closes or a commit is cut.
+async fn pass(mut client: TcpStream, mut server: UnixStream, counts: &Counts) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let commit_sent = tokio::sync::Notify::new();
+    let asking = async {
+        // The first message has no type.
+        let mut message = sized(&mut from_client, vec![]).await?;
+        loop {
+            let fate = if message == b"Q\0\0\0\x0bCOMMIT\0" { counts.next() } else { Fate::Pass };
+            match fate {
+                Fate::Pass => to_server.write_all(&message).await?,
+                Fate::CutBeforeSending => return Ok(()),
+                Fate::CutBeforeAnswer => {
+                    commit_sent.notify_one();
+                    to_server.write_all(&message).await?;
+                    return std::future::pending().await;
+                }
+            }
+            let kind = from_client.read_u8().await?;
+            message = sized(&mut from_client, vec![kind]).await?;
+        }
+    };
+    let answering = async {
+        let mut bytes = vec![0; 16 * 1024];
+        loop {
+            let count = tokio::select! {
+                biased;
+                count = from_server.read(&mut bytes) => count?,
+                () = commit_sent.notified() => {
+                    // The commit has taken effect once the server speaks.
+                    from_server.read(&mut bytes).await?;
+                    return Ok(());
+                }
+            };
+            if count == 0 {
+                return Ok(());
+            }
+            to_client.write_all(&bytes[..count]).await?;
+        }
+    };
+    tokio::select! {
+        ended = asking => ended,
+        ended = answering => ended,
+    }
+}
+
+/// The rest of a message that begins with its own length.
+async fn sized(from: &mut (impl AsyncRead + Unpin), mut message: Vec<u8>) -> io::Result<Vec<u8>> {
+    let length = from.read_u32().await?;
+    message.extend(length.to_be_bytes());
+    let body = usize::try_from(length).ok().and_then(|length| length.checked_sub(4));
+    let body = body.ok_or(io::ErrorKind::InvalidData)?;
+    let start = message.len();
+    message.resize(start + body, 0);
+    from.read_exact(&mut message[start..]).await?;
+    Ok(message)
+}

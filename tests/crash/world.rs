@@ -1,0 +1,389 @@
+//! A database, an emulated carrier and a campaign; the workers are processes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
+use outdial_jobs::clock::DatabaseClock;
+use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Status};
+use outdial_jobs::operations::judging::{self, Evidence};
+use outdial_jobs::operations::leads::{self, LeadSpec};
+use outdial_jobs::operations::setup::{self, AccountSpec};
+use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::seal::SealKey;
+use outdial_jobs::{store, sweeps};
+use outdial_workflows::history::Event;
+use outdial_workflows::ids::{CampaignId, ClientId, DialKey, LeadId, NodeId};
+use outdial_workflows::judge::LeadRecord;
+use outdial_workflows::limits::Limit;
+use outdial_workflows::rules::Rules;
+use outdial_workflows::workflow::{Priority, State};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+use url::Url;
+use uuid::Uuid;
+
+use super::process::{Process, free_port};
+
+/// How much faster than life the emulated phones are.
+const SPEED: f64 = 50.0;
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// What was waited for, and for how long.
+pub(super) struct Waited<T> {
+    pub(super) value: T,
+    pub(super) took: Duration,
+}
+
+/// Looks again and again until there is something to see.
+pub(super) async fn eventually<T>(
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> Option<Waited<T>> {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = look().await {
+            return Some(Waited { value, took: began.elapsed() });
+        }
+        if began.elapsed() > within {
+            return None;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// A campaign with an emulated carrier. It stands still until it is started, and until there is a
+/// worker.
+pub(super) struct World {
+    pub(super) carrier: Exotel,
+    pub(super) pool: PgPool,
+    engine: Engine,
+    key: String,
+    database: String,
+    client: ClientId,
+    campaign: CampaignId,
+    /// Where the carrier reaches us: every worker listens there unless told otherwise.
+    port: u16,
+    logs: TempDir,
+    processes: AtomicU32,
+    leads: AtomicU32,
+}
+
+impl World {
+    /// A campaign that makes so many calls at once.
+    pub(super) async fn new(database: &str, at_once: u32) -> Self {
+        let carrier = Exotel::start(carrier()).await.expect("the emulator starts");
+        let pool = PgPoolOptions::new().max_connections(3).connect(database).await;
+        let pool = pool.expect("the server takes connections");
+        let key = SealKey::generate();
+        let engine = Engine::new(Parts {
+            pool: pool.clone(),
+            clock: Arc::new(DatabaseClock),
+            key: SealKey::parse(&key).expect("a key"),
+            public_url: "http://127.0.0.1:1/".parse().expect("a URL"),
+            node: NodeId(Uuid::new_v4()),
+        });
+        setup::check_key(&engine).await.expect("the database takes the key");
+        sweeps::prepare(&engine).await.expect("the sweeps are prepared");
+        let client = setup::create_client(&engine, "Crash").await.expect("a client");
+        let campaign = campaign(&engine, client, &carrier, at_once).await;
+        Self {
+            carrier,
+            pool,
+            engine,
+            key,
+            database: database.to_owned(),
+            client,
+            campaign,
+            port: free_port(),
+            logs: TempDir::new().expect("a directory can be made"),
+            processes: AtomicU32::new(0),
+            leads: AtomicU32::new(0),
+        }
+    }
+
+    /// Leads whose phones do as scripted, one script a lead; a lead with an empty one does what the
+    /// carrier makes up for its number.
+    pub(super) async fn add_leads(&self, scripts: impl IntoIterator<Item = Vec<Scenario>>) {
+        let mut specs = vec![];
+        for script in scripts {
+            let number = format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed));
+            self.carrier.script(&number, script);
+            specs.push(LeadSpec {
+                phone: number.parse().expect("a number"),
+                name: None,
+                zone: None,
+                external_id: None,
+                priority: Priority::Normal,
+                attributes: serde_json::Map::new(),
+            });
+        }
+        for page in specs.chunks(leads::PAGE) {
+            leads::accept(&self.engine, self.client, self.campaign, page).await.expect("leads are taken");
+        }
+    }
+
+    pub(super) async fn start(&self) {
+        self.order(Order::Start).await;
+    }
+
+    async fn order(&self, order: Order) {
+        let ordered = campaigns::order(&self.engine, self.client, self.campaign, order, "the test", None);
+        ordered.await.expect("the campaign takes the order");
+    }
+
+    /// A process that does everything, where the carrier expects it.
+    pub(super) fn worker(&self, further: &[&str]) -> Process {
+        let listen = format!("127.0.0.1:{}", self.port);
+        self.serve(&self.database, &["--listen", &listen], further)
+    }
+
+    /// The same, over another way to the database.
+    pub(super) fn worker_over(&self, database: &str) -> Process {
+        let listen = format!("127.0.0.1:{}", self.port);
+        self.serve(database, &["--listen", &listen], &[])
+    }
+
+    /// A process that only works: somebody else hears the carrier.
+    pub(super) fn mute_worker(&self, further: &[&str]) -> Process {
+        let public = format!("http://127.0.0.1:{}", self.port);
+        let mute = ["--listen", "127.0.0.1:0", "--public-url", &public, "--role", "worker"];
+        self.serve(&self.database, &mute, further)
+    }
+
+    /// A process that only hears the carrier.
+    pub(super) fn ear(&self) -> Process {
+        self.worker(&["--role", "api"])
+    }
+
+    fn serve(&self, database: &str, place: &[&str], further: &[&str]) -> Process {
+        let fixed = ["serve", "--database-url", database, "--encryption-key", &self.key];
+        let arguments = fixed.iter().chain(place).chain(further).map(|&argument| argument.to_owned());
+        Process::start(arguments, &[], self.next_log())
+    }
+
+    /// Where the next process is to write.
+    pub(super) fn next_log(&self) -> std::path::PathBuf {
+        let n = self.processes.fetch_add(1, Ordering::Relaxed);
+        self.logs.path().join(format!("process-{n}.log"))
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How the campaign stands; `None` while the database is away.
+    pub(super) async fn status(&self) -> Option<Status> {
+        campaigns::status(&self.engine, self.client, self.campaign).await.ok()
+    }
+
+    /// How many leads are finished.
+    pub(super) async fn finished(&self) -> i64 {
+        let status = eventually(Duration::from_secs(30), async || self.status().await).await;
+        status.expect("the database answers").value.finished
+    }
+
+    /// Waits until more leads are finished than `before`, or all of them.
+    pub(super) async fn finished_more_than(&self, before: i64) -> Duration {
+        let finished = eventually(Duration::from_secs(45), async || {
+            let status = self.status().await?;
+            (status.finished > before || status.finished == status.leads).then_some(())
+        });
+        match finished.await {
+            Some(waited) => waited.took,
+            None => panic!("no outcome within 45 s\n{}", self.state().await),
+        }
+    }
+
+    /// Waits until every lead is finished and nothing is left to do.
+    pub(super) async fn all_finished(&self, within: Duration) -> Duration {
+        let finished = eventually(within, async || {
+            let status = self.status().await?;
+            (status.leads > 0 && status.finished == status.leads).then_some(())
+        });
+        let Some(Waited { took, .. }) = finished.await else {
+            panic!("not all leads finished within {within:?}\n{}", self.state().await);
+        };
+        // A dead process's last jobs are looked at once more when their leases run out.
+        let idle = eventually(Duration::from_secs(30), async || {
+            let jobs: i64 =
+                sqlx::query_scalar("select count(*) from jobs").fetch_one(&self.pool).await.ok()?;
+            (jobs == 0).then_some(())
+        });
+        if idle.await.is_none() {
+            panic!("jobs are left although every lead is finished\n{}", self.state().await);
+        }
+        took
+    }
+
+    /// The four promises, by the carrier's own count and by the judge.
+    pub(super) async fn assert_promises_kept(&self) {
+        let dials = self.carrier.dials();
+        let twice = dials.keys_rung_twice();
+        assert!(twice.is_empty(), "rung twice: {twice:?}\n{}", self.state().await);
+        let overlapping = dials.overlapping_numbers();
+        assert!(overlapping.is_empty(), "two calls at once: {overlapping:?}\n{}", self.state().await);
+        let counted = dials.keys.iter().filter(|(_, count)| count.accepted > 0);
+        let counted = counted.map(|(key, count)| {
+            let key: DialKey = key.parse().expect("the carrier is given keys of ours");
+            (key, count.accepted)
+        });
+        let evidence = Evidence { dials: counted.collect(), strict: true };
+        let verdict = judging::judge(&self.engine, &evidence, |_| ()).await.expect("the judge can read");
+        assert!(verdict.kept() && verdict.warned == 0, "{verdict}\n{}", self.state().await);
+        let quarantined: i64 = sqlx::query_scalar("select count(*) from quarantine")
+            .fetch_one(&self.pool)
+            .await
+            .expect("it can be read");
+        assert_eq!(quarantined, 0, "{}", self.state().await);
+    }
+
+    /// Everything stored about every lead.
+    pub(super) async fn records(&self) -> Vec<LeadRecord> {
+        let mut conn = self.pool.acquire().await.expect("the database answers");
+        let mut records = vec![];
+        loop {
+            let after = records.last().map_or(LeadId(Uuid::nil()), |record: &LeadRecord| record.lead);
+            let page = store::judging::records(&mut conn, self.client, after, None, 500).await;
+            let page = page.expect("they can be read");
+            if page.is_empty() {
+                return records;
+            }
+            records.extend(page);
+        }
+    }
+
+    /// How many events of the whole history are of this sort.
+    pub(super) async fn count_events(&self, sort: impl Fn(&Event) -> bool) -> usize {
+        let records = self.records().await;
+        records.iter().flat_map(|record| &record.events).filter(|recorded| sort(&recorded.event)).count()
+    }
+
+    /// What somebody who looks for a fault wants to see: unfinished leads, jobs, and the logs.
+    async fn state(&self) -> String {
+        let mut text = format!("{:?}\n", self.carrier.totals());
+        if let Some(Status { by_state, by_outcome, .. }) = self.status().await {
+            text += &format!("{by_state:?} {by_outcome:?}\n");
+        }
+        for record in self.records().await {
+            let troubled = record.workflow.state != State::Finished || record.quarantined;
+            if troubled {
+                text += &format!("{:#?}\n{:#?}\n", record.workflow, record.events);
+            }
+        }
+        let jobs: Vec<(serde_json::Value,)> = sqlx::query_as("select to_jsonb(jobs) from jobs limit 20")
+            .fetch_all(&self.pool)
+            .await
+            .unwrap_or_default();
+        text += &format!("jobs: {jobs:#?}\n");
+        for n in 0..self.processes.load(Ordering::Relaxed) {
+            let log = self.logs.path().join(format!("process-{n}.log"));
+            text += &format!("--- {}\n{}\n", log.display(), troubles(&log));
+        }
+        text
+    }
+}
+
+/// The last warnings and errors of a log.
+fn troubles(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let is_trouble = |line: &&str| !line.contains(" INFO ");
+    let lines: Vec<&str> = text.lines().filter(is_trouble).collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// Everything that a carrier does, right and wrong, a lead each.
+pub(super) fn every_fate() -> [Vec<Scenario>; 8] {
+    let answered = || Scenario::answered(Duration::from_secs(20));
+    [
+        vec![answered()],
+        vec![Scenario::no_answer(), answered()],
+        vec![Scenario::busy(), Scenario::busy(), answered()],
+        vec![answered().with(Quirk::AcceptThenDrop)],
+        vec![answered().with(Quirk::NoCallbacks)],
+        vec![Scenario::failed(), answered().with(Quirk::ReorderedCallbacks)],
+        vec![Scenario::no_answer().with(Quirk::Reply(Reply::server_error(503, true))), answered()],
+        vec![answered().with(Quirk::DuplicateCallbacks { extra: 2 })],
+    ]
+}
+
+/// Phones with which nothing goes wrong.
+pub(super) fn well_behaved(leads: usize) -> impl Iterator<Item = Vec<Scenario>> {
+    (0..leads).map(|n| {
+        let answered = Scenario::answered(Duration::from_secs(20 + n as u64 % 40));
+        match n % 4 {
+            0 => vec![Scenario::no_answer(), answered],
+            1 => vec![Scenario::busy(), answered],
+            _ => vec![answered],
+        }
+    })
+}
+
+/// Phones that do what the carrier makes up for their numbers.
+pub(super) fn anything(leads: usize) -> impl Iterator<Item = Vec<Scenario>> {
+    std::iter::repeat_n(vec![], leads)
+}
+
+fn carrier() -> emulated::Config {
+    emulated::Config {
+        speed: SPEED,
+        fallback: emulated::Fallback::Mix,
+        limits: emulated::Limits { calls_per_minute: None, ..emulated::Limits::default() },
+        // A process that is started again hears what it missed, as with the real carrier.
+        callbacks: emulated::Callbacks {
+            attempts: 6,
+            timeout: Duration::from_secs(2),
+            retry_gap: Duration::from_secs(25),
+            ..emulated::Callbacks::default()
+        },
+        ..emulated::Config::default()
+    }
+}
+
+async fn campaign(engine: &Engine, client: ClientId, carrier: &Exotel, at_once: u32) -> CampaignId {
+    let who = emulated::Account::default();
+    let credentials =
+        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
+    // What takes minutes with people takes seconds here.
+    let settings = Settings {
+        request_timeout_ms: 1_500,
+        silence_ms: 4_000,
+        ask_first_ms: 300,
+        poll_first_ms: 2_500,
+        ask_cap_ms: 2_500,
+        absent_after_ms: Some(6_000),
+        reads_per_minute: 199,
+        ..Settings::default()
+    };
+    let base_url: Url = carrier.base_url().parse().expect("a URL");
+    let spec = AccountSpec {
+        name: "Emulated",
+        base_url: &base_url,
+        credentials,
+        settings,
+        limits: vec![Limit::Concurrent { max: at_once }],
+        without_default_limits: true,
+    };
+    let account = setup::create_account(engine, client, spec).await.expect("an account");
+    let rules: Rules = serde_json::from_value(serde_json::json!({
+        "calendar": "none",
+        "caller_id": "+918040000000",
+        "agent": { "mode": "flow", "flow_id": "1001" },
+        "ring_timeout_s": 30,
+        "call_time_limit_s": 300,
+        "retry": { "rules": {
+            "no_answer": "1s",
+            "busy": "1s",
+            "unknown": "1s",
+            "failed": { "first": "1s", "cap": "2s" },
+        } },
+    }))
+    .expect("rules");
+    let spec = CampaignSpec { name: "Crash", account, rules: &rules, actor: "the test" };
+    campaigns::create(engine, client, spec).await.expect("a campaign")
+}
