@@ -18,6 +18,7 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
@@ -133,11 +134,19 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     };
     tracing::info!(%address, public_url = %public_url, "serving");
     let api = http::Api::new(app.engine.clone())?;
-    http::serve(listener, api, stop_signal()).await?;
-    tracing::info!("stopping");
-    if let Some(worker) = worker {
-        worker.drain().await;
-    }
+    let drained = CancellationToken::new();
+    let listening = http::serve(listener, api, drained.clone().cancelled_owned());
+    // Carriers are heard until nothing is under way any more.
+    let working = async {
+        stop_signal().await;
+        tracing::info!("stopping");
+        if let Some(worker) = worker {
+            worker.drain().await;
+        }
+        drained.cancel();
+        Ok(())
+    };
+    tokio::try_join!(listening, working)?;
     app.close().await
 }
 

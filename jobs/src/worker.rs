@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Engine;
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
-use crate::queue::{Backlog, Claimer, LeaseKeeper, Pace, Ticket};
+use crate::queue::{Backlog, Claimer, Held, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
 use crate::sweeps;
@@ -80,13 +80,15 @@ impl Worker {
     ) -> Result<Self, StoreError> {
         let (stop_claiming, stop_leases) = (CancellationToken::new(), CancellationToken::new());
         let hearing = Arc::new(AtomicBool::new(false));
-        let keeper = LeaseKeeper::new(engine.clone(), node, lease_pool.clone(), pace, stop_leases.clone());
+        let held = Held::default();
+        let (leases, stop) = (lease_pool.clone(), stop_leases.clone());
+        let keeper = LeaseKeeper::new(engine.clone(), node, leases, held.clone(), pace, stop);
         keeper.begin().await?;
         let leases = tokio::spawn(keeper.run());
         let listener =
             tokio::spawn(listen(engine.clone(), lease_pool, Arc::clone(&hearing), stop_claiming.clone()));
         let (claimer, backlog) =
-            Claimer::new(engine.clone(), &kinds.slots, pace, hearing, stop_claiming.clone());
+            Claimer::new(engine.clone(), &kinds.slots, held, pace, hearing, stop_claiming.clone());
         let running = TaskTracker::new();
         let workers =
             tokio::spawn(work(engine.clone(), backlog, kinds, running.clone(), stop_claiming.clone()));
@@ -110,10 +112,25 @@ impl Worker {
         for task in self.tasks {
             let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
         }
+        // What was on its way to a worker that had stopped listening.
+        if self.running.is_empty()
+            && let Err(error) = hand_back_unbegun(&self.engine).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "claimed jobs could not be given back; their leases will run out"
+            );
+        }
         self.engine.stop().await;
         self.stop_leases.cancel();
         let _ = self.leases.await;
     }
+}
+
+async fn hand_back_unbegun(engine: &Engine) -> Result<(), StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::queue::hand_back_all(&mut conn, engine.node()).await?;
+    Ok(())
 }
 
 /// The apalis side: one worker whose handler spawns each job elsewhere and waits for
@@ -146,7 +163,8 @@ async fn work(engine: Engine, backlog: Backlog, kinds: Kinds, running: TaskTrack
 }
 
 async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationToken) {
-    let Ticket { claimed, slot } = ticket;
+    // Its lease is renewed until the job is finished or given back.
+    let Ticket { claimed, holding: _holding, slot } = ticket;
     if stop.is_cancelled() {
         // Claimed but not begun: given back unharmed.
         give_back(&engine, &kinds, &claimed, &JobError::Later(Duration::ZERO)).await;

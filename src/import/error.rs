@@ -58,7 +58,7 @@ pub enum ImportError {
         /// Where it is opened.
         line: u64,
     },
-    /// More columns than [`MAX_COLUMNS`](super::columns::MAX_COLUMNS).
+    /// More than a thousand columns.
     #[error("the file has {0} columns, more than a lead may have; remove those that nobody needs")]
     TooManyColumns(usize),
     /// The first line looks like a lead.

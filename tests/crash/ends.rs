@@ -4,9 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use outdial_jobs::seal::SealKey;
+use outdial_workflows::Moment;
 use outdial_workflows::history::Event;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::cluster::TestDb;
 use super::process::{Process, free_port, ready};
@@ -42,6 +45,36 @@ async fn a_worker_told_to_stop_finishes_or_hands_back_and_the_next_one_goes_on()
     let unknown = world.count_events(|event| matches!(event, Event::BecameUnknown { .. })).await;
     assert_eq!(unknown, 0, "a drain waits for the answers to what was sent");
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_told_to_stop_dials_nobody_more_although_a_request_hangs() {
+    let database = TestDb::new().await;
+    let world = World::new(database.url(), 10).await;
+    world.add_leads(well_behaved(400)).await;
+    world.start().await;
+    let mut worker = world.worker(&[]);
+    world.finished_more_than(2).await;
+    let mut hanging = TcpStream::connect(("127.0.0.1", world.port())).await.expect("it listens");
+    let begun = b"POST /webhooks/exotel/a/b HTTP/1.1\r\nHost: us\r\nContent-Length: 9\r\n\r\nCall";
+    hanging.write_all(begun).await.expect("it takes requests");
+    world.finished_more_than(world.finished().await).await;
+    worker.signal(Signal::TERM);
+    let told = sqlx::query_scalar("select clock_timestamp()").fetch_one(&world.pool).await;
+    let told: Moment = told.expect("it knows the time");
+    let stopped = worker.end(Duration::from_secs(25)).await;
+    assert_eq!(stopped.value.code(), Some(0), "{}", worker.said());
+    let submitted: Vec<f64> = world
+        .records()
+        .await
+        .iter()
+        .flat_map(|record| &record.attempts)
+        .filter_map(|attempt| attempt.submission.map(|submission| submission.at - told))
+        .map(|late| late.as_seconds_f64())
+        .filter(|late| *late > 0.5)
+        .collect();
+    println!("stop with a request that hangs: it took {:.1?}", stopped.took);
+    assert!(submitted.is_empty(), "dialled so many seconds after it was told to stop: {submitted:?}");
 }
 
 #[tokio::test]

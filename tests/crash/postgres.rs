@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cluster::{TestCluster, TestDb};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Target};
 use super::world::{World, anything, well_behaved};
 
 #[tokio::test]
@@ -52,16 +52,26 @@ async fn connections_that_are_cut_again_and_again_cost_nothing_but_time() {
 
 #[tokio::test]
 async fn a_commit_whose_answer_never_comes_is_neither_lost_nor_done_twice() {
+    cut(Target::Commits, 7).await;
+}
+
+/// A claim above all: its job belongs to a process that has never heard of it.
+#[tokio::test]
+async fn a_statement_whose_answer_never_comes_leaves_nothing_undone() {
+    cut(Target::Statements, 61).await;
+}
+
+async fn cut(target: Target, every: u32) {
     let database = TestDb::new().await;
     let world = World::new(database.url(), 20).await;
     world.add_leads(well_behaved(100)).await;
     world.start().await;
-    let proxy = Proxy::to(database.url(), 7).await;
+    let proxy = Proxy::to(database.url(), target, every).await;
     let worker = world.worker_over(proxy.url());
     let all = world.all_finished(Duration::from_secs(90)).await;
     let cuts = proxy.cuts();
-    println!("{cuts:?} over {all:.1?}");
-    assert!(cuts.answered > 5 && cuts.unsent > 5, "commits were cut: {cuts:?}");
+    println!("{target:?}: {cuts:?} over {all:.1?}");
+    assert!(cuts.answered > 5 && cuts.unsent > 5, "they were cut: {cuts:?}");
     world.assert_promises_kept().await;
     worker.stop().await;
 }

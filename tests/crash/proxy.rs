@@ -1,4 +1,4 @@
-//! Stands between a worker and Postgres, and cuts the connection in the middle of commits.
+//! Stands between a worker and Postgres, and cuts the connection at the worst of moments.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +16,16 @@ pub(super) struct Proxy {
     counts: Arc<Counts>,
 }
 
-/// How many commits were cut.
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The ends of transactions.
+    Commits,
+    /// Single statements, inside of transactions and outside: claims, leases, notices.
+    Statements,
+}
+
+/// How many exchanges were cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cuts {
     /// After the server had carried them out, before the client could hear of it.
@@ -26,8 +35,9 @@ pub(super) struct Cuts {
 }
 
 struct Counts {
+    target: Target,
     every: u32,
-    commits: AtomicU32,
+    met: AtomicU32,
     answered: AtomicU32,
     unsent: AtomicU32,
 }
@@ -39,8 +49,8 @@ enum Fate {
 }
 
 impl Proxy {
-    /// A proxy that cuts every so many commits: now before they are sent, now before they are answered.
-    pub(super) async fn to(database: &str, every: u32) -> Self {
+    /// A proxy that cuts every so many: now before they are sent, now before they are answered.
+    pub(super) async fn to(database: &str, target: Target, every: u32) -> Self {
         let mut url = Url::parse(database).expect("a URL");
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
         let port = url.port().expect("it has a port");
@@ -51,7 +61,7 @@ impl Proxy {
         url.set_port(Some(port)).expect("a port");
         url.set_query(Some("sslmode=disable"));
         let zero = || AtomicU32::new(0);
-        let counts = Arc::new(Counts { every, commits: zero(), answered: zero(), unsent: zero() });
+        let counts = Arc::new(Counts { target, every, met: zero(), answered: zero(), unsent: zero() });
         tokio::spawn(listen(listener, socket, Arc::clone(&counts)));
         Self { url: url.to_string(), counts }
     }
@@ -68,10 +78,15 @@ impl Proxy {
 }
 
 impl Counts {
-    /// What becomes of the next commit.
-    fn next(&self) -> Fate {
-        let n = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        if !n.is_multiple_of(self.every) {
+    /// What becomes of this message.
+    fn fate(&self, message: &[u8]) -> Fate {
+        let meets = match self.target {
+            Target::Commits => message == b"Q\0\0\0\x0bCOMMIT\0",
+            // The end of a statement with its arguments.
+            Target::Statements => message == b"S\0\0\0\x04",
+        };
+        let n = self.met.fetch_add(u32::from(meets), Ordering::Relaxed) + 1;
+        if !meets || !n.is_multiple_of(self.every) {
             return Fate::Pass;
         }
         if (n / self.every).is_multiple_of(2) {
@@ -96,22 +111,21 @@ async fn listen(listener: TcpListener, socket: PathBuf, counts: Arc<Counts>) {
     }
 }
 
-/// Passes on what is said until one side closes or a commit is cut.
+/// Passes on what is said until one side closes or it is cut.
 async fn pass(mut client: TcpStream, mut server: UnixStream, counts: &Counts) -> io::Result<()> {
     client.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    let commit_sent = tokio::sync::Notify::new();
+    let cutting = tokio::sync::Notify::new();
     let asking = async {
         // The first message has no type.
         let mut message = sized(&mut from_client, vec![]).await?;
         loop {
-            let fate = if message == b"Q\0\0\0\x0bCOMMIT\0" { counts.next() } else { Fate::Pass };
-            match fate {
+            match counts.fate(&message) {
                 Fate::Pass => to_server.write_all(&message).await?,
                 Fate::CutBeforeSending => return Ok(()),
                 Fate::CutBeforeAnswer => {
-                    commit_sent.notify_one();
+                    cutting.notify_one();
                     to_server.write_all(&message).await?;
                     return std::future::pending().await;
                 }
@@ -126,11 +140,7 @@ async fn pass(mut client: TcpStream, mut server: UnixStream, counts: &Counts) ->
             let count = tokio::select! {
                 biased;
                 count = from_server.read(&mut bytes) => count?,
-                () = commit_sent.notified() => {
-                    // The commit has taken effect once the server speaks.
-                    from_server.read(&mut bytes).await?;
-                    return Ok(());
-                }
+                () = cutting.notified() => return until_ready(&mut from_server).await,
             };
             if count == 0 {
                 return Ok(());
@@ -141,6 +151,17 @@ async fn pass(mut client: TcpStream, mut server: UnixStream, counts: &Counts) ->
     tokio::select! {
         ended = asking => ended,
         ended = answering => ended,
+    }
+}
+
+/// Hears a server to the end of its answer: what it was asked has taken effect then.
+async fn until_ready(from_server: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    loop {
+        let kind = from_server.read_u8().await?;
+        sized(from_server, vec![kind]).await?;
+        if kind == b'Z' {
+            return Ok(());
+        }
     }
 }
 

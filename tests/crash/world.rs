@@ -1,5 +1,6 @@
 //! A database, an emulated carrier and a campaign; the workers are processes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -241,6 +242,20 @@ impl World {
             .await
             .expect("it can be read");
         assert_eq!(quarantined, 0, "{}", self.state().await);
+        self.assert_statistics_right().await;
+    }
+
+    /// Counters do not drift.
+    async fn assert_statistics_right(&self) {
+        let mut counted = BTreeMap::new();
+        for record in self.records().await {
+            let outcome = record.workflow.outcome.map_or("cancelled", |outcome| outcome.name());
+            *counted.entry(outcome).or_default() += 1_i64;
+        }
+        let status = self.status().await.expect("the database answers");
+        assert_eq!(status.by_outcome, counted);
+        assert_eq!(status.finished, status.leads);
+        assert_eq!(status.leads, i64::from(self.leads.load(Ordering::Relaxed)));
     }
 
     /// Everything stored about every lead.

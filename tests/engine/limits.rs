@@ -5,13 +5,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::providers::exotel::Settings;
 use outdial_workflows::Moment;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::why::Why;
 use outdial_workflows::workflow::State;
 use serde_json::json;
 
-use crate::support::world::{Setup, World, phones, told};
+use crate::support::world::{Setup, World, phones, settings, told};
 
 async fn three_workers(limits: Vec<Limit>) -> World {
     let mut world = World::with(Setup { limits, ..Setup::default() }).await;
@@ -60,7 +61,10 @@ async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
 
 #[tokio::test]
 async fn more_leads_than_may_be_reserved_at_once_do_not_wait_for_the_next_sweep() {
-    let world = World::working().await;
+    // Nobody asks: reads have a budget of their own.
+    let settings = Settings { poll_first_ms: 20_000, ask_cap_ms: 20_000, ..settings() };
+    let mut world = World::with(Setup { settings, ..Setup::default() }).await;
+    world.work().await;
     let campaign = world.draft(json!({})).await;
     world.leads(campaign, &phones(1, 200)).await;
     let began = tokio::time::Instant::now();

@@ -16,9 +16,10 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Engine, Item, commit};
+use super::{Engine, Item, commit, gather};
 use crate::crash;
 use crate::store::admission::{Candidate, OpenLane};
+use crate::store::workflows::Locked;
 use crate::store::{self, Failure, StoreError};
 
 /// How often all clients are looked at, in case a signal was lost.
@@ -124,7 +125,37 @@ pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, St
     Ok(total)
 }
 
+/// One round of an account. Should a lead be at fault, fewer are tried, until it stands alone and is put aside.
 async fn account_round(engine: &Engine, client: ClientId, account: AccountId) -> Result<Round, StoreError> {
+    let mut most = BATCH;
+    loop {
+        if engine.inner.gather.too_many_quarantined(client) {
+            return Ok(Round::default());
+        }
+        let mut tried = vec![];
+        let error = match try_round(engine, client, account, most, &mut tried).await {
+            Err(error) if error.failure() == Failure::Data => error,
+            result => return result,
+        };
+        match tried.as_slice() {
+            [] => return Err(error),
+            [item] => {
+                gather::put_aside(engine, client, item, &error).await;
+                most = BATCH;
+            }
+            several => most = u32::try_from(several.len() / 2).unwrap_or(BATCH),
+        }
+    }
+}
+
+/// Tries a round of at most `most` leads; `tried` are those that it came down to.
+async fn try_round(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+    most: u32,
+    tried: &mut Vec<Item>,
+) -> Result<Round, StoreError> {
     let mut tx = engine.inner.pool.begin().await?;
     store::admission::lock_client(&mut tx, client).await?;
     let Some(row) = store::admission::lock_account(&mut tx, client, account).await? else {
@@ -135,7 +166,8 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
         return Ok(Round { again_at: row.resting_until, ..Round::default() });
     }
     let lanes = store::admission::open_lanes(&mut tx, client, account).await?;
-    let plan = Plan::make(engine, &mut tx, client, account, &row.limits, &lanes, now).await?;
+    let mut plan = Plan::make(engine, &mut tx, client, account, &row.limits, &lanes, now).await?;
+    plan.free = plan.free.min(most);
     let ids: Vec<Uuid> = plan.open.iter().map(|lane| lane.lane.0).collect();
     if plan.free == 0 || ids.is_empty() {
         return Ok(Round { again_at: plan.again_at, ..Round::default() });
@@ -150,20 +182,20 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;
     let leads: Vec<Uuid> = chosen.iter().map(|candidate| candidate.lead.0).collect();
     let locked = store::workflows::lock_due(&mut tx, client, &leads, now).await?;
+    // Later than the end of every call whose slot was counted as free.
+    let now = engine.inner.clock.now(&mut tx).await?;
     if locked.is_empty() {
         // Somebody else works on all of them: look again when they are done.
         return Ok(Round { again_at: Some(now + OTHERS_AT_WORK), ..Round::default() });
     }
-    let items: Vec<Item> = locked
-        .iter()
-        .map(|row| Item { lead: row.lead(), input: Input::Admit { account }, lease: None })
-        .collect();
-    let decided = commit::decide_and_write(engine, &mut tx, client, &items, locked, now).await?;
+    let admit = |row: &Locked| Item { lead: row.lead(), input: Input::Admit { account }, lease: None };
+    *tried = locked.iter().map(admit).collect();
+    let decided = commit::decide_and_write(engine, &mut tx, client, tried, locked, now).await?;
     crash::point("admission.before_commit");
     tx.commit().await?;
     crash::point("admission.after_commit");
     decided.announce(engine, client).await;
-    Ok(Round { reserved: decided.reserved(), looked_at: items.len(), again_at: None })
+    Ok(Round { reserved: decided.reserved(), looked_at: tried.len(), again_at: None })
 }
 
 /// How many leads an account may take now, and from which lanes.

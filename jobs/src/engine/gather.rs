@@ -10,6 +10,7 @@ use outdial_workflows::input::Input;
 use tokio::sync::oneshot;
 
 use super::{Engine, EngineError, Item, Reply, commit};
+use crate::store::StoreError;
 
 /// The most inputs in one commit. Beyond this a commit takes longer without costing less a head.
 const BATCH: usize = 200;
@@ -30,6 +31,45 @@ type Answerer = oneshot::Sender<Result<Reply, EngineError>>;
 #[derive(Default)]
 pub(super) struct Gather {
     queues: Mutex<HashMap<ClientId, Queue>>,
+    /// When workflows of a client were put into quarantine lately. Outlives a committer, which
+    /// ends whenever its client's queue is empty.
+    quarantined: Mutex<HashMap<ClientId, VecDeque<Instant>>>,
+}
+
+impl Gather {
+    fn note_quarantine(&self, client: ClientId) {
+        let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        quarantined.entry(client).or_default().push_back(Instant::now());
+    }
+
+    /// Whether more of a client's workflows were put into quarantine lately than rows explain.
+    pub(super) fn too_many_quarantined(&self, client: ClientId) -> bool {
+        let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lately) = quarantined.get_mut(&client) else { return false };
+        lately.retain(|at| at.elapsed() <= QUARANTINE_WINDOW);
+        let too_many = lately.len() > QUARANTINES;
+        if lately.is_empty() {
+            quarantined.remove(&client);
+        }
+        too_many
+    }
+}
+
+/// Puts the workflow of an item aside on which a commit failed for its data.
+pub(super) async fn put_aside(
+    engine: &Engine,
+    client: ClientId,
+    item: &Item,
+    error: &StoreError,
+) -> EngineError {
+    engine.inner.gather.note_quarantine(client);
+    let text = chain(error);
+    tracing::error!(client.id = %client, lead.id = %item.lead, error = text,
+        "a workflow could not be processed and is put into quarantine");
+    match commit::quarantine(engine, client, item, &text).await {
+        Ok(()) => EngineError::Quarantined(text),
+        Err(error) => EngineError::Store(error),
+    }
 }
 
 /// One client's waiting inputs. Inputs of calls already made go before new dials.
@@ -82,15 +122,14 @@ pub(super) async fn put(engine: &Engine, client: ClientId, item: Item) -> Result
 struct Committer {
     engine: Engine,
     client: ClientId,
-    quarantined: VecDeque<Instant>,
 }
 
 impl Committer {
     fn new(engine: Engine, client: ClientId) -> Self {
-        Self { engine, client, quarantined: VecDeque::new() }
+        Self { engine, client }
     }
 
-    async fn run(mut self) {
+    async fn run(self) {
         while let Some(batch) = self.next_batch() {
             let (items, answerers): (Vec<Item>, Vec<Answerer>) = batch.into_iter().unzip();
             let answers = self.commit(Arc::new(items)).await;
@@ -112,7 +151,7 @@ impl Committer {
     }
 
     /// Commits items, halving them where one is at fault, until each has an answer.
-    async fn commit(&mut self, items: Arc<Vec<Item>>) -> Vec<Result<Reply, EngineError>> {
+    async fn commit(&self, items: Arc<Vec<Item>>) -> Vec<Result<Reply, EngineError>> {
         let mut answers = Vec::with_capacity(items.len());
         let mut ranges: VecDeque<Range<usize>> = std::iter::once(0..items.len()).collect();
         while let Some(range) = ranges.pop_front() {
@@ -120,7 +159,8 @@ impl Committer {
             match self.try_until_decided(&items[range.clone()]).await {
                 Ok(taken) => answers.extend(taken),
                 Err(error) if range.len() == 1 => {
-                    answers.push(Err(self.put_aside(&items[range.start], &error).await));
+                    let item = &items[range.start];
+                    answers.push(Err(put_aside(&self.engine, self.client, item, &error).await));
                 }
                 Err(_) => {
                     let middle = range.start + range.len() / 2;
@@ -136,7 +176,7 @@ impl Committer {
     async fn try_until_decided(
         &self,
         items: &[Item],
-    ) -> Result<Vec<Result<Reply, EngineError>>, crate::store::StoreError> {
+    ) -> Result<Vec<Result<Reply, EngineError>>, StoreError> {
         let mut pause = Duration::from_millis(20);
         let mut conflicts = 0;
         loop {
@@ -160,30 +200,15 @@ impl Committer {
         }
     }
 
-    async fn put_aside(&mut self, item: &Item, error: &crate::store::StoreError) -> EngineError {
-        self.quarantined.push_back(Instant::now());
-        let text = chain(error);
-        tracing::error!(client.id = %self.client, lead.id = %item.lead, error = text,
-            "a workflow could not be processed and is put into quarantine");
-        match commit::quarantine(&self.engine, self.client, item, &text).await {
-            Ok(()) => EngineError::Quarantined(text),
-            Err(error) => EngineError::Store(error),
+    async fn rest_if_too_many_quarantines(&self) {
+        if !self.engine.inner.gather.too_many_quarantined(self.client) {
+            return;
         }
-    }
-
-    async fn rest_if_too_many_quarantines(&mut self) {
-        let now = Instant::now();
-        while self.quarantined.front().is_some_and(|at| now.duration_since(*at) > QUARANTINE_WINDOW) {
-            self.quarantined.pop_front();
-        }
-        if self.quarantined.len() > QUARANTINES {
-            tracing::error!(client.id = %self.client, quarantined = self.quarantined.len(),
-                "ALERT: too many workflows fail: this is a bug, not a row; the client's commits rest for a minute");
-            tokio::select! {
-                () = tokio::time::sleep(QUARANTINE_WINDOW) => {}
-                () = self.engine.stopping().cancelled() => {}
-            }
-            self.quarantined.clear();
+        tracing::error!(client.id = %self.client,
+            "ALERT: too many workflows fail: this is a bug, not a row; the client's commits rest for a minute");
+        tokio::select! {
+            () = tokio::time::sleep(QUARANTINE_WINDOW) => {}
+            () = self.engine.stopping().cancelled() => {}
         }
     }
 }

@@ -16,6 +16,7 @@ use apalis_core::worker::context::WorkerContext;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 use tower::layer::util::Identity;
 
+use super::Holding;
 use crate::store::queue::Claimed;
 
 /// A claimed job with the slot it runs in.
@@ -23,6 +24,8 @@ use crate::store::queue::Claimed;
 pub struct Ticket {
     /// The job.
     pub claimed: Claimed,
+    /// Keeps the job's lease renewed until the ticket is dropped.
+    pub holding: Holding,
     /// Freed when the ticket is dropped.
     pub slot: OwnedSemaphorePermit,
 }

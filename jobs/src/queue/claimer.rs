@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Backlog, Pace, Ticket};
+use super::{Backlog, Held, Pace, Ticket};
 use crate::engine::Engine;
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
@@ -17,6 +17,7 @@ pub struct Claimer {
     engine: Engine,
     slots: BTreeMap<&'static str, Arc<Semaphore>>,
     tickets: mpsc::Sender<Ticket>,
+    held: Held,
     /// Whether notifications come in.
     hearing: Arc<AtomicBool>,
     pace: Pace,
@@ -28,6 +29,7 @@ impl Claimer {
     pub fn new(
         engine: Engine,
         kinds: &[(&'static str, usize)],
+        held: Held,
         pace: Pace,
         hearing: Arc<AtomicBool>,
         stop: CancellationToken,
@@ -35,41 +37,38 @@ impl Claimer {
         let slots: BTreeMap<_, _> =
             kinds.iter().map(|(kind, slots)| (*kind, Arc::new(Semaphore::new(*slots)))).collect();
         let (tickets, backlog) = mpsc::channel(kinds.iter().map(|(_, slots)| slots).sum::<usize>().max(1));
-        (Self { engine, slots, tickets, hearing, pace, stop }, Backlog::new(backlog))
+        (Self { engine, slots, tickets, held, hearing, pace, stop }, Backlog::new(backlog))
     }
 
     /// Runs until told to stop. It never fails: while the database is away it waits.
     pub async fn run(self) {
-        loop {
+        while !self.stop.is_cancelled() {
             let full = match self.claim().await {
-                Ok(full) => full,
+                Ok(Claim::Some) => continue,
+                Ok(Claim::None { full }) => full,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "jobs could not be claimed");
-                    false
+                    vec![]
                 }
             };
-            if full {
-                continue;
-            }
             let Pace { fallback, fallback_deaf, .. } = self.pace;
             let fallback = if self.hearing.load(Ordering::Relaxed) { fallback } else { fallback_deaf };
             tokio::select! {
                 () = self.engine.hub().jobs() => {}
+                () = a_free_slot(full) => {}
                 () = tokio::time::sleep(fallback) => {}
                 () = self.stop.cancelled() => return,
             }
         }
     }
 
-    /// Claims once. True if there may be more at once: all of some kind's free slots were filled, and
-    /// some slot is free again.
-    async fn claim(&self) -> Result<bool, StoreError> {
-        if self.stop.is_cancelled() {
-            return Ok(false);
-        }
+    /// Claims once, for those kinds that have free slots.
+    async fn claim(&self) -> Result<Claim, StoreError> {
         let mut permits = self.free_permits();
+        let full = self.slots.iter().filter(|(kind, _)| !permits.contains_key(*kind));
+        let full = full.map(|(_, slots)| Arc::clone(slots)).collect();
         if permits.is_empty() {
-            return self.wait_for_a_slot().await;
+            return Ok(Claim::None { full });
         }
         let kinds: Vec<String> = permits.keys().map(|kind| (*kind).to_owned()).collect();
         let free: Vec<i64> =
@@ -79,11 +78,13 @@ impl Claimer {
         let until = now + self.pace.lease;
         let claimed = store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, until).await?;
         drop(conn);
-        let full = !claimed.is_empty();
+        if claimed.is_empty() {
+            return Ok(Claim::None { full });
+        }
         for claimed in claimed {
             self.hand_out(claimed, &mut permits).await;
         }
-        Ok(full)
+        Ok(Claim::Some)
     }
 
     /// Takes every free permit; those that find no job go back when this is dropped.
@@ -98,14 +99,6 @@ impl Claimer {
             .collect()
     }
 
-    async fn wait_for_a_slot(&self) -> Result<bool, StoreError> {
-        let any = self.slots.values().map(|slots| Box::pin(Arc::clone(slots).acquire_owned()));
-        tokio::select! {
-            _ = futures_util::future::select_all(any) => Ok(true),
-            () = self.stop.cancelled() => Ok(false),
-        }
-    }
-
     async fn hand_out(
         &self,
         claimed: Claimed,
@@ -118,8 +111,29 @@ impl Claimer {
                 "a job was claimed without a slot; its lease will run out"
             );
         };
-        if self.tickets.send(Ticket { claimed, slot }).await.is_err() {
+        let holding = self.held.hold(claimed.lease.token);
+        if self.tickets.send(Ticket { claimed, holding, slot }).await.is_err() {
             tracing::warn!("a job was claimed while the workers were ending; its lease will run out");
         }
     }
+}
+
+/// What came of one claim.
+enum Claim {
+    /// Jobs; there may be more at once.
+    Some,
+    /// None for the kinds that had free slots.
+    None {
+        /// The slots of the other kinds, for which nobody has looked.
+        full: Vec<Arc<Semaphore>>,
+    },
+}
+
+/// Resolves once one of these has a free slot; never, if there are none.
+async fn a_free_slot(full: Vec<Arc<Semaphore>>) {
+    if full.is_empty() {
+        return std::future::pending().await;
+    }
+    let any = full.into_iter().map(|slots| Box::pin(slots.acquire_owned()));
+    let _ = futures_util::future::select_all(any).await;
 }

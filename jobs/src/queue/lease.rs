@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Pace;
+use super::{Held, Pace};
 use crate::engine::Engine;
 use crate::node::Node;
 use crate::store::{self, StoreError};
@@ -21,14 +21,22 @@ pub struct LeaseKeeper {
     node: Node,
     /// A pool of its own, so that renewals do not wait behind work.
     pool: PgPool,
+    held: Held,
     pace: Pace,
     stop: CancellationToken,
 }
 
 impl LeaseKeeper {
     /// A keeper for this process.
-    pub fn new(engine: Engine, node: Node, pool: PgPool, pace: Pace, stop: CancellationToken) -> Self {
-        Self { engine, node, pool, pace, stop }
+    pub fn new(
+        engine: Engine,
+        node: Node,
+        pool: PgPool,
+        held: Held,
+        pace: Pace,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { engine, node, pool, held, pace, stop }
     }
 
     /// Announces the process, and takes over what dead processes of this host left.
@@ -89,7 +97,7 @@ impl LeaseKeeper {
             // Somebody took this process for dead while it stood still: it is not.
             store::nodes::announce(&mut conn, &self.node, now).await?;
         }
-        store::queue::renew(&mut conn, self.node.id, now + self.pace.lease).await?;
+        store::queue::renew(&mut conn, self.node.id, &self.held.tokens(), now + self.pace.lease).await?;
         Ok(())
     }
 

@@ -7,10 +7,12 @@
 
 mod backend;
 mod claimer;
+mod held;
 mod lease;
 
 pub use backend::{Backlog, Ticket};
 pub use claimer::Claimer;
+pub use held::{Held, Holding};
 pub use lease::LeaseKeeper;
 
 use std::time::Duration;

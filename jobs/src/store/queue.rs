@@ -131,16 +131,19 @@ pub async fn claim(
         .collect())
 }
 
-/// Renews all leases of a node, those included that ran out and that nobody took.
+/// Renews these leases of a node, those included that ran out and that nobody took.
 /// Returns the tokens that still hold.
 pub async fn renew(
     conn: &mut PgConnection,
     node: NodeId,
+    tokens: &[Uuid],
     lease_until: Moment,
 ) -> Result<Vec<Uuid>, StoreError> {
     let tokens = sqlx::query_scalar!(
-        r#"update jobs set lease_until = $2 where lease_owner = $1 returning lease_token as "token!""#,
+        r#"update jobs set lease_until = $3 where lease_owner = $1 and lease_token = any($2)
+        returning lease_token as "token!""#,
         node.0,
+        tokens,
         lease_until
     )
     .fetch_all(conn)
@@ -231,6 +234,18 @@ pub async fn hand_back(
     .execute(conn)
     .await?;
     Ok(given.rows_affected() > 0)
+}
+
+/// Gives back whatever a node that runs nothing any more still holds: claims that were never begun.
+pub async fn hand_back_all(conn: &mut PgConnection, node: NodeId) -> Result<u64, StoreError> {
+    let given = sqlx::query!(
+        "update jobs set lease_owner = null, lease_token = null, lease_until = null, tries = greatest(tries - 1, 0)
+        where lease_owner = $1",
+        node.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(given.rows_affected())
 }
 
 /// Frees all leases of nodes that are known dead, to run first. Their claims count as tries.
