@@ -114,7 +114,7 @@ async fn a_process_starts_although_this_month_has_no_partition_and_can_get_none(
 
 #[tokio::test]
 async fn a_demo_that_is_interrupted_at_work_leaves_nothing_behind() {
-    interrupted_demo(4).await;
+    interrupted_demo(6).await;
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn interrupted_demo(sessions: usize) {
     assert!(at_work.await.is_some(), "it is at work within 40 s:\n{}", demo.said());
     let began = Instant::now();
     demo.signal(Signal::INT);
-    demo.end(Duration::from_secs(30)).await;
+    let status = demo.end(Duration::from_secs(30)).await.value;
     let ended = began.elapsed();
     let gone = eventually(Duration::from_secs(20), async || {
         let files = std::fs::read_dir(&temp).map_or(0, Iterator::count);
@@ -150,7 +150,7 @@ async fn interrupted_demo(sessions: usize) {
         format!("{files:?} {:?} {:?}\n{}", naming(&temp), in_group(demo.id()), demo.said())
     };
     let gone = gone.await.unwrap_or_else(|| panic!("something is left: {}", left())).took;
-    println!("interrupted demo: ended after {ended:.1?}, all traces gone {gone:.1?} later");
+    println!("interrupted demo: {status} after {ended:.1?}, all traces gone {gone:.1?} later");
 }
 
 /// Running processes, each with its command line.

@@ -61,6 +61,24 @@ async fn a_statement_whose_answer_never_comes_leaves_nothing_undone() {
     cut(Target::Statements, 61).await;
 }
 
+#[tokio::test]
+async fn a_database_that_falls_silent_is_asked_again_over_new_connections() {
+    let database = TestDb::new().await;
+    let world = World::new(database.url(), 20).await;
+    world.add_leads(well_behaved(100)).await;
+    world.start().await;
+    let proxy = Proxy::to(database.url(), Target::Nothing, 1).await;
+    let worker = world.worker_over(proxy.url());
+    world.finished_more_than(10).await;
+    proxy.fall_silent();
+    let before = world.finished().await;
+    let took = world.finished_more_than(before).await;
+    println!("connections gone without a word: the next outcome {took:.1?} later");
+    world.all_finished(Duration::from_secs(60)).await;
+    world.assert_promises_kept().await;
+    worker.stop().await;
+}
+
 async fn cut(target: Target, every: u32) {
     let database = TestDb::new().await;
     let world = World::new(database.url(), 20).await;

@@ -8,17 +8,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
 use url::Url;
 
 /// Takes connections by TCP and passes them on to a server's Unix socket.
 pub(super) struct Proxy {
     url: String,
     counts: Arc<Counts>,
+    silence: watch::Sender<()>,
 }
 
 /// What is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
+    /// Nothing.
+    Nothing,
     /// The ends of transactions.
     Commits,
     /// Single statements, inside of transactions and outside: claims, leases, notices.
@@ -62,13 +66,20 @@ impl Proxy {
         url.set_query(Some("sslmode=disable"));
         let zero = || AtomicU32::new(0);
         let counts = Arc::new(Counts { target, every, met: zero(), answered: zero(), unsent: zero() });
-        tokio::spawn(listen(listener, socket, Arc::clone(&counts)));
-        Self { url: url.to_string(), counts }
+        let silence = watch::Sender::new(());
+        tokio::spawn(listen(listener, socket, Arc::clone(&counts), silence.clone()));
+        Self { url: url.to_string(), counts, silence }
     }
 
     /// The database, through the proxy.
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// From now on nothing passes over the connections that there are, and nobody is told: as when
+    /// the machine behind them is gone. New ones are as good as ever.
+    pub(super) fn fall_silent(&self) {
+        self.silence.send_replace(());
     }
 
     pub(super) fn cuts(&self) -> Cuts {
@@ -81,6 +92,7 @@ impl Counts {
     /// What becomes of this message.
     fn fate(&self, message: &[u8]) -> Fate {
         let meets = match self.target {
+            Target::Nothing => false,
             Target::Commits => message == b"Q\0\0\0\x0bCOMMIT\0",
             // The end of a statement with its arguments.
             Target::Statements => message == b"S\0\0\0\x04",
@@ -99,20 +111,25 @@ impl Counts {
     }
 }
 
-async fn listen(listener: TcpListener, socket: PathBuf, counts: Arc<Counts>) {
-    while let Ok((client, _)) = listener.accept().await {
-        let (socket, counts) = (socket.clone(), Arc::clone(&counts));
+async fn listen(listener: TcpListener, socket: PathBuf, counts: Arc<Counts>, silence: watch::Sender<()>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let (socket, counts, mut silent) = (socket.clone(), Arc::clone(&counts), silence.subscribe());
         tokio::spawn(async move {
             // However it ends, both sides are closed.
-            if let Ok(server) = UnixStream::connect(socket).await {
-                let _ = pass(client, server, &counts).await;
+            let Ok(mut server) = UnixStream::connect(socket).await else { return };
+            tokio::select! {
+                _ = pass(&mut client, &mut server, &counts) => {}
+                _ = silent.changed() => {
+                    drop(server);
+                    std::future::pending::<()>().await;
+                }
             }
         });
     }
 }
 
 /// Passes on what is said until one side closes or it is cut.
-async fn pass(mut client: TcpStream, mut server: UnixStream, counts: &Counts) -> io::Result<()> {
+async fn pass(client: &mut TcpStream, server: &mut UnixStream, counts: &Counts) -> io::Result<()> {
     client.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();

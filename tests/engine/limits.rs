@@ -12,7 +12,7 @@ use outdial_workflows::why::Why;
 use outdial_workflows::workflow::State;
 use serde_json::json;
 
-use crate::support::world::{Setup, World, phones, settings, told};
+use crate::support::world::{Setup, World, phones, settings, soon, told, until};
 
 async fn three_workers(limits: Vec<Limit>) -> World {
     let mut world = World::with(Setup { limits, ..Setup::default() }).await;
@@ -44,19 +44,34 @@ async fn no_more_calls_are_under_way_at_once_than_account_and_campaign_allow() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
-    let world = three_workers(vec![Limit::Rate { max: 6, per_ms: 500 }]).await;
-    let campaign = world.campaign(json!({})).await;
-    world.leads(campaign, &phones(1, 36)).await;
-    world.all_finished().await;
-    let times: Vec<_> = world.carrier.dials().timeline.iter().map(|dial| dial.at).collect();
-    assert_eq!(times.len(), 36);
-    for seven in times.windows(7) {
-        assert!(seven[6] - seven[0] >= TimeDelta::milliseconds(500), "{seven:?}");
+    let world = three_workers(vec![Limit::Rate { max: 4, per_ms: 300 }]).await;
+    let campaign = world.draft(json!({})).await;
+    let phones = phones(1, 32);
+    // None ends before all are placed: it is not an end that makes room.
+    for phone in &phones {
+        world.carrier.script(phone, [Scenario::answered(Duration::from_secs(1_000))]);
     }
-    // Six windows, of which the first begins with the first dial.
-    let took = times[35] - times[0];
-    assert!(took < TimeDelta::milliseconds(2 * 6 * 500), "the rate is used up: {took}");
+    world.leads(campaign, &phones).await;
+    world.order(campaign, Order::Start).await;
+    soon("all to be placed", world.carrier.until(|totals| totals.accepted == 32)).await;
+    let times: Vec<_> = world.carrier.dials().timeline.iter().map(|dial| dial.at).collect();
+    for five in times.windows(5) {
+        assert!(five[4] - five[0] >= TimeDelta::milliseconds(300), "{five:?}");
+    }
+    // Eight windows, of which the first begins with the first dial.
+    let took = times[31] - times[0];
+    assert!(took < TimeDelta::milliseconds(2 * 8 * 300), "the rate is used up: {took}");
+    world.order(campaign, Order::Cancel).await;
+    for call in world.carrier.calls() {
+        world.carrier.proceed(&call.sid);
+    }
+    world.all_finished().await;
+    until_no_jobs(&world).await;
     world.end().await;
+}
+
+async fn until_no_jobs(world: &World) {
+    until("the queue to be empty", async || world.count("select count(*) from jobs").await == 0).await;
 }
 
 #[tokio::test]
@@ -66,12 +81,20 @@ async fn more_leads_than_may_be_reserved_at_once_do_not_wait_for_the_next_sweep(
     let mut world = World::with(Setup { settings, ..Setup::default() }).await;
     world.work().await;
     let campaign = world.draft(json!({})).await;
-    world.leads(campaign, &phones(1, 200)).await;
+    let phones = phones(1, 200);
+    for phone in &phones {
+        world.carrier.script(phone, [Scenario::answered(Duration::from_secs(1_000))]);
+    }
+    world.leads(campaign, &phones).await;
     let began = tokio::time::Instant::now();
     world.order(campaign, Order::Start).await;
-    world.carrier.until(|totals| totals.accepted == 200).await;
+    soon("all to be placed", world.carrier.until(|totals| totals.accepted == 200)).await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    for call in world.carrier.calls() {
+        world.carrier.proceed(&call.sid);
+    }
     world.all_finished().await;
+    until_no_jobs(&world).await;
     world.end().await;
 }
 
@@ -94,7 +117,7 @@ async fn leads_that_share_a_number_are_never_on_a_call_at_once() {
     // Half a minute is long for a test: who waits for the number looks again at once, over and over.
     let hurry =
         "update workflows set wake_at = now() where state = 'waiting' and why->>'why' = 'number_busy'";
-    crate::support::world::until("all to finish", async || {
+    until("all to finish", async || {
         world.run(hurry).await;
         let unfinished = "select count(*) from workflows where state <> 'finished'";
         world.count(unfinished).await == 0

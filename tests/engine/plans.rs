@@ -1,1 +1,120 @@
-//! To be written.
+//! The queries that run all the time use their indexes: by the server's own counters, on tables
+//! large enough that reading them whole would be noticed.
+
+use chrono::TimeDelta;
+use outdial_jobs::store;
+use outdial_workflows::Moment;
+use outdial_workflows::ids::NodeId;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::support::world::World;
+
+/// Many of everything; few of what the queries look for.
+async fn fill(world: &World) {
+    let campaign = world.campaign(json!({})).await;
+    let ids = format!("'{}'::uuid as client, '{campaign}'::uuid as campaign, '{}'::uuid as account", world.client, world.account);
+    let numbers = format!("(select {ids}, n, md5(n::text)::uuid as lead from generate_series(1, 20000) n) x");
+    for statement in [
+        format!("insert into leads (client_id, lead_id, campaign_id, phone, created_at)
+            select client, lead, campaign, '+9198' || lpad(n::text, 8, '0'), now() from {numbers}"),
+        format!("insert into workflows (client_id, lead_id, campaign_id, lane_id, state, priority, wake_at, why, attempts, counted)
+            select client, lead, campaign, (select lane_id from lanes limit 1),
+                (case when n % 100 < 10 then 'waiting' when n % 100 = 10 then 'calling' else 'finished' end)::workflow_state,
+                'normal', case when n % 100 < 10 then now() + n * interval '1 minute' when n % 100 = 10 then now() + n * interval '1 s' end,
+                '{{\"why\": \"new\"}}', 1, 1 from {numbers}"),
+        format!("insert into attempts (client_id, lead_id, number, campaign_id, revision, account_id, phone, ledger, counts,
+                barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id, status, ended_at, result)
+            select client, lead, 1, campaign, 1, account, '+9198' || lpad(n::text, 8, '0'), 'bound', true, 0, at, at, at,
+                gen_random_uuid(), at, n::text, 'completed', case when n % 100 <> 10 then at end,
+                case when n % 100 <> 10 then 'answered'::call_result end
+            from {numbers}, lateral (select now() - n * interval '1 second' as at) t"),
+        format!("insert into jobs (client_id, job_id, kind, run_at, created_at, lease_owner, lease_token, lease_until)
+            select client, lead, 'test.v' || n % 4, now() + (n - 100) * interval '1 second', now(),
+                case when n % 2 = 0 then lead end, case when n % 2 = 0 then lead end,
+                case when n % 2 = 0 then now() + (n - 100) * interval '1 second' end from {numbers}"),
+        "analyze".to_owned(),
+    ] {
+        world.run(&statement).await;
+    }
+}
+
+/// Asserts that what `ask` asks uses this index, and reads none of these tables whole.
+async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnection) -> T) -> T {
+    let mut conn = world.db.pool().acquire().await.expect("a connection");
+    let before = counters(&mut conn, index).await;
+    let answer = ask(&mut conn).await;
+    let after = counters(&mut conn, index).await;
+    assert_eq!(after.0, before.0, "{index}: a table is read whole");
+    assert!(after.1 > before.1, "{index} is not used");
+    answer
+}
+
+/// How often large tables were read whole, and how often the index was used, by all sessions.
+async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
+    sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
+    let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
+        where relname in ('workflows', 'attempts', 'jobs', 'leads')";
+    let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
+    let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
+    (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
+}
+
+#[tokio::test]
+async fn what_runs_all_the_time_reads_by_index() {
+    let mut world = World::new().await;
+    fill(&world).await;
+    let client = world.client;
+    let now: Moment = world.database_time().await;
+    let later = now + TimeDelta::minutes(1);
+    let lanes: Vec<Uuid> =
+        sqlx::query_scalar("select lane_id from lanes").fetch_all(world.db.pool()).await.expect("lanes");
+    for index in ["jobs_free", "jobs_leased"] {
+        let kinds: Vec<String> = (0..3).map(|n| format!("test.v{n}")).collect();
+        let claimed = uses(&world, index, async |conn| {
+            let node = NodeId(Uuid::new_v4());
+            store::queue::claim(conn, node, &kinds, &[4, 4, 4], now, later).await.expect("claimed")
+        })
+        .await;
+        assert_eq!(claimed.len(), 12);
+    }
+    let due = uses(&world, "workflows_waiting", async |conn| {
+        let soon = now + TimeDelta::hours(1);
+        store::admission::due(conn, client, &lanes, soon, 20).await.expect("read")
+    })
+    .await;
+    assert!(!due.is_empty());
+    let next = uses(&world, "workflows_waiting", async |conn| {
+        store::admission::next_due(conn, client, &lanes).await.expect("read")
+    })
+    .await;
+    assert!(next.is_some());
+    uses(&world, "workflows_timers", async |conn| {
+        store::workflows::timers_due(conn, later, 1_000).await.expect("read")
+    })
+    .await;
+    let campaign = due[0].lead;
+    let campaign = uses(&world, "workflows_pkey", async |conn| {
+        store::workflows::campaign_of(conn, client, campaign).await.expect("read").expect("it has one")
+    })
+    .await;
+    let unfinished = uses(&world, "workflows_unfinished", async |conn| {
+        store::workflows::unfinished(conn, client, campaign, None, 1_000).await.expect("read")
+    })
+    .await;
+    assert_eq!(unfinished.len(), 1_000);
+    for index in ["attempts_live", "attempts_rate"] {
+        let since = Some(now - TimeDelta::minutes(1));
+        uses(&world, index, async |conn| {
+            store::admission::usage(conn, client, world.account, since).await.expect("read")
+        })
+        .await;
+    }
+    uses(&world, "attempts_bodies", async |conn| {
+        store::upkeep::erase_bodies(conn, now, 100).await.expect("erased")
+    })
+    .await;
+    // These rows are nobody's story: there is nothing to judge.
+    world.settle().await;
+}

@@ -188,8 +188,15 @@ pub(super) fn signal<'a>(cases: impl Iterator<Item = &'a Case>) -> Signal {
     for case in cases {
         signal.jobs |= !case.jobs.is_empty();
         let freed = case.before.live().is_some() && case.run.live().is_none();
+        // A rate and the cap on reservations count it no longer as pending.
+        let answered = is_pending(&case.before) && !is_pending(&case.run);
         let waits = case.run.workflow.state == State::Waiting && case.is_changed();
-        signal.admission |= freed || waits;
+        signal.admission |= freed || answered || waits;
     }
     signal
+}
+
+/// Whether its latest attempt is reserved, or submitted without a result.
+fn is_pending(run: &Run) -> bool {
+    run.latest().is_some_and(|attempt| matches!(attempt.ledger, Ledger::Reserved | Ledger::Submitted))
 }

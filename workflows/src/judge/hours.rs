@@ -76,7 +76,8 @@ fn minutes(written: &str) -> Option<u32> {
 /// The zone of that name, in any case.
 pub(super) fn zone_named(name: &str) -> Option<Tz> {
     let name = name.trim();
-    TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name))
+    let in_any_case = || TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name));
+    name.parse().ok().or_else(in_any_case)
 }
 
 #[cfg(test)]

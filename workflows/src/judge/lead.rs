@@ -163,10 +163,9 @@ fn forbidding<'a>(
 /// The decision to try again was made under one of the revisions up to the attempt's own,
 /// so the most generous of those bounds it.
 fn max_attempts(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track: &Track) {
-    let so_far = judge.world.rules.iter();
-    let so_far = so_far
-        .filter(|((campaign, revision), _)| *campaign == record.campaign && *revision <= track.revision);
-    let Some(most) = so_far.map(|(_, rules)| rules.retry.max_attempts.get()).max() else { return };
+    let Some(revisions) = judge.most_attempts.get(&record.campaign) else { return };
+    let so_far = revisions.iter().filter(|(revision, _)| *revision <= track.revision);
+    let Some(most) = so_far.map(|(_, most)| *most).max() else { return };
     if track.submitted_at.is_some() && track.tried_before >= most {
         let before = track.tried_before;
         let found = format!("it was dialled after {before} attempts that counted, of {most} allowed");

@@ -2,6 +2,8 @@
 
 mod happenings;
 
+use std::collections::HashMap;
+
 use outdial_workflows::attempt::{Attempt, Ledger};
 use outdial_workflows::call::{CallFact, CallId, Found, Source};
 use outdial_workflows::gate::CampaignState;
@@ -11,7 +13,6 @@ use outdial_workflows::input::{Answer, Command, Decision, Input, Run};
 use outdial_workflows::judge::Rule;
 use outdial_workflows::workflow::{State, Workflow};
 use proptest::prelude::*;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 use self::happenings::{Happening, facts, happen, happenings, some_rules};

@@ -1,9 +1,6 @@
 //! Never when we may not.
 
-
-#[test]
-fn calls_are_made_inside_the_hours() {
-    // 10:00 to 19:00 inuse outdial_workflows::attempt::{Revision, Submission};
+use outdial_workflows::attempt::{Revision, Submission};
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::call::CallResult;
 use outdial_workflows::history::Event;
@@ -17,7 +14,9 @@ use super::{Case, answered, caught, is, reached_later, spoilt, warned};
 use crate::life::{ACCOUNT, CAMPAIGN, CLIENT, Life};
 use crate::telling::{DIAL, Step, seconds, steps};
 
- Kolkata are 04:30 to 13:30 UTC; the 18th is a Sunday.
+#[test]
+fn calls_are_made_inside_the_hours() {
+    // 10:00 to 19:00 in Kolkata are 04:30 to 13:30 UTC; the 18th is a Sunday.
     for closed in ["2026-01-12T04:29:59Z", "2026-01-12T13:30:00Z", "2026-01-18T08:00:00Z"] {
         caught(&answered(), |case| case.call_at(closed), Rule::Hours);
     }

@@ -1,8 +1,6 @@
 //! Never lost.
 
-
-#[test]
-fn a_timer_that_nobody_minds_is_a_lost_luse chrono::TimeDelta;
+use chrono::TimeDelta;
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::judge::{Judge, Rule};
 use outdial_workflows::workflow::State;
@@ -11,7 +9,8 @@ use super::{Case, answered, caught, is, warned};
 use crate::life::CAMPAIGN;
 use crate::telling::Step;
 
-ead() {
+#[test]
+fn a_timer_that_nobody_minds_is_a_lost_lead() {
     let told = &answered()[..4];
     caught(told, |case| case.now += TimeDelta::minutes(3), Rule::Timer);
     let patient = |case: &Case| {

@@ -1,8 +1,6 @@
 //! Always explainable; and how the judge puts it.
 
-
-#[test]
-fn the_history_has_no_gaps_and_iuse chrono::TimeDelta;
+use chrono::TimeDelta;
 use outdial_workflows::attempt::{Attempt, Ledger, Revision};
 use outdial_workflows::call::CallStatus;
 use outdial_workflows::history::Event;
@@ -17,7 +15,8 @@ use super::{Case, answered, caught, is};
 use crate::life::number;
 use crate::telling::{Step, seconds, steps};
 
-ts_times_run_forward() {
+#[test]
+fn the_history_has_no_gaps_and_its_times_run_forward() {
     let gap = |case: &mut Case| case.record.events[2].seq += 1;
     caught(&answered(), gap, Rule::Sequence);
     let accepted_again = |case: &mut Case| case.insert(is("accepted"), Event::Accepted);

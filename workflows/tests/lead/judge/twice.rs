@@ -1,10 +1,6 @@
 //! Never twice.
 
-
-#[test]
-fn an_attempt_is_submitted_once() {
-    let again = |case: &mut Case| {
- use outdial_workflows::attempt::{BarrierVersion, Ledger};
+use outdial_workflows::attempt::{BarrierVersion, Ledger};
 use outdial_workflows::call::{CallId, CallStatus, Source};
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{AttemptRef, DialKey};
@@ -15,7 +11,10 @@ use super::{Case, answered, caught, concluded_absent, is, reached_later, warned}
 use crate::life::{CLIENT, LEAD, number};
 use crate::telling::Step;
 
-       case.insert(is("submitted"), Event::Submitted { attempt: number(1), barrier: BarrierVersion(0) });
+#[test]
+fn an_attempt_is_submitted_once() {
+    let again = |case: &mut Case| {
+        case.insert(is("submitted"), Event::Submitted { attempt: number(1), barrier: BarrierVersion(0) });
     };
     caught(&answered(), again, Rule::OneSubmission);
 }

@@ -1,7 +1,9 @@
 //! Whatever may happen to a lead, in proportions that lead somewhere.
 
 use chrono::TimeDelta;
-use outdial_workflows::call::{CallEnd, CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind, Source, Talk};
+use outdial_workflows::call::{
+    CallEnd, CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind, Source, Talk,
+};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::{Command, Decision, Input, Run};
