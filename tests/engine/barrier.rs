@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::providers::exotel::Settings;
 use outdial_jobs::store;
 use outdial_jobs::store::suppressions::Suppression;
 use outdial_workflows::Moment;
@@ -15,7 +16,7 @@ use outdial_workflows::workflow::State;
 use rand::RngExt;
 use serde_json::json;
 
-use crate::support::world::{World, phones, told, until};
+use crate::support::world::{Setup, World, phones, settings, told, until};
 
 /// Up to the time that a few dial jobs take.
 fn a_moment() -> Duration {
@@ -32,7 +33,9 @@ async fn submitted_between(world: &World, from: Moment, to: Moment) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_resumed() {
     const ROUNDS: u32 = 150;
-    let mut world = World::new().await;
+    // Nobody asks: reads have a budget of their own.
+    let settings = Settings { poll_first_ms: 60_000, ask_cap_ms: 60_000, ..settings() };
+    let mut world = World::with(Setup { settings, ..Setup::default() }).await;
     world.work().await;
     world.work_elsewhere().await;
     let campaign = world.draft(json!({})).await;

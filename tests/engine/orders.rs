@@ -109,7 +109,10 @@ async fn a_finished_lead_that_is_retried_has_its_attempts_anew() {
     assert_eq!(world.command(lead, Command::Retry).await, Answer::Done);
     world.until(lead, |record| record.attempts.len() == 3 && record.workflow.state == State::Calling).await;
     let retry = leads::order(&world.engine, world.client, lead, Command::Retry, "a test", None).await;
-    assert!(matches!(&retry, Err(OperationError::NotPossible(why)) if why.contains("under way")), "{retry:?}");
+    assert!(
+        matches!(&retry, Err(OperationError::NotPossible(why)) if why.contains("under way")),
+        "{retry:?}"
+    );
     let record = world.finished(lead).await;
     assert_eq!(told(&record), ["bound: no answer", "bound: busy", "bound: successful"]);
     assert_eq!((record.workflow.counted, record.workflow.tried()), (3, 1));

@@ -14,7 +14,10 @@ use crate::support::world::World;
 /// Many of everything; few of what the queries look for.
 async fn fill(world: &World) {
     let campaign = world.campaign(json!({})).await;
-    let ids = format!("'{}'::uuid as client, '{campaign}'::uuid as campaign, '{}'::uuid as account", world.client, world.account);
+    let ids = format!(
+        "'{}'::uuid as client, '{campaign}'::uuid as campaign, '{}'::uuid as account",
+        world.client, world.account
+    );
     let numbers = format!("(select {ids}, n, md5(n::text)::uuid as lead from generate_series(1, 20000) n) x");
     for statement in [
         format!("insert into leads (client_id, lead_id, campaign_id, phone, created_at)

@@ -1,20 +1,27 @@
 //! A row that cannot be processed is put aside with its error, and holds up nobody.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use outdial_emulators::exotel::Scenario;
+use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, EngineError};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::{leads, setup};
-use outdial_jobs::store;
+use outdial_jobs::store::{self, StoreError};
+use outdial_workflows::Moment;
 use outdial_workflows::ids::{ClientId, LeadId};
 use outdial_workflows::input::{Command, Input};
 use outdial_workflows::outcome::Outcome;
 use serde_json::json;
+use sqlx::PgConnection;
 
-use crate::support::world::{World, phones, told, until};
+use crate::support::world::{Setup, World, phones, soon, told, until};
 
 /// From now on, no commit may bring these leads into this state: to the engine, a data error.
 async fn forbid(world: &World, leads: &[LeadId], state: &str) {
@@ -26,6 +33,10 @@ async fn forbid(world: &World, leads: &[LeadId], state: &str) {
 /// Mends what [`forbid`] broke, and lets the leads go on.
 async fn mend(world: &World, leads: &[LeadId]) {
     world.run("alter table workflows drop constraint poisoned").await;
+    release(world, leads).await;
+}
+
+async fn release(world: &World, leads: &[LeadId]) {
     let mut conn = world.db.pool().acquire().await.expect("a connection");
     let now = world.database_time().await;
     for lead in leads {
@@ -174,4 +185,92 @@ async fn past_twenty_leads_put_aside_within_a_minute_a_clients_commits_rest() {
         mend(&world, &leads).await;
         world.end().await;
     }
+}
+
+#[tokio::test]
+async fn an_order_for_a_lead_that_was_put_aside_is_refused_and_not_swallowed() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let lead = world.lead(campaign, "+919876543210").await;
+    forbid(&world, &[lead], "held").await;
+    pause(&world.engine, world.client, lead).await.expect_err("put aside");
+    let again = pause(&world.engine, world.client, lead).await;
+    assert!(
+        matches!(&again, Err(OperationError::NotPossible(why)) if why.contains("quarantine")),
+        "{again:?}"
+    );
+    mend(&world, &[lead]).await;
+    pause(&world.engine, world.client, lead).await.expect("held");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lead_that_is_released_after_its_campaign_ended_is_finished_too() {
+    let mut world = World::working().await;
+    let campaign = world.draft(json!({})).await;
+    let leads = world.leads(campaign, &phones(1, 5)).await;
+    forbid(&world, &leads[2..3], "finished").await;
+    world.order(campaign, Order::Cancel).await;
+    until_aside(&world, 1).await;
+    until_others_finished(&world).await;
+    until("the bulk job to be done", async || world.count("select count(*) from jobs").await == 0).await;
+    mend(&world, &leads[2..3]).await;
+    sweep(&mut world).await;
+    world.finished(leads[2]).await;
+    world.end().await;
+}
+
+/// The database's clock, which panics once when told to.
+#[derive(Default)]
+struct Faulty(AtomicBool);
+
+#[async_trait]
+impl Clock for Faulty {
+    async fn now(&self, conn: &mut PgConnection) -> Result<Moment, StoreError> {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "the clock stops, as it was told to");
+        DatabaseClock.now(conn).await
+    }
+}
+
+#[tokio::test]
+async fn a_panic_during_a_commit_is_over_with_its_batch() {
+    let clock = Arc::new(Faulty::default());
+    let world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let campaign = world.draft(json!({})).await;
+    let lead = world.lead(campaign, "+919876543210").await;
+    clock.0.store(true, Ordering::SeqCst);
+    let panicked = soon("an answer", pause(&world.engine, world.client, lead)).await;
+    let error = panicked.expect_err("put aside").to_string();
+    assert!(error.contains("as it was told to"), "{error}");
+    release(&world, &[lead]).await;
+    soon("an answer", pause(&world.engine, world.client, lead)).await.expect("held");
+    world.end().await;
+}
+
+/// Timers of all clients are fired by one loop, and a resting client's are not waited for.
+#[tokio::test]
+async fn a_client_whose_commits_rest_does_not_hold_up_the_timers_of_others() {
+    let clock = Setup::clock_at("2026-01-14T06:30:00Z");
+    let world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let campaign = world.campaign(json!({})).await;
+    let leads = world.leads(campaign, &phones(1, 23)).await;
+    assert_eq!(world.engine.admit(world.client).await.expect("a round").reserved, 23);
+    // All that is due fails for 21 of them, and the others find their client resting.
+    forbid(&world, &leads[..21], "waiting").await;
+    clock.advance(TimeDelta::seconds(6));
+    let fired = soon("the timers", world.engine.fire_due_timers()).await.expect("fired");
+    assert_eq!(fired, 23);
+    until_aside(&world, 21).await;
+    assert!(!commits(&world.engine, world.client).await);
+    let elsewhere = world.another_engine().await;
+    clock.advance(TimeDelta::seconds(2));
+    assert_eq!(elsewhere.admit(world.client).await.expect("a round").reserved, 2);
+    clock.advance(TimeDelta::seconds(6));
+    let fired = tokio::time::timeout(Duration::from_secs(5), world.engine.fire_due_timers()).await;
+    assert!(fired.is_ok(), "what is due of a resting client waits, and nobody waits for it");
+    world.engine.stop().await;
+    mend(&world, &leads[..21]).await;
+    elsewhere.fire_due_timers().await.expect("fired");
+    elsewhere.stop().await;
+    world.end().await;
 }

@@ -92,7 +92,8 @@ async fn the_request_of_a_resolved_attempt_is_erased_after_a_day_and_not_sooner(
         world.work_elsewhere().await;
         until("the sweep", async || world.count(runs).await == clock.read().timestamp()).await;
         until("it to end", async || {
-            world.count("select count(*) from schedules where name = 'prune' and last_ms is not null").await == 1
+            world.count("select count(*) from schedules where name = 'prune' and last_ms is not null").await
+                == 1
         })
         .await;
         until("bodies to be as they should", async || world.count(bodies).await == left).await;

@@ -53,8 +53,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Vec<Limit>,
     /// The token that we have for the carrier; its own is `token1`.
     pub(crate) token: &'static str,
-    /// A clock that stands where it is put; without one, the database's.
-    pub(crate) clock: Option<Arc<SetClock>>,
+    /// A test's own clock; without one, the database's.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for Setup {
@@ -128,10 +128,7 @@ impl World {
         let address = listener.local_addr().expect("an address");
         let public_url = Url::parse(&format!("http://{address}")).expect("a URL");
         let key = SealKey::parse(&SealKey::generate()).expect("a key");
-        let clock: Arc<dyn Clock> = match setup.clock {
-            Some(clock) => clock,
-            None => Arc::new(DatabaseClock),
-        };
+        let clock = setup.clock.unwrap_or_else(|| Arc::new(DatabaseClock));
         let engine = engine(&db, &key, &clock, &public_url).await;
         sweeps::prepare(&engine).await.expect("schedules and partitions are made");
         let api = Api::new(engine.clone()).expect("an API");

@@ -160,12 +160,13 @@ fn local(at: Moment, zone: Tz) -> String {
 }
 
 fn intended(intent: &Intent) -> String {
-    let (what, actor, reason) = match intent {
-        Intent::Cancel { actor, reason } => ("cancelled", actor, reason),
-        Intent::Hold { actor, reason } => ("held", actor, reason),
-    };
-    let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("once the attempt has resolved, the lead is {what}, as ordered by {actor}{because}")
+    match intent {
+        Intent::Finish { why, .. } => format!("once the attempt has resolved, the lead ends: {why}"),
+        Intent::Hold { actor, reason } => {
+            let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("once the attempt has resolved, the lead is held, as ordered by {actor}{because}")
+        }
+    }
 }
 
 fn attempt_line(attempt: &Attempt) -> AttemptLine {

@@ -63,6 +63,8 @@ pub enum Input {
     Asked {
         /// Which attempt.
         attempt: AttemptNumber,
+        /// When the question was put: an answer is no fresher than that, however late it is taken in.
+        asked_at: Moment,
         /// What it said.
         answer: Found,
     },

@@ -101,16 +101,16 @@ impl std::str::FromStr for Priority {
     }
 }
 
-/// What a person asked for while a call was under way; carried out once it has resolved.
+/// What was decided while a call was under way; carried out once it has resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "snake_case")]
 pub enum Intent {
     /// End the lead without another attempt.
-    Cancel {
-        /// Who.
-        actor: String,
-        /// In their words.
-        reason: Option<String>,
+    Finish {
+        /// For which reason.
+        why: Why,
+        /// With which outcome; `None` leaves it to the live attempt.
+        outcome: Option<Outcome>,
     },
     /// Hold the lead before another attempt.
     Hold {

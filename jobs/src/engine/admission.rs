@@ -133,7 +133,8 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
             return Ok(Round::default());
         }
         let mut tried = vec![];
-        let error = match try_round(engine, client, account, most, &mut tried).await {
+        let round = try_round(engine, client, account, most, &mut tried);
+        let error = match gather::unless_it_panics(round).await {
             Err(error) if error.failure() == Failure::Data => error,
             result => return result,
         };

@@ -314,6 +314,10 @@ impl<'a> Batch<'a> {
     ) -> Result<(Answer, Option<ToSend>), EngineError> {
         let Some(mut case) = self.cases.remove(&item.lead) else {
             return match self.aside.contains(&item.lead) {
+                true if matches!(item.input, Input::Command { .. }) => {
+                    let why = "the lead is in quarantine; release it first";
+                    Ok((Answer::Declined(why.to_owned()), None))
+                }
                 true => Ok((Answer::Noted, None)),
                 false => Err(EngineError::NoSuchLead(item.lead)),
             };
@@ -562,13 +566,12 @@ fn may_dial(input: &Input) -> bool {
 fn is_news(input: &Input) -> bool {
     match input {
         Input::Replied { .. } | Input::News { .. } | Input::Asked { .. } | Input::Verdict { .. } => true,
-        Input::NotSent { .. } => true,
+        Input::NotSent { .. } | Input::CampaignEnded { .. } => true,
         Input::Admit { .. }
         | Input::NumberBusy
         | Input::Submit { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
-        | Input::CampaignEnded { .. }
         | Input::Command { .. } => false,
     }
 }

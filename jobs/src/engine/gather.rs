@@ -1,16 +1,20 @@
 //! Gathers the inputs of each client into batches.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use outdial_workflows::ids::ClientId;
 use outdial_workflows::input::Input;
 use tokio::sync::oneshot;
 
 use super::{Engine, EngineError, Item, Reply, commit};
 use crate::store::StoreError;
+use crate::worker::words_of;
 
 /// The most inputs in one commit. Beyond this a commit takes longer without costing less a head.
 const BATCH: usize = 200;
@@ -53,6 +57,14 @@ impl Gather {
         }
         too_many
     }
+}
+
+/// Takes a panic for the fault of one of the rows, to be found and put aside like any other.
+pub(super) async fn unless_it_panics<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let panicked = |panic: Box<dyn Any + Send>| Err(StoreError::Panicked(words_of(panic.as_ref())));
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked)
 }
 
 /// Puts the workflow of an item aside on which a commit failed for its data.
@@ -173,14 +185,11 @@ impl Committer {
     }
 
     /// Tries until the batch has committed or a row of it is at fault.
-    async fn try_until_decided(
-        &self,
-        items: &[Item],
-    ) -> Result<Vec<Result<Reply, EngineError>>, StoreError> {
+    async fn try_until_decided(&self, items: &[Item]) -> Result<Vec<Result<Reply, EngineError>>, StoreError> {
         let mut pause = Duration::from_millis(20);
         let mut conflicts = 0;
         loop {
-            let error = match commit::batch(&self.engine, self.client, items).await {
+            let error = match unless_it_panics(commit::batch(&self.engine, self.client, items)).await {
                 Ok(taken) => return Ok(taken),
                 Err(error) => error,
             };

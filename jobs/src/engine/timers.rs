@@ -99,7 +99,9 @@ pub(super) async fn run(engine: Engine) {
         let mut until = next_sweep;
         if let Some(now) = now {
             let (due, next) = engine.inner.timers.take_due(now);
-            fire(&engine, due).await;
+            // Not waited for: one client's commits may rest, and the others' timers must not.
+            let firing = engine.clone();
+            engine.inner.tasks.spawn(async move { fire(&firing, due).await });
             if let Some(wait) = next.and_then(|next| (next - now).to_std().ok()) {
                 until = until.min(Instant::now() + wait);
             }
@@ -131,7 +133,9 @@ pub(super) async fn fire_due(engine: &Engine, overdue: TimeDelta) -> Result<usiz
 }
 
 async fn fire(engine: &Engine, due: Vec<(ClientId, LeadId)>) {
-    let fired = due.into_iter().map(|(client, lead)| async move {
+    // A client whose commits rest takes nothing in; what is due of it stays due.
+    let due = due.into_iter().filter(|(client, _)| !engine.inner.gather.too_many_quarantined(*client));
+    let fired = due.map(|(client, lead)| async move {
         if let Err(error) = engine.input(client, lead, Input::Timer, None).await {
             tracing::warn!(lead.id = %lead, error = &error as &dyn std::error::Error, "a timer could not be fired");
         }

@@ -39,23 +39,26 @@ impl Job for AwaitStatus {
         let (Some(attempt), Some(campaign)) = (attempt, campaign) else {
             // It resolved meanwhile: nothing is left to ask.
             let answer = Found::CannotTell { cause: "nothing is left to ask".into() };
-            return self.tell(ctx, answer).await;
+            return self.tell(ctx, ctx.engine.now().await?, answer).await;
         };
-        let answer = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
+        let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
                 let now = self.take_read(ctx, attempt.account, &carrier).await?;
-                self.ask(&carrier, &attempt, &rules, now).await
+                (now, self.ask(&carrier, &attempt, &rules, now).await)
             }
-            None => Found::CannotTell { cause: "the campaign's rules cannot be read".into() },
+            None => {
+                let cause = "the campaign's rules cannot be read".into();
+                (ctx.engine.now().await?, Found::CannotTell { cause })
+            }
         };
-        self.tell(ctx, answer).await
+        self.tell(ctx, asked_at, answer).await
     }
 }
 
 impl AwaitStatus {
-    async fn tell(&self, ctx: &Ctx, answer: Found) -> Result<(), JobError> {
-        let asked = Input::Asked { attempt: self.number, answer };
+    async fn tell(&self, ctx: &Ctx, asked_at: Moment, answer: Found) -> Result<(), JobError> {
+        let asked = Input::Asked { attempt: self.number, asked_at, answer };
         ctx.engine.input(self.client, self.lead, asked, Some(ctx.lease)).await?;
         Ok(())
     }

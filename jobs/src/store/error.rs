@@ -18,6 +18,9 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The code that processed some rows panicked: one of them is what nobody thought of.
+    #[error("processing it panicked: {0}")]
+    Panicked(String),
 }
 
 /// What to do about a failure.
@@ -35,7 +38,7 @@ impl StoreError {
     /// What to do about it.
     pub fn failure(&self) -> Failure {
         match self {
-            Self::Unreadable { .. } => Failure::Data,
+            Self::Unreadable { .. } | Self::Panicked(_) => Failure::Data,
             Self::Database(sqlx::Error::Database(error)) => match error.code().as_deref() {
                 // Serialisation failure, deadlock, and a lock that was not to be had in time.
                 Some("40001" | "40P01" | "55P03") => Failure::Conflict,
@@ -54,7 +57,7 @@ impl StoreError {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.constraint(),
-            Self::Database(_) | Self::Unreadable { .. } => None,
+            Self::Database(_) | Self::Unreadable { .. } | Self::Panicked(_) => None,
         }
     }
 }

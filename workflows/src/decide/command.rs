@@ -17,7 +17,10 @@ impl Deciding<'_> {
         let order = Order { command, actor: actor.to_owned(), reason: reason.map(str::to_owned) };
         match command {
             Command::Pause => self.stop(&order, |actor, reason| Intent::Hold { actor, reason }),
-            Command::Cancel => self.stop(&order, |actor, reason| Intent::Cancel { actor, reason }),
+            Command::Cancel => self.stop(&order, |actor, reason| {
+                let why = Why::Cancelled { actor, reason };
+                Intent::Finish { why, outcome: None }
+            }),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
         }
@@ -60,7 +63,7 @@ impl Deciding<'_> {
         };
         self.note(order.noted(deferred));
         // An order to end is not undone by a later order to hold.
-        let ending = matches!(self.run.workflow.intent, Some(Intent::Cancel { .. }));
+        let ending = matches!(self.run.workflow.intent, Some(Intent::Finish { .. }));
         if !(ending && matches!(intent, Intent::Hold { .. })) {
             self.run.workflow.intent = Some(intent);
         }
@@ -114,8 +117,17 @@ impl Deciding<'_> {
                 self.finish(outcome.filter(|outcome| *outcome != Outcome::Unknown), Why::CampaignEnded);
             }
             (State::Dialling | State::Calling | State::Settling, _) => {
-                let (actor, reason) = (actor.to_owned(), reason.map(str::to_owned));
-                self.run.workflow.intent = Some(Intent::Cancel { actor, reason });
+                let ending = Some(Intent::Finish { why: Why::CampaignEnded, outcome: None });
+                if self.run.workflow.intent == ending {
+                    return Answer::Noted;
+                }
+                let order = Order {
+                    command: Command::Cancel,
+                    actor: actor.to_owned(),
+                    reason: reason.map(str::to_owned),
+                };
+                self.note(order.noted(true));
+                self.run.workflow.intent = ending;
             }
         }
         Answer::Noted

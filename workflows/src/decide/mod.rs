@@ -48,7 +48,7 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::NotSent { attempt, token, cause } => deciding.not_sent(*attempt, *token, cause),
         Input::Replied { attempt, reply } => deciding.replied(*attempt, reply),
         Input::News { attempt, fact, source } => deciding.news(*attempt, fact, *source),
-        Input::Asked { attempt, answer } => deciding.asked(*attempt, answer),
+        Input::Asked { attempt, asked_at, answer } => deciding.asked(*attempt, *asked_at, answer),
         Input::Verdict { attempt, outcome, source } => deciding.verdict(*attempt, *outcome, *source),
         Input::Timer => deciding.timer(),
         Input::JobQuarantined { kind, error } => deciding.job_quarantined(kind, error),
@@ -132,7 +132,7 @@ impl<'a> Deciding<'a> {
     /// that `next` set, so that resuming does not call anyone sooner.
     fn resolve(&mut self, outcome: Option<Outcome>, next: impl FnOnce(&mut Self)) {
         match self.run.workflow.intent.take() {
-            Some(Intent::Cancel { actor, reason }) => self.finish(outcome, Why::Cancelled { actor, reason }),
+            Some(Intent::Finish { why, outcome: decided }) => self.finish(decided.or(outcome), why),
             Some(Intent::Hold { actor, reason }) => {
                 next(self);
                 if self.run.workflow.state == State::Waiting {

@@ -1,6 +1,7 @@
 //! What carriers tell us: early, late, twice, or in the wrong order.
 
 use super::{Deciding, once_more};
+use crate::Moment;
 use crate::attempt::Ledger;
 use crate::call::{CallEnd, CallFact, CallId, CallResult, CallStatus, Found, Source};
 use crate::history::Event;
@@ -69,9 +70,10 @@ impl Deciding<'_> {
         let now = self.now();
         let Some(attempt) = self.attempt(number) else { return };
         let before = attempt.status;
-        let reached = match &fact.end {
-            Some(_) => before,
-            None => before.advance(fact.status),
+        // A final status comes with its end, which alone makes it final.
+        let reached = match fact.end.is_some() || fact.status.is_final() {
+            true => before,
+            false => before.advance(fact.status),
         };
         if let Some(url) = &fact.recording_url {
             attempt.recording_url = Some(url.clone());
@@ -100,15 +102,19 @@ impl Deciding<'_> {
         }
         attempt.status = attempt.status.advance(end.result.status());
         attempt.ended = Some((now, end.clone()));
-        let followed = attempt.ledger == Ledger::Bound;
+        let ledger = attempt.ledger;
+        let outcome = attempt.judged();
         self.note(Event::Ended { attempt: number, result: end.result, talk: end.talk, source });
-        if followed && self.run.workflow.attempts == number.get() {
+        if ledger == Ledger::BoundLate {
+            // The lead has moved on; what it would not have been called again for ends it.
+            self.amend(number, outcome);
+        } else if self.run.workflow.attempts == number.get() {
             self.call_over(number);
         }
     }
 
     /// The carrier was asked what became of a call.
-    pub(super) fn asked(&mut self, number: AttemptNumber, answer: &Found) -> Answer {
+    pub(super) fn asked(&mut self, number: AttemptNumber, asked_at: Moment, answer: &Found) -> Answer {
         let Some(attempt) = self.run.attempt(number) else { return Answer::Noted };
         if !attempt.is_live() {
             return match answer {
@@ -125,20 +131,29 @@ impl Deciding<'_> {
                 self.note(Event::Asked { attempt: number, answer: answer.clone() });
                 self.ask_later(number, None);
             }
-            Found::NotSeen { conclusive_after_ms } => self.not_seen(number, *conclusive_after_ms, answer),
+            Found::NotSeen { conclusive_after_ms } => {
+                let wait = chrono::TimeDelta::milliseconds(*conclusive_after_ms);
+                self.not_seen(number, asked_at, wait, answer);
+            }
         }
         Answer::Noted
     }
 
     /// The carrier does not list the call, which is conclusive only after the
     /// longest time that it allows for.
-    fn not_seen(&mut self, number: AttemptNumber, conclusive_after_ms: i64, answer: &Found) {
+    fn not_seen(
+        &mut self,
+        number: AttemptNumber,
+        asked_at: Moment,
+        conclusive_after: chrono::TimeDelta,
+        answer: &Found,
+    ) {
         let Some(attempt) = self.run.attempt(number) else { return };
         let Some(submission) = attempt.submission else { return };
-        let conclusive_at = submission.at + chrono::TimeDelta::milliseconds(conclusive_after_ms);
+        let conclusive_at = submission.at + conclusive_after;
         let ledger = attempt.ledger;
         self.note(Event::Asked { attempt: number, answer: answer.clone() });
-        if self.now() < conclusive_at {
+        if asked_at.min(self.now()) < conclusive_at {
             return self.ask_later(number, Some(conclusive_at));
         }
         match ledger {
@@ -165,7 +180,7 @@ impl Deciding<'_> {
     }
 
     /// Sets the time of the next question, if the attempt still needs one.
-    fn ask_later(&mut self, number: AttemptNumber, no_later_than: Option<crate::Moment>) {
+    fn ask_later(&mut self, number: AttemptNumber, no_later_than: Option<Moment>) {
         let (now, times) = (self.now(), self.ctx.times);
         if !matches!(self.run.workflow.state, State::Dialling | State::Calling) {
             return;

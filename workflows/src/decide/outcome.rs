@@ -110,7 +110,7 @@ impl Deciding<'_> {
 
     /// A late result amends the record. One after which nobody would have been
     /// called again also ends the lead; none ever causes a dial.
-    fn amend(&mut self, number: AttemptNumber, outcome: Outcome) {
+    pub(super) fn amend(&mut self, number: AttemptNumber, outcome: Outcome) {
         if let Some(attempt) = self.attempt(number) {
             attempt.outcome = Some(outcome);
         }
@@ -134,7 +134,7 @@ impl Deciding<'_> {
             self.withdraw(number, why.clone());
             return self.finish(Some(outcome), why);
         }
-        let reason = Some(format!("an earlier attempt was reported as {outcome}"));
-        self.run.workflow.intent = Some(Intent::Cancel { actor: "a late report".into(), reason });
+        self.run.workflow.intent =
+            Some(Intent::Finish { why: Why::Settled { outcome }, outcome: Some(outcome) });
     }
 }

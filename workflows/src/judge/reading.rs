@@ -272,7 +272,8 @@ impl Reading {
     }
 
     fn amend(&mut self, number: AttemptNumber, outcome: Outcome, event: &Event) {
-        self.expect(number, event, |track| track.outcome.is_some());
+        // A late call may end before anything was recorded of its attempt.
+        self.expect(number, event, |track| track.outcome.is_some() || track.ledger == Ledger::BoundLate);
         self.change(number, |track| track.outcome = Some(outcome));
         let is_latest = self.tracks.last().is_some_and(|track| track.number == number);
         if let Some((finally, _)) = self.finished.as_mut().filter(|_| is_latest) {

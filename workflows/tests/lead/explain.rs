@@ -200,7 +200,7 @@ fn a_suppressed_lead_is_not_called_and_an_order_waits_for_the_call() {
     assert_snapshot!(short(&after(&steps(&[&DIAL, &[Step::Orders(Command::Cancel)]]))), @r"
     calling: attempt 1 is with the carrier
     next: Mon 12 Jan 2026 12:01:00 in Asia/Kolkata: the carrier is asked, unless it reports first
-    then: once the attempt has resolved, the lead is cancelled, as ordered by asha
+    then: once the attempt has resolved, the lead ends: cancelled by asha
     ");
     let finished = steps(&[&DIAL, &[Step::Reports(Outcome::DoNotCall), Step::Ends(CallResult::Answered)]]);
     assert_snapshot!(short(&after(&finished)), @"finished as do not call: do not call");

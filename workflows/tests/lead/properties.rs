@@ -265,7 +265,7 @@ proptest! {
                     life.tell(&Input::Timer);
                     let attempt = number(life.run.workflow.attempts);
                     let answer = Found::NotSeen { conclusive_after_ms: 600_000 };
-                    life.tell(&Input::Asked { attempt, answer });
+                    life.tell(&Input::Asked { attempt, asked_at: life.now, answer });
                 }
             }
         }
@@ -284,7 +284,7 @@ fn a_carrier_that_is_silent_for_months_overflows_no_counter() {
     life.tell(&Input::Timer);
     life.run.attempts[0].asked = 32_767;
     let answer = Found::CannotTell { cause: "503".into() };
-    life.tell(&Input::Asked { attempt: number(1), answer });
+    life.tell(&Input::Asked { attempt: number(1), asked_at: life.now, answer });
     assert_eq!(attempt_row_is_taken(&life.run.attempts[0]), Ok(()));
     let mut busy = Life::new(rules("{}"));
     busy.run.workflow.collisions = 32_767;

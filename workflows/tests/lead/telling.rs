@@ -166,16 +166,18 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
         Step::Ends(result) => news(latest, over(call_of(latest), *result)),
         Step::EndsLate(earlier, result) => news(number(*earlier), over(call_of(number(*earlier)), *result)),
         Step::EndsAs(call, result) => news(latest, over(CallId((*call).into()), *result)),
-        Step::Found(result) => {
-            Input::Asked { attempt: latest, answer: Found::Call(over(call_of(latest), *result)) }
-        }
+        Step::Found(result) => Input::Asked {
+            attempt: latest,
+            asked_at: life.now,
+            answer: Found::Call(over(call_of(latest), *result)),
+        },
         Step::NotListed => {
             let answer = Found::NotSeen { conclusive_after_ms: 600_000 };
-            Input::Asked { attempt: latest, answer }
+            Input::Asked { attempt: latest, asked_at: life.now, answer }
         }
         Step::NoAnswer => {
             let answer = Found::CannotTell { cause: "503".into() };
-            Input::Asked { attempt: latest, answer }
+            Input::Asked { attempt: latest, asked_at: life.now, answer }
         }
         Step::Reports(outcome) => reported(latest, *outcome),
         Step::ReportsLate(earlier, outcome) => reported(number(*earlier), *outcome),

@@ -17,7 +17,6 @@ fn after(told: &[Step]) -> Life {
 /// Design, §6: "a late result that would have finished the lead finishes it". Today the lead
 /// stays due, and a person who was spoken to is called again.
 #[test]
-#[ignore = "a late call's end is recorded, and its outcome is not"]
 fn a_call_that_turns_up_answered_leaves_no_reason_to_call_again() {
     let told = [
         Step::Admit,
@@ -36,7 +35,6 @@ fn a_call_that_turns_up_answered_leaves_no_reason_to_call_again() {
 /// Today the lead's outcome is that of the last call, "no answer", and a person seems to have
 /// cancelled it.
 #[test]
-#[ignore = "an intent holds no outcome"]
 fn a_lead_that_a_late_report_ends_has_the_outcome_of_that_report() {
     let told = [
         Step::Ends(CallResult::NoAnswer),
@@ -53,7 +51,6 @@ fn a_lead_that_a_late_report_ends_has_the_outcome_of_that_report() {
 /// Today it says "cancelled by asha", who ended the campaign and may never have seen the lead,
 /// and the history does not say that anything was ordered.
 #[test]
-#[ignore = "the end of a campaign becomes a cancel while a call is under way"]
 fn a_lead_that_its_campaigns_end_ends_says_so() {
     let life = after(&steps(&[&DIAL, &[Step::CampaignEnds, Step::Ends(CallResult::NoAnswer)]]));
     assert_eq!(life.run.workflow.why, Why::CampaignEnded);
@@ -91,7 +88,6 @@ fn a_second_call_raises_one_alert() {
 /// Today a call that is said to be completed, before its end is told, stays live with a final
 /// status; the poll brings the end. Carriers that send both in one piece are not affected.
 #[test]
-#[ignore = "a status that is final and bears no end is taken in as progress"]
 fn a_status_is_final_only_once_the_call_has_ended() {
     let mut life = after(&DIAL);
     let fact = outdial_workflows::call::CallFact::progress(None, CallStatus::Completed);

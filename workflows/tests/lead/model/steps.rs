@@ -186,7 +186,10 @@ impl Model {
             (_, None) => Found::Call(rings(attempt)),
             (_, Some(result)) => Found::Call(over(call_of(number(attempt)), result)),
         };
-        world.tell(&self.rules, &Input::Asked { attempt: number(attempt), answer });
+        world.tell(
+            &self.rules,
+            &Input::Asked { attempt: number(attempt), asked_at: outdial_workflows::Moment::MAX_UTC, answer },
+        );
     }
 
     fn submit(&self, world: &mut World, worker: usize, heard: bool) {

@@ -106,7 +106,7 @@ pub(super) fn inputs() -> impl Strategy<Value = Input> {
             .prop_map(|(attempt, token)| Input::NotSent { attempt, token, cause: "late".into() }),
         10 => (attempts(), replies()).prop_map(|(attempt, reply)| Input::Replied { attempt, reply }),
         10 => (attempts(), facts()).prop_map(move |(attempt, fact)| Input::News { attempt, fact, source }),
-        8 => (attempts(), answers()).prop_map(|(attempt, answer)| Input::Asked { attempt, answer }),
+        8 => (attempts(), answers()).prop_map(|(attempt, answer)| Input::Asked { attempt, asked_at: outdial_workflows::Moment::MAX_UTC, answer }),
         3 => (attempts(), select(Outcome::ALL.to_vec()))
             .prop_map(move |(attempt, outcome)| Input::Verdict { attempt, outcome, source }),
         6 => Just(Input::Timer),

@@ -306,8 +306,8 @@ fn who_asks_later_not_to_be_called_again_is_not() {
     Mon 14:00:00 submit: submitted 2, SEND 2 → dialling until Mon 14:00:20
     Mon 14:00:00 reports late 1 do not call: reported, suppressed, amended 1 (do not call) → dialling until Mon 14:00:20
     Mon 14:00:00 accepted: bound 2 → calling until Mon 14:01:00
-    Mon 14:00:00 ends no answer: ended 2 (no answer), recorded 2 (no answer), finished (no answer) → finished
-    finished: cancelled by a late report: an earlier attempt was reported as do not call
+    Mon 14:00:00 ends no answer: ended 2 (no answer), recorded 2 (no answer), finished (do not call) → finished
+    finished: do not call
     ");
 }
 

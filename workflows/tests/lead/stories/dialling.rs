@@ -71,7 +71,7 @@ fn a_call_that_turns_up_after_all_raises_an_alert() {
     Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
     Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
     Mon 12:15:00 not listed: no news, absent 1, recorded 1 (unknown), again Mon 14:15:00 → waiting until Mon 14:15:00
-    Mon 12:16:00 ends late 1 no answer: ALERT bound late 1, ended 1 (no answer) → waiting until Mon 14:15:00
+    Mon 12:16:00 ends late 1 no answer: ALERT bound late 1, ended 1 (no answer), amended 1 (no answer) → waiting until Mon 14:15:00
     waiting: attempt 1 ended with unknown; trying again
     ");
     assert_snapshot!(life.judged(), @r"
@@ -93,7 +93,7 @@ fn a_call_that_turns_up_after_all_raises_an_alert() {
     Mon 12:15:00 not listed: no news, absent 1, recorded 1 (unknown), again Mon 14:15:00 → waiting until Mon 14:15:00
     Mon 14:15:00 wake: reserved 2 → dialling until Mon 14:15:05
     Mon 14:15:00 submit: submitted 2, SEND 2 → dialling until Mon 14:15:20
-    Mon 14:15:00 ends late 1 no answer: ALERT bound late 1, ended 1 (no answer) → dialling until Mon 14:15:20
+    Mon 14:15:00 ends late 1 no answer: ALERT bound late 1, ended 1 (no answer), amended 1 (no answer) → dialling until Mon 14:15:20
     dialling: attempt 2 is being sent to the carrier
     ");
     assert_snapshot!(life.judged(), @r"
