@@ -77,8 +77,8 @@ pub struct Serving {
     )]
     pub role: Vec<Role>,
 
-    /// For crash tests, in builds that have crash points: where the process is to die.
-    #[arg(long, hide = true, value_name = "POINT[:NTH]")]
+    /// For crash tests, in builds that have crash points: where the process is to die or freeze.
+    #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
     pub crash_at: Option<String>,
 
     /// For crash tests: how long a lease lasts, instead of what is right for production.

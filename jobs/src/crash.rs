@@ -1,4 +1,4 @@
-//! Places where a test may kill the process.
+//! Places where a test may kill or freeze the process.
 //!
 //! A build with the feature `crash-points` ends itself, as `kill -9` would, when
 //! it reaches the point that was armed. Normal builds contain none of this: the
@@ -23,15 +23,27 @@ pub const POINTS: [&str; 10] = [
 #[inline]
 pub fn point(_: &'static str) {}
 
-/// Ends the process here if this point is armed.
+/// Ends or freezes the process here if this point is armed.
 #[cfg(feature = "crash-points")]
 pub fn point(name: &'static str) {
-    if armed::is(name) {
-        let this = rustix::process::getpid();
-        // No handler runs, nothing is flushed: the process is gone between two instructions.
-        let _ = rustix::process::kill_process(this, rustix::process::Signal::KILL);
-        std::thread::park();
+    use rustix::process::{Signal, getpid, kill_process};
+    match armed::at(name) {
+        None => {}
+        Some(Fate::Die) => {
+            // No handler runs, nothing is flushed: the process is gone between two instructions.
+            let _ = kill_process(getpid(), Signal::KILL);
+            std::thread::park();
+        }
+        // It goes on from here once somebody else lets it.
+        Some(Fate::Freeze) => drop(kill_process(getpid(), Signal::STOP)),
     }
+}
+
+/// What happens to the process at an armed point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Die,
+    Freeze,
 }
 
 /// A crash point that cannot be armed.
@@ -46,27 +58,34 @@ pub enum CannotArm {
 }
 
 /// Arms the point that `text` names, as `place.after_send` or `place.after_send:3`: the process dies
-/// when it is reached for the third time.
+/// when it is reached for the third time. With `place.after_send:3:freeze` it is stopped there instead.
 ///
 /// # Errors
 /// If this build has no crash points, or none of that name.
 pub fn arm(text: &str) -> Result<(), CannotArm> {
-    let (name, nth) = text.split_once(':').unwrap_or((text, "1"));
+    let mut parts = text.splitn(3, ':');
+    let name = parts.next().unwrap_or_default();
     let point = POINTS.iter().find(|point| **point == name);
-    let (Some(point), Ok(nth)) = (point, nth.parse()) else {
+    let nth = parts.next().unwrap_or("1").parse().ok();
+    let fate = match parts.next() {
+        None => Some(Fate::Die),
+        Some("freeze") => Some(Fate::Freeze),
+        Some(_) => None,
+    };
+    let (Some(point), Some(nth), Some(fate)) = (point, nth, fate) else {
         return Err(CannotArm::NoSuchPoint(text.to_owned()));
     };
-    set(point, nth)
+    set(point, nth, fate)
 }
 
 #[cfg(not(feature = "crash-points"))]
-fn set(_: &'static str, _: u32) -> Result<(), CannotArm> {
+fn set(_: &'static str, _: u32, _: Fate) -> Result<(), CannotArm> {
     Err(CannotArm::NotBuiltIn)
 }
 
 #[cfg(feature = "crash-points")]
-fn set(name: &'static str, nth: u32) -> Result<(), CannotArm> {
-    armed::arm(name, nth);
+fn set(name: &'static str, nth: u32, fate: Fate) -> Result<(), CannotArm> {
+    armed::arm(name, nth, fate);
     Ok(())
 }
 
@@ -74,20 +93,23 @@ fn set(name: &'static str, nth: u32) -> Result<(), CannotArm> {
 mod armed {
     use std::sync::Mutex;
 
-    static ARMED: Mutex<Option<(String, u32)>> = Mutex::new(None);
+    use super::Fate;
 
-    pub(super) fn arm(name: &str, nth: u32) {
+    static ARMED: Mutex<Option<(String, u32, Fate)>> = Mutex::new(None);
+
+    pub(super) fn arm(name: &str, nth: u32, fate: Fate) {
         let mut armed = ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *armed = Some((name.to_owned(), nth));
+        *armed = Some((name.to_owned(), nth, fate));
     }
 
-    pub(super) fn is(name: &str) -> bool {
+    pub(super) fn at(name: &str) -> Option<Fate> {
         let mut armed = ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some((point, left)) = armed.as_mut() else { return false };
+        let (point, left, fate) = armed.as_mut()?;
         if point != name {
-            return false;
+            return None;
         }
-        *left = left.saturating_sub(1);
-        *left == 0
+        // Past the last time it stays quiet.
+        *left = left.checked_sub(1)?;
+        (*left == 0).then_some(*fate)
     }
 }

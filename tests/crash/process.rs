@@ -49,6 +49,16 @@ impl Process {
         kill_process(self.id(), signal).expect("the process is there");
     }
 
+    /// Waits until it stands still.
+    pub(super) async fn frozen(&self) {
+        let stat = format!("/proc/{}/stat", self.id().as_raw_nonzero());
+        let frozen = eventually(Duration::from_secs(30), async || {
+            let stat = fs::read_to_string(&stat).ok()?;
+            stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
+        });
+        assert!(frozen.await.is_some(), "not frozen within 30 s:\n{}", self.said());
+    }
+
     /// `kill -9`, and it is gone when this returns.
     pub(super) fn kill_9(mut self) {
         assert!(self.ended().is_none(), "it ended before it was killed:\n{}", self.said());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
@@ -17,7 +18,7 @@ use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
 use outdial_workflows::history::Event;
-use outdial_workflows::ids::{CampaignId, ClientId, DialKey, LeadId, NodeId};
+use outdial_workflows::ids::{AttemptRef, CampaignId, ClientId, DialKey, LeadId, NodeId};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
@@ -243,6 +244,22 @@ impl World {
             .expect("it can be read");
         assert_eq!(quarantined, 0, "{}", self.state().await);
         self.assert_statistics_right().await;
+    }
+
+    /// No request leaves later than its permit allows after the moment that it was decided at.
+    pub(super) async fn assert_nothing_left_late(&self) {
+        // The permit's two seconds, and one for a busy machine.
+        let most = TimeDelta::seconds(3);
+        let records = self.records().await;
+        for dial in self.carrier.dials().timeline {
+            let key = dial.key.expect("the carrier is given keys of ours");
+            let DialKey(AttemptRef { lead, number, .. }) = key.parse().expect("a key");
+            let record = records.iter().find(|record| record.lead == lead).expect("a lead of ours");
+            let attempt = record.attempts.iter().find(|attempt| attempt.number == number);
+            let submitted = attempt.and_then(|attempt| attempt.submission).expect("it was submitted").at;
+            let late = dial.at - submitted;
+            assert!(late < most, "{key} was sent {late} after it was decided\n{:#?}", record.events);
+        }
     }
 
     /// Counters do not drift.

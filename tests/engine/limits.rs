@@ -1,16 +1,24 @@
 //! Limits hold exactly, with any number of processes admitting at once; and they are used.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
+use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::providers::exotel::Settings;
+use outdial_jobs::store::StoreError;
 use outdial_workflows::Moment;
+use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::why::Why;
 use outdial_workflows::workflow::State;
 use serde_json::json;
+use sqlx::PgConnection;
+use tokio::sync::Notify;
 
 use crate::support::world::{Setup, World, phones, settings, soon, told, until};
 
@@ -129,6 +137,57 @@ async fn leads_that_share_a_number_are_never_on_a_call_at_once() {
         (1, 8),
         "six leads; one had no answer, one was busy"
     );
+    world.end().await;
+}
+
+/// The database's clock, whose first reading is held back until somebody lets it go.
+struct Slow {
+    read: Notify,
+    go: Notify,
+    first: AtomicBool,
+}
+
+#[async_trait]
+impl Clock for Slow {
+    async fn now(&self, conn: &mut PgConnection) -> Result<Moment, StoreError> {
+        let now = DatabaseClock.now(conn).await?;
+        if self.first.swap(false, Ordering::SeqCst) {
+            self.read.notify_one();
+            self.go.notified().await;
+        }
+        Ok(now)
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_is_freed_while_admission_looks_is_not_taken_before_it_was_free() {
+    let mut world =
+        World::with(Setup { limits: vec![Limit::Concurrent { max: 1 }], ..Setup::default() }).await;
+    world.work().await;
+    let campaign = world.campaign(json!({})).await;
+    let phone = "+919876543210";
+    world.carrier.script(phone, [Scenario::answered(Duration::from_secs(1_000))]);
+    let first = world.lead(campaign, phone).await;
+    let talks =
+        |record: &LeadRecord| record.attempts.first().is_some_and(|attempt| attempt.answered_at.is_some());
+    world.until(first, talks).await;
+    let second = world.lead(campaign, phone).await;
+    let clock = Arc::new(Slow { read: Notify::new(), go: Notify::new(), first: AtomicBool::new(true) });
+    let elsewhere = world.engine_by(clock.clone()).await;
+    let looking = tokio::spawn({
+        let (elsewhere, client) = (elsewhere.clone(), world.client);
+        async move { elsewhere.admit(client).await.expect("a round") }
+    });
+    soon("admission to look", clock.read.notified()).await;
+    world.carrier.proceed(&world.carrier.calls()[0].sid);
+    world.finished(first).await;
+    clock.go.notify_one();
+    soon("the round", looking).await.expect("it ends");
+    world.until(second, talks).await;
+    world.carrier.proceed(&world.carrier.calls()[1].sid);
+    world.finished(second).await;
+    elsewhere.stop().await;
+    until_no_jobs(&world).await;
     world.end().await;
 }
 

@@ -75,7 +75,7 @@ impl Lab {
             running: Mutex::default(),
             most: AtomicUsize::new(0),
         });
-        LABS.lock().unwrap().insert(lab.name, Arc::clone(&lab));
+        LABS.lock().expect("held for moments").insert(lab.name, Arc::clone(&lab));
         lab
     }
 
@@ -109,14 +109,14 @@ impl Lab {
     /// How often each job has begun.
     fn begun(&self) -> BTreeMap<u64, usize> {
         let mut begun = BTreeMap::new();
-        for (job, ..) in self.began.lock().unwrap().iter() {
+        for (job, ..) in self.began.lock().expect("held for moments").iter() {
             *begun.entry(*job).or_default() += 1;
         }
         begun
     }
 
     async fn until_begun(&self, jobs: usize) {
-        until("jobs to begin", async || self.began.lock().unwrap().len() >= jobs).await;
+        until("jobs to begin", async || self.began.lock().expect("held for moments").len() >= jobs).await;
     }
 
     async fn until_done(&self, jobs: usize) {
@@ -124,7 +124,7 @@ impl Lab {
     }
 
     async fn end(self: Arc<Self>) {
-        LABS.lock().unwrap().remove(&self.name);
+        LABS.lock().expect("held for moments").remove(&self.name);
         let lab = Arc::into_inner(self).expect("no job runs any more");
         lab.world.end().await;
     }
@@ -141,17 +141,18 @@ fn kinds(slots: usize) -> Kinds {
 async fn run(args: Value, ctx: Ctx) -> Result<(), JobError> {
     let name: Uuid = serde_json::from_value(args["lab"].clone()).expect("a lab");
     let job = args["job"].as_u64().expect("a job");
-    let lab = Arc::clone(&LABS.lock().unwrap()[&name]);
+    let lab = Arc::clone(&LABS.lock().expect("held for moments")[&name]);
     let node = ctx.engine.node();
-    lab.began.lock().unwrap().push((job, node, Instant::now()));
+    lab.began.lock().expect("held for moments").push((job, node, Instant::now()));
     let running = {
-        let mut running = lab.running.lock().unwrap();
+        let mut running = lab.running.lock().expect("held for moments");
         let running = running.entry(node).or_default();
         *running += 1;
         *running
     };
     lab.most.fetch_max(running, Ordering::SeqCst);
-    let _running = scope(|| *lab.running.lock().unwrap().get_mut(&node).expect("it runs") -= 1);
+    let _running =
+        scope(|| *lab.running.lock().expect("held for moments").get_mut(&node).expect("it runs") -= 1);
     let nth = lab.begun()[&job];
     match args["does"].as_str() {
         Some("wait") => drop(lab.gate.acquire().await),
@@ -335,7 +336,7 @@ async fn work_is_picked_up_by_its_signal_even_after_a_burst_of_notifications() {
     let asked = Instant::now();
     lab.queue([(0, json!(0))]).await;
     lab.until_done(1).await;
-    let began = lab.began.lock().unwrap()[0].2;
+    let began = lab.began.lock().expect("held for moments")[0].2;
     println!("picked up {:?} after it was queued", began - asked);
     worker.drain().await;
     lab.end().await;
@@ -385,8 +386,14 @@ async fn a_panic_harms_no_other_job_and_after_its_tries_the_job_is_put_aside_and
     lab.queue_steps(healthy.chain([(0, json!("panic"), KIND, step)])).await;
     let record = lab.world.until(lead, |record| names(record).contains(&"job_quarantined")).await;
     assert_eq!(lab.done.load(Ordering::SeqCst), 50);
-    let begun: Vec<Instant> =
-        lab.began.lock().unwrap().iter().filter(|(job, ..)| *job == 0).map(|(.., at)| *at).collect();
+    let begun: Vec<Instant> = lab
+        .began
+        .lock()
+        .expect("held for moments")
+        .iter()
+        .filter(|(job, ..)| *job == 0)
+        .map(|(.., at)| *at)
+        .collect();
     assert_eq!(begun.len(), 3);
     assert!(begun[1] - begun[0] >= Duration::from_secs(1) && begun[2] - begun[1] >= Duration::from_secs(2));
     let mut conn = lab.world.db.pool().acquire().await.expect("a connection");
@@ -408,7 +415,7 @@ async fn a_failed_job_runs_again_after_a_pause_and_one_that_asks_for_it_loses_no
     lab.queue([(0, json!("fail once")), (1, json!("later"))]).await;
     lab.until_done(2).await;
     assert_eq!(lab.begun(), BTreeMap::from([(0, 2), (1, 6)]));
-    let began = lab.began.lock().unwrap().clone();
+    let began = lab.began.lock().expect("held for moments").clone();
     let first: Vec<Instant> = began.iter().filter(|(job, ..)| *job == 0).map(|(.., at)| *at).collect();
     assert!(first[1] - first[0] >= Duration::from_secs(1));
     worker.drain().await;
@@ -459,7 +466,7 @@ async fn jobs_run_in_the_order_of_their_priority() {
     lab.world.run("update jobs set priority = 3 - (args->>'job')::smallint").await;
     let worker = world::start(&lab.world.db, engine, kinds(1), pace()).await;
     lab.until_done(3).await;
-    let order: Vec<u64> = lab.began.lock().unwrap().iter().map(|(job, ..)| *job).collect();
+    let order: Vec<u64> = lab.began.lock().expect("held for moments").iter().map(|(job, ..)| *job).collect();
     assert_eq!(order, [2, 1, 0]);
     worker.drain().await;
     lab.end().await;

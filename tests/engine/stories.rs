@@ -213,8 +213,13 @@ async fn over_the_carriers_own_budget_every_lead_is_called_once_in_the_end() {
 
 #[tokio::test]
 async fn a_bot_that_talks_to_us_directly_proves_the_answer_by_its_stream() {
-    let settings =
-        outdial_jobs::providers::exotel::Settings { poll_first_ms: 3_000, ask_cap_ms: 3_000, ..settings() };
+    let settings = outdial_jobs::providers::exotel::Settings {
+        request_timeout_ms: 3_000,
+        silence_ms: 6_000,
+        poll_first_ms: 8_000,
+        ask_cap_ms: 8_000,
+        ..settings()
+    };
     let mut world = World::with(Setup { settings, ..Setup::default() }).await;
     world.work().await;
     let campaign = world.campaign(json!({ "agent": { "mode": "stream" } })).await;

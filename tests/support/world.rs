@@ -157,6 +157,11 @@ impl World {
         engine(&self.db, &self.key, &self.clock, &self.public_url).await
     }
 
+    /// The same with a clock of its own.
+    pub(crate) async fn engine_by(&self, clock: Arc<dyn Clock>) -> Engine {
+        engine(&self.db, &self.key, &clock, &self.public_url).await
+    }
+
     /// Starts a worker over the world's engine, for the world to drain.
     pub(crate) async fn work(&mut self) {
         let worker = start(&self.db, self.engine.clone(), Kinds::registered(), Pace::default()).await;

@@ -39,14 +39,15 @@ pub(super) async fn batch(engine: &Engine, client: ClientId, items: &[Item]) -> 
     }
     let leads: Vec<Uuid> = items.iter().map(|item| item.lead.0).collect::<HashSet<_>>().into_iter().collect();
     let locked = store::workflows::lock(&mut tx, client, &leads).await?;
+    // A process that stands still between here and the commit must not send on what it has seen.
+    let seen = Instant::now();
     let now = engine.inner.clock.now(&mut tx).await?;
     let decided = decide_and_write(engine, &mut tx, client, items, locked, now).await?;
     crash_before(items);
-    let committed = Instant::now();
     tx.commit().await?;
     crash_after(items);
     decided.announce(engine, client).await;
-    Ok(decided.taken(committed))
+    Ok(decided.taken(seen))
 }
 
 fn crash_before(items: &[Item]) {
@@ -79,8 +80,8 @@ pub(super) struct Decided {
 }
 
 impl Decided {
-    fn taken(self, committed: Instant) -> Taken {
-        let reply = |(answer, send)| Reply { answer, committed, send };
+    fn taken(self, seen: Instant) -> Taken {
+        let reply = |(answer, send)| Reply { answer, seen, send };
         self.answers.into_iter().map(|answer| answer.map(reply)).collect()
     }
 

@@ -49,8 +49,8 @@ pub struct Item {
 pub struct Reply {
     /// The decision's answer.
     pub answer: Answer,
-    /// Read just before the commit was sent off: send deadlines run from here.
-    pub committed: Instant,
+    /// Read just before the decision's time was: send deadlines run from here.
+    pub seen: Instant,
     /// For [`Answer::Send`]: what to send, and by whom.
     pub send: Option<ToSend>,
 }

@@ -99,9 +99,7 @@ pub(super) async fn run(engine: Engine) {
         let mut until = next_sweep;
         if let Some(now) = now {
             let (due, next) = engine.inner.timers.take_due(now);
-            // Not waited for: one client's commits may rest, and the others' timers must not.
-            let firing = engine.clone();
-            engine.inner.tasks.spawn(async move { fire(&firing, due).await });
+            fire_meanwhile(&engine, due);
             if let Some(wait) = next.and_then(|next| (next - now).to_std().ok()) {
                 until = until.min(Instant::now() + wait);
             }
@@ -115,21 +113,30 @@ pub(super) async fn run(engine: Engine) {
 }
 
 async fn sweep(engine: &Engine) -> Result<Moment, StoreError> {
-    let now = engine.now().await?;
-    fire_due(engine, OWNERS_TURN).await?;
+    let (now, due) = due(engine, OWNERS_TURN).await?;
+    fire_meanwhile(engine, due);
     Ok(now)
 }
 
 /// Fires what the database knows to be due by more than `overdue`.
 pub(super) async fn fire_due(engine: &Engine, overdue: TimeDelta) -> Result<usize, StoreError> {
-    let mut conn = engine.inner.pool.acquire().await?;
-    let now = engine.inner.clock.now(&mut conn).await?;
-    let due = store::workflows::timers_due(&mut conn, now - overdue, FIRED_AT_ONCE).await?;
-    drop(conn);
-    let due: Vec<_> = due.into_iter().map(|timer| (timer.client, timer.lead)).collect();
+    let (_, due) = due(engine, overdue).await?;
     let count = due.len();
     fire(engine, due).await;
     Ok(count)
+}
+
+async fn due(engine: &Engine, overdue: TimeDelta) -> Result<(Moment, Vec<(ClientId, LeadId)>), StoreError> {
+    let mut conn = engine.inner.pool.acquire().await?;
+    let now = engine.inner.clock.now(&mut conn).await?;
+    let due = store::workflows::timers_due(&mut conn, now - overdue, FIRED_AT_ONCE).await?;
+    Ok((now, due.into_iter().map(|timer| (timer.client, timer.lead)).collect()))
+}
+
+/// Not waited for: one client's commits may rest, and the others' timers must not.
+fn fire_meanwhile(engine: &Engine, due: Vec<(ClientId, LeadId)>) {
+    let firing = engine.clone();
+    engine.inner.tasks.spawn(async move { fire(&firing, due).await });
 }
 
 async fn fire(engine: &Engine, due: Vec<(ClientId, LeadId)>) {

@@ -36,7 +36,7 @@ impl Job for Dial {
             return Ok(()); // Withdrawn, or somebody else's: said so already.
         };
         crash::point("place.before_send");
-        let reply = carrier.place(Permit::from_commit(reply.committed), &body).await;
+        let reply = carrier.place(Permit::from_commit(reply.seen), &body).await;
         crash::point("place.after_send");
         let replied = Input::Replied { attempt, reply };
         ctx.engine.input(self.client, self.lead, replied, Some(ctx.lease)).await?;
