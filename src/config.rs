@@ -63,7 +63,7 @@ pub struct Serving {
     #[arg(long, env = "OUTDIAL_LISTEN", default_value = "127.0.0.1:7700", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
-    /// Where carriers reach this service from outside, as in https://calls.example.com
+    /// Where carriers reach this service from outside, as in `https://calls.example.com`
     #[arg(long, env = "OUR_BASE_URL", value_name = "URL")]
     pub public_url: Option<Url>,
 

@@ -32,7 +32,7 @@ impl Permit {
         Self { deadline: committed + Self::VALID_FOR, read: Arc::default() }
     }
 
-    /// The request's body. Afterwards [`Sent::possible`] tells whether bytes may have left.
+    /// The request's body. Afterwards the second value tells whether bytes may have left.
     pub fn seal(self, bytes: Bytes) -> (PermittedBody, Sent) {
         let sent = Sent(Arc::clone(&self.read));
         (PermittedBody { permit: self, bytes: Some(bytes) }, sent)

@@ -1,5 +1,5 @@
 //! The queue: claims jobs for this process, keeps their leases, and hands them to
-//! apalis workers through the [`backend`].
+//! apalis workers through a backend of our own.
 //!
 //! apalis's own Postgres storage is not used; ARCHITECTURE.md says what was seen of
 //! it. Ours claims no more than there are free slots, renews every lease of the

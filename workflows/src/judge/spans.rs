@@ -144,7 +144,6 @@ impl Spans {
 
     pub(super) fn judge(&mut self, world: &World, dials: &HashMap<DialKey, u32>) -> Vec<Finding> {
         let mut findings = self.carriers_count(dials);
-        self.spans.sort_unstable_by_key(|span| (span.client, span.phone, span.from));
         findings.extend(numbers_in_use(&self.spans));
         self.spans.sort_unstable_by_key(|span| (span.account, span.from));
         for of_account in self.spans.chunk_by(|a, b| a.account == b.account) {
@@ -199,17 +198,20 @@ impl Spans {
     }
 }
 
-/// One number, one live attempt. `spans` are sorted by client, number and beginning.
+/// One number, one live attempt that may ring it: from its submission on. A reservation rings nobody,
+/// and one that waited for the index to say that the number is free bears the time before the wait.
 fn numbers_in_use(spans: &[Span]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let known = spans.iter().filter(|span| span.phone != 0 && span.from < span.until);
+    let rings = |span: &&Span| span.phone != 0 && span.was_submitted() && span.submitted < span.until;
+    let mut known: Vec<&Span> = spans.iter().filter(rings).collect();
+    known.sort_unstable_by_key(|span| (span.client, span.phone, span.submitted));
     let mut holder: Option<&Span> = None;
     for span in known {
         match holder.filter(|other| (other.client, other.phone) == (span.client, span.phone)) {
-            Some(other) if span.from < other.until => {
-                let (lead, number, from) = (other.lead, other.number, moment(span.from));
+            Some(other) if span.submitted < other.until => {
+                let (lead, number, from) = (other.lead, other.number, moment(span.submitted));
                 let found = format!(
-                    "it was reserved at {from} while attempt {number} of lead {lead} held its number"
+                    "it was submitted at {from} while attempt {number} of lead {lead} held its number"
                 );
                 findings.push(span.accused(Rule::OneLiveNumber, found));
                 if other.until < span.until {
