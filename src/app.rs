@@ -150,17 +150,19 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     app.close().await
 }
 
-/// Resolves when the process is asked to end.
-pub async fn stop_signal() {
+/// Resolves when the process is asked to end. Listens from the call on, not only once it is awaited:
+/// nobody who asks meanwhile is overheard.
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

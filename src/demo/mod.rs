@@ -48,7 +48,12 @@ pub struct Args {
 pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let screen = watch::Screen::new(json);
-    let stage = Stage::set(global, args, &screen).await?;
+    // Ctrl-C ends the demo at any moment, and what was set up by then is taken down again.
+    let mut stop = std::pin::pin!(crate::app::stop_signal());
+    let stage = tokio::select! {
+        stage = Stage::set(global, args, &screen) => stage?,
+        () = &mut stop => return Ok(stopped(&screen)),
+    };
     let run = async {
         load(&stage, args, &screen).await?;
         campaigns::order(
@@ -69,27 +74,29 @@ pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<Exi
         let report = report::Report::new(&status, &dials, &verdict, elapsed);
         let story = stage.most_telling_lead().await?;
         report.show(&screen, &verdict, story.as_ref());
-        if !args.exit_when_done && !json {
-            screen.say(&format!("\nServing on {} until Ctrl-C.", stage.address));
-            crate::app::stop_signal().await;
-        }
         anyhow::Ok(verdict.kept())
     };
-    // Ctrl-C ends the demo at any moment, and the stage is still taken down in order.
     let kept = tokio::select! {
         kept = run => Some(kept),
-        () = crate::app::stop_signal() => None,
+        () = &mut stop => None,
     };
+    if matches!(kept, Some(Ok(_))) && !args.exit_when_done && !json {
+        screen.say(&format!("\nServing on {} until Ctrl-C.", stage.address));
+        stop.await;
+    }
     stage.strike().await?;
     match kept {
         Some(Ok(true)) => Ok(ExitCode::SUCCESS),
         Some(Ok(false)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
-        None => {
-            screen.say("\nstopped");
-            Ok(ExitCode::from(130))
-        }
+        None => Ok(stopped(&screen)),
     }
+}
+
+/// As shells have it: 128, and the number of the interrupt.
+fn stopped(screen: &watch::Screen) -> ExitCode {
+    screen.say("\nstopped");
+    ExitCode::from(130)
 }
 
 /// Brings the leads in.
