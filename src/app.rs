@@ -187,5 +187,5 @@ fn connect_options(url: &str) -> anyhow::Result<PgConnectOptions> {
     // A session that was left in the middle of a transaction must not hold its locks for long.
     Ok(options
         .application_name("outdial")
-        .options([("jit", "off"), ("idle_in_transaction_session_timeout", "30s")]))
+        .options([("jit", "off"), ("idle_in_transaction_session_timeout", "10s")]))
 }

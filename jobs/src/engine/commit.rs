@@ -469,7 +469,7 @@ impl<'a> Batch<'a> {
         store::suppressions::from_results(conn, self.client, &ids, &leads, self.now).await
     }
 
-    /// Queues what the decisions order, and removes what is done or withdrawn.
+    /// Queues what the decisions order, and removes what is done or has no use any more.
     async fn write_jobs(
         &self,
         conn: &mut PgConnection,
@@ -486,10 +486,10 @@ impl<'a> Batch<'a> {
         if !done.is_empty() {
             store::queue::finish(conn, self.client, &done).await?;
         }
-        let withdrawn =
-            self.cases.iter().flat_map(|(lead, case)| case.withdrawn().map(|number| (lead.0, number)));
+        let resolved =
+            self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (lead.0, number)));
         let (leads, numbers): (Vec<Uuid>, Vec<i16>) =
-            withdrawn.map(|(lead, number)| (lead, i16::try_from(number.get()).unwrap_or(0))).unzip();
+            resolved.map(|(lead, number)| (lead, i16::try_from(number.get()).unwrap_or(0))).unzip();
         if !leads.is_empty() {
             store::queue::drop_steps(conn, self.client, &leads, &numbers).await?;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outdial_workflows::Moment;
-use outdial_workflows::attempt::{Ledger, Revision};
+use outdial_workflows::attempt::{Attempt, Ledger, Revision};
 use outdial_workflows::call::CarrierTimes;
 use outdial_workflows::decide::decide;
 use outdial_workflows::gate::GateFacts;
@@ -110,26 +110,23 @@ impl Case {
     }
 
     /// Attempts that this batch made and that still stand.
-    pub(super) fn reserved(&self) -> impl Iterator<Item = &outdial_workflows::attempt::Attempt> {
+    pub(super) fn reserved(&self) -> impl Iterator<Item = &Attempt> {
         self.run.attempts.iter().filter(|attempt| self.before.attempt(attempt.number).is_none())
     }
 
     /// Attempts that this batch changed.
-    pub(super) fn changed(&self) -> impl Iterator<Item = &outdial_workflows::attempt::Attempt> {
+    pub(super) fn changed(&self) -> impl Iterator<Item = &Attempt> {
         self.run.attempts.iter().filter(|attempt| {
             self.before.attempt(attempt.number).is_some_and(|before| before != *attempt)
                 || self.bodies.contains_key(&attempt.number)
         })
     }
 
-    /// Attempts that this batch withdrew.
-    pub(super) fn withdrawn(&self) -> impl Iterator<Item = AttemptNumber> {
-        let was = |number| self.before.attempt(number).map(|before| before.ledger);
-        self.run
-            .attempts
-            .iter()
-            .filter(move |now| now.ledger == Ledger::Withdrawn && was(now.number) != Some(Ledger::Withdrawn))
-            .map(|now| now.number)
+    /// Attempts that this batch resolved: no step is left to do for them.
+    pub(super) fn resolved(&self) -> impl Iterator<Item = AttemptNumber> {
+        let was_live = |number| self.before.attempt(number).is_some_and(Attempt::is_live);
+        let resolved = move |now: &&Attempt| !now.is_live() && was_live(now.number);
+        self.run.attempts.iter().filter(resolved).map(|now| now.number)
     }
 
     pub(super) fn is_changed(&self) -> bool {

@@ -190,7 +190,7 @@ pub async fn finish(conn: &mut PgConnection, client: ClientId, leases: &[Lease])
     Ok(())
 }
 
-/// Removes the queued steps of withdrawn attempts, claimed or not: there is nothing left to do for them.
+/// Removes the queued steps of resolved attempts, claimed or not: there is nothing left to do for them.
 pub async fn drop_steps(
     conn: &mut PgConnection,
     client: ClientId,
