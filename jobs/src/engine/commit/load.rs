@@ -1,0 +1,171 @@
+//! What a batch needs to know before it decides: set by set, under the locks.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use outdial_workflows::Moment;
+use outdial_workflows::gate::GateFacts;
+use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
+use outdial_workflows::input::{Input, Run};
+use outdial_workflows::workflow::Workflow;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::super::fold::{Case, Reading, Setting};
+use super::super::{AccountError, Engine, Item};
+use super::{Batch, may_dial};
+use crate::store::queue::Lease;
+use crate::store::workflows::Locked;
+use crate::store::{self, StoreError};
+
+impl<'a> Batch<'a> {
+    pub(super) async fn load(
+        engine: &'a Engine,
+        conn: &mut PgConnection,
+        client: ClientId,
+        items: &[Item],
+        locked: Vec<Locked>,
+        now: Moment,
+    ) -> Result<Self, StoreError> {
+        let mut aside = HashSet::new();
+        let mut workflows = Vec::with_capacity(locked.len());
+        for row in locked {
+            match row {
+                Locked::Ready(workflow) => workflows.push(workflow),
+                Locked::Quarantined(lead) => drop(aside.insert(lead)),
+                // Halving finds the input that touches it.
+                Locked::Unreadable(_, error) => return Err(error),
+            }
+        }
+        let mut batch = Self {
+            engine,
+            client,
+            now,
+            cases: BTreeMap::new(),
+            aside,
+            settings: HashMap::new(),
+            readings: HashMap::new(),
+            leases: HashSet::new(),
+            rests: vec![],
+        };
+        batch.load_runs(conn, items, workflows).await?;
+        batch.load_settings(conn).await?;
+        batch.load_readings(conn, items).await?;
+        batch.load_leases(conn, items).await?;
+        Ok(batch)
+    }
+
+    /// Each workflow with its latest attempt and those that inputs name.
+    async fn load_runs(
+        &mut self,
+        conn: &mut PgConnection,
+        items: &[Item],
+        workflows: Vec<Workflow>,
+    ) -> Result<(), StoreError> {
+        let latest = workflows.iter().filter_map(|row| Some((row.lead, AttemptNumber::new(row.attempts)?)));
+        let named = items.iter().filter_map(|item| Some((item.lead, item.input.attempt()?)));
+        let wanted: HashSet<(LeadId, AttemptNumber)> = latest.chain(named).collect();
+        let (leads, numbers): (Vec<Uuid>, Vec<i16>) =
+            wanted.iter().map(|(lead, number)| (lead.0, i16::try_from(number.get()).unwrap_or(0))).unzip();
+        let mut attempts: HashMap<LeadId, Vec<_>> = HashMap::new();
+        if !leads.is_empty() {
+            for loaded in store::attempts::load(conn, self.client, &leads, &numbers).await? {
+                let (lead, attempt) = loaded.map_err(|(_, error)| error)?;
+                attempts.entry(lead).or_default().push(attempt);
+            }
+        }
+        for workflow in workflows {
+            let attempts = attempts.remove(&workflow.lead).unwrap_or_default();
+            self.cases.insert(workflow.lead, Case::new(Run { workflow, attempts }));
+        }
+        Ok(())
+    }
+
+    async fn load_settings(&mut self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        let campaigns: HashSet<Uuid> = self.cases.values().map(|case| case.run.workflow.campaign.0).collect();
+        if campaigns.is_empty() {
+            return Ok(());
+        }
+        let campaigns: Vec<Uuid> = campaigns.into_iter().collect();
+        for facts in store::campaigns::facts(conn, self.client, &campaigns).await? {
+            let inner = &self.engine.inner;
+            let rules = inner.rules.get(conn, self.client, facts.campaign, facts.revision).await?;
+            let carrier = inner.carriers.get(conn, self.client, facts.account, facts.account_version).await;
+            let carrier = match carrier {
+                Ok(carrier) => Some(carrier),
+                Err(AccountError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(account.id = %facts.account, error = &error as &dyn std::error::Error,
+                        "ALERT: a carrier account cannot be opened; nothing is dialled from it");
+                    None
+                }
+            };
+            self.settings.insert(facts.campaign, Setting { facts, rules, carrier });
+        }
+        Ok(())
+    }
+
+    /// What the gate and the dial request need, for those leads whose inputs may dial.
+    async fn load_readings(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
+        let wanted: HashSet<LeadId> =
+            items.iter().filter(|item| may_dial(&item.input)).map(|item| item.lead).collect();
+        let ids: Vec<Uuid> =
+            wanted.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let contacts = store::leads::contacts(conn, self.client, &ids).await?;
+        let asked: HashSet<LeadId> =
+            items.iter().filter(|item| self.asks_gate(item)).map(|item| item.lead).collect();
+        let phones: Vec<String> = contacts
+            .iter()
+            .filter(|contact| asked.contains(&contact.lead))
+            .filter_map(|contact| contact.phone.as_ref().map(|phone| phone.as_str().to_owned()))
+            .collect();
+        let suppressed = match phones.is_empty() {
+            true => vec![],
+            false => store::suppressions::of_phones(conn, self.client, &phones).await?,
+        };
+        for contact in contacts {
+            let Some(case) = self.cases.get(&contact.lead) else { continue };
+            let campaign = case.run.workflow.campaign;
+            let gate =
+                self.settings.get(&campaign).filter(|_| asked.contains(&contact.lead)).map(|setting| {
+                    let phone = contact.phone.as_ref().map(|phone| phone.as_str());
+                    GateFacts {
+                        campaign: setting.facts.state,
+                        account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
+                        account_emulated: setting.facts.emulated,
+                        zone: contact.zone,
+                        suppressed: suppressed
+                            .iter()
+                            .filter(|row| Some(row.phone.as_str()) == phone)
+                            .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
+                            .map(|row| row.expires_at)
+                            .collect(),
+                    }
+                });
+            self.readings.insert(contact.lead, Reading { phone: contact.phone, gate });
+        }
+        Ok(())
+    }
+
+    /// The gate is asked for admissions, for retries by a person, and for submissions whose
+    /// facts may have changed since they were read.
+    fn asks_gate(&self, item: &Item) -> bool {
+        let Input::Submit { attempt, .. } = item.input else { return may_dial(&item.input) };
+        let Some(case) = self.cases.get(&item.lead) else { return false };
+        let reserved_under = case.run.attempt(attempt).map(|attempt| attempt.barrier);
+        let now = self.settings.get(&case.run.workflow.campaign).map(|setting| setting.facts.barrier);
+        reserved_under != now
+    }
+
+    async fn load_leases(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
+        let submits = |item: &&Item| matches!(item.input, Input::Submit { .. });
+        let leases: Vec<Lease> = items.iter().filter(submits).filter_map(|item| item.lease).collect();
+        if !leases.is_empty() {
+            self.leases =
+                store::queue::held(conn, self.client, &leases, self.now).await?.into_iter().collect();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! The deciding transaction: lock, read the time, fold, write once.
+
+mod load;
+mod write;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
+
+use outdial_workflows::Moment;
+use outdial_workflows::call::{DialReply, Refusal, RefusalKind};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
+use outdial_workflows::input::{Answer, Command, Input, Rest};
+use outdial_workflows::workflow::Workflow;
+use rand::RngExt;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::fold::{self, Case, Circumstances, Reading, Setting};
+use super::wake::Signal;
+use super::{Engine, EngineError, Item, Reply, ToSend};
+use crate::crash;
+use crate::providers::{DialOrder, Provider};
+use crate::store::workflows::Locked;
+use crate::store::{self, StoreError};
+
+/// What came of each item, in their order.
+pub(super) type Taken = Vec<Result<Reply, EngineError>>;
+
+/// Commits one batch of a client's inputs.
+pub(super) async fn batch(engine: &Engine, client: ClientId, items: &[Item]) -> Result<Taken, StoreError> {
+    let mut tx = engine.inner.pool.begin().await?;
+    if items.iter().any(|item| item.input.may_forbid()) {
+        store::barrier::exclude(&mut tx, client).await?;
+    } else if items.iter().any(|item| matches!(item.input, Input::Submit { .. })) {
+        store::barrier::share(&mut tx, client).await?;
+    }
+    let leads: Vec<Uuid> = items.iter().map(|item| item.lead.0).collect::<HashSet<_>>().into_iter().collect();
+    let locked = store::workflows::lock(&mut tx, client, &leads).await?;
+    // A process that stands still between here and the commit must not send on what it has seen.
+    let seen = Instant::now();
+    let now = engine.inner.clock.now(&mut tx).await?;
+    let decided = decide_and_write(engine, &mut tx, client, items, locked, now).await?;
+    crash_before(items);
+    tx.commit().await?;
+    crash_after(items);
+    decided.announce(engine, client).await;
+    Ok(decided.taken(seen))
+}
+
+fn crash_before(items: &[Item]) {
+    for item in items {
+        match item.input {
+            Input::Submit { .. } => crash::point("submit.before_commit"),
+            Input::Replied { .. } => crash::point("reply.before_commit"),
+            Input::News { .. } => crash::point("news.before_commit"),
+            _ => {}
+        }
+    }
+}
+
+fn crash_after(items: &[Item]) {
+    for item in items {
+        match item.input {
+            Input::Submit { .. } => crash::point("submit.after_commit"),
+            Input::Replied { .. } => crash::point("reply.after_commit"),
+            _ => {}
+        }
+    }
+}
+
+/// What a batch came to, before and after its commit.
+pub(super) struct Decided {
+    answers: Vec<Result<(Answer, Option<ToSend>), EngineError>>,
+    pub(super) signal: Signal,
+    pub(super) timers: Vec<(LeadId, Option<Moment>)>,
+    rests: Vec<Rest>,
+}
+
+impl Decided {
+    fn taken(self, seen: Instant) -> Taken {
+        let reply = |(answer, send)| Reply { answer, seen, send };
+        self.answers.into_iter().map(|answer| answer.map(reply)).collect()
+    }
+
+    /// Tells this process what the commit made possible; others heard it with the commit.
+    pub(super) async fn announce(&self, engine: &Engine, client: ClientId) {
+        engine.inner.timers.set(client, &self.timers);
+        engine.hub().signal(client, self.signal);
+        for rest in &self.rests {
+            tracing::warn!(account.id = %rest.account, until = %rest.until, cause = rest.cause,
+                "a carrier account rests");
+            // Lost in a crash, the carrier's next answer sets it again.
+            if let Err(error) = rest_account(engine, client, rest).await {
+                tracing::warn!(account.id = %rest.account, error = &error as &dyn std::error::Error,
+                    "an account's rest could not be noted");
+            }
+        }
+    }
+}
+
+async fn rest_account(engine: &Engine, client: ClientId, rest: &Rest) -> Result<(), StoreError> {
+    let mut conn = engine.inner.pool.acquire().await?;
+    store::accounts::rest(&mut conn, client, rest.account, rest.until, &rest.cause).await
+}
+
+/// Folds the items over the locked rows, and writes what follows.
+pub(super) async fn decide_and_write(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    client: ClientId,
+    items: &[Item],
+    locked: Vec<Locked>,
+    now: Moment,
+) -> Result<Decided, StoreError> {
+    let mut batch = Batch::load(engine, conn, client, items, locked, now).await?;
+    let chances: Vec<u64> = items.iter().map(|_| rand::rng().random()).collect();
+    let mut answers = batch.fold(items, &chances);
+    let lost = batch.reserve(conn).await?;
+    if !lost.is_empty() {
+        answers = batch.refold(items, &chances, &lost);
+    }
+    batch.write(conn, items, &answers).await?;
+    Ok(batch.into_decided(answers))
+}
+
+type Answers = Vec<Result<(Answer, Option<ToSend>), EngineError>>;
+
+struct Batch<'a> {
+    engine: &'a Engine,
+    client: ClientId,
+    now: Moment,
+    cases: BTreeMap<LeadId, Case>,
+    /// Leads in quarantine: news of them is kept in the inbox.
+    aside: HashSet<LeadId>,
+    settings: HashMap<CampaignId, Setting>,
+    readings: HashMap<LeadId, Reading>,
+    leases: HashSet<Uuid>,
+    rests: Vec<Rest>,
+}
+
+impl Batch<'_> {
+    fn fold(&mut self, items: &[Item], chances: &[u64]) -> Answers {
+        let none = HashSet::new();
+        items.iter().zip(chances).map(|(item, chance)| self.take(item, *chance, &none)).collect()
+    }
+
+    /// Some numbers were busy: the same fold again, in which those admissions are turned away.
+    fn refold(&mut self, items: &[Item], chances: &[u64], lost: &HashSet<LeadId>) -> Answers {
+        for case in self.cases.values_mut() {
+            *case = Case::new(case.before.clone());
+        }
+        self.rests.clear();
+        items.iter().zip(chances).map(|(item, chance)| self.take(item, *chance, lost)).collect()
+    }
+
+    fn take(
+        &mut self,
+        item: &Item,
+        chance: u64,
+        lost: &HashSet<LeadId>,
+    ) -> Result<(Answer, Option<ToSend>), EngineError> {
+        let Some(mut case) = self.cases.remove(&item.lead) else {
+            return match self.aside.contains(&item.lead) {
+                true if matches!(item.input, Input::Command { .. }) => {
+                    let why = "the lead is in quarantine; release it first";
+                    Ok((Answer::Declined(why.to_owned()), None))
+                }
+                true => Ok((Answer::Noted, None)),
+                false => Err(EngineError::NoSuchLead(item.lead)),
+            };
+        };
+        let circumstances =
+            Circumstances { now: self.now, settings: &self.settings, readings: &self.readings };
+        let input = self.as_it_stands(item, lost);
+        let (mut answer, rest) = fold::step(&mut case, &input, chance, &circumstances);
+        self.rests.extend(rest);
+        let mut send = None;
+        if let Answer::Send(number) = answer {
+            match self.compose(&case, number) {
+                Ok(composed) => {
+                    case.bodies.insert(number, composed.body.clone());
+                    send = Some(composed);
+                }
+                Err(cause) => {
+                    // Nothing was sent, and these rules would never send anything.
+                    let refusal = Refusal { kind: RefusalKind::Rejected, cause };
+                    let input = Input::Replied { attempt: number, reply: DialReply::Refused(refusal) };
+                    fold::step(&mut case, &input, chance, &circumstances);
+                    answer = Answer::DoNotSend(case.run.workflow.why.clone());
+                }
+            }
+        }
+        self.cases.insert(item.lead, case);
+        Ok((answer, send))
+    }
+
+    /// The input with what only this transaction knows: whether the lease holds, whether the number was lost.
+    fn as_it_stands(&self, item: &Item, lost: &HashSet<LeadId>) -> Input {
+        match &item.input {
+            Input::Submit { attempt, token, .. } => Input::Submit {
+                attempt: *attempt,
+                token: *token,
+                lease_held: item.lease.is_some_and(|lease| self.leases.contains(&lease.token)),
+            },
+            Input::Admit { .. } if lost.contains(&item.lead) => Input::NumberBusy,
+            input => input.clone(),
+        }
+    }
+
+    fn compose(&self, case: &Case, number: AttemptNumber) -> Result<ToSend, String> {
+        let lead = case.run.workflow.lead;
+        let key = DialKey(AttemptRef { client: self.client, lead, number });
+        let setting = self.settings.get(&case.run.workflow.campaign);
+        let phone = case.run.attempt(number).and_then(|attempt| attempt.phone.as_ref());
+        let (Some(setting), Some(phone)) = (setting, phone) else {
+            return Err("the lead's number was erased".into());
+        };
+        let (Some(rules), Some(carrier)) = (setting.rules.as_deref(), setting.carrier.as_ref()) else {
+            return Err("the campaign's rules or account cannot be read".into());
+        };
+        let secret = self.engine.inner.key.secret_of(key);
+        let public_url = &self.engine.inner.public_url;
+        let order = DialOrder { key, phone, rules, public_url, secret: &secret };
+        let body = carrier.compose(&order).map_err(|error| error.to_string())?;
+        Ok(ToSend { body, carrier: carrier.clone() })
+    }
+
+    fn into_decided(self, answers: Answers) -> Decided {
+        let timed = |workflow: &Workflow| {
+            use outdial_workflows::workflow::State;
+            match workflow.state {
+                State::Dialling | State::Calling | State::Settling => workflow.wake_at,
+                State::Waiting | State::Held | State::Finished => None,
+            }
+        };
+        let changed = self.cases.values().filter(|case| case.is_changed());
+        let timers = changed.map(|case| (case.run.workflow.lead, timed(&case.run.workflow))).collect();
+        let signal = fold::signal(self.cases.values());
+        Decided { answers, signal, timers, rests: self.rests }
+    }
+}
+
+/// Inputs for which the gate or the dial request needs the person's data.
+fn may_dial(input: &Input) -> bool {
+    match input {
+        Input::Admit { .. } | Input::Submit { .. } => true,
+        Input::Command { command, .. } => *command == Command::Retry,
+        Input::NumberBusy
+        | Input::NotSent { .. }
+        | Input::Replied { .. }
+        | Input::News { .. }
+        | Input::Asked { .. }
+        | Input::Verdict { .. }
+        | Input::Timer
+        | Input::JobQuarantined { .. }
+        | Input::CampaignEnded { .. } => false,
+    }
+}
+
+/// Inputs that tell something which must not be lost.
+fn is_news(input: &Input) -> bool {
+    match input {
+        Input::Replied { .. } | Input::News { .. } | Input::Asked { .. } | Input::Verdict { .. } => true,
+        Input::NotSent { .. } | Input::CampaignEnded { .. } => true,
+        Input::Admit { .. }
+        | Input::NumberBusy
+        | Input::Submit { .. }
+        | Input::Timer
+        | Input::JobQuarantined { .. }
+        | Input::Command { .. } => false,
+    }
+}
+
+/// Puts a workflow aside that a commit failed on, with the input as it was.
+pub(super) async fn quarantine(
+    engine: &Engine,
+    client: ClientId,
+    item: &Item,
+    error: &str,
+) -> Result<(), StoreError> {
+    let mut tx = engine.inner.pool.begin().await?;
+    let now = engine.inner.clock.now(&mut tx).await?;
+    let input = serde_json::to_value(&item.input).unwrap_or_default();
+    store::quarantine::workflow(&mut tx, client, new_id(now), item.lead, &input, error, now).await?;
+    if is_news(&item.input) {
+        let number = item.input.attempt().and_then(|number| i16::try_from(number.get()).ok());
+        let kept = store::inbox::Kept { id: new_id(now), lead: item.lead, number, input };
+        store::inbox::keep(&mut tx, client, Provider::Exotel, &[kept], now).await?;
+    }
+    if let Some(lease) = item.lease {
+        store::queue::finish(&mut tx, client, &[lease]).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether a reservation of this run was lost to another; used by admission to count what it got.
+pub(super) fn got(answer: &Result<(Answer, Option<ToSend>), EngineError>) -> bool {
+    matches!(answer, Ok((Answer::Reserved(_), _)))
+}
+
+impl Decided {
+    /// How many leads were reserved.
+    pub(super) fn reserved(&self) -> usize {
+        self.answers.iter().filter(|answer| got(answer)).count()
+    }
+}

@@ -1,0 +1,172 @@
+//! What a batch decided, written once, set by set.
+
+use std::collections::HashSet;
+
+use outdial_workflows::history::Recorded;
+use outdial_workflows::ids::{JobId, LeadId, new_id};
+use outdial_workflows::input::{Answer, JobOrder};
+use outdial_workflows::workflow::Workflow;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::super::Item;
+use super::super::fold::{self, Case};
+use super::{Answers, Batch, is_news};
+use crate::jobs::registry;
+use crate::providers::Provider;
+use crate::store::queue::{Lease, NewJob};
+use crate::store::{self, StoreError, attempts::Of};
+
+impl Batch<'_> {
+    /// Writes new attempts first: their unique index says which numbers are busy.
+    pub(super) async fn reserve(&self, conn: &mut PgConnection) -> Result<HashSet<LeadId>, StoreError> {
+        let new = |case: &'_ Case| case.reserved().map(|attempt| attempt.number).next();
+        let wanted: HashSet<LeadId> =
+            self.cases.iter().filter(|(_, case)| new(case).is_some()).map(|(lead, _)| *lead).collect();
+        if wanted.is_empty() {
+            return Ok(wanted);
+        }
+        let rows = self.cases.values().flat_map(|case| {
+            let workflow = &case.run.workflow;
+            case.reserved().map(|attempt| Of { lead: workflow.lead, campaign: workflow.campaign, attempt })
+        });
+        let written = store::attempts::reserve(conn, self.client, rows.collect()).await?;
+        Ok(wanted.difference(&written).copied().collect())
+    }
+
+    pub(super) async fn write(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Item],
+        answers: &Answers,
+    ) -> Result<(), StoreError> {
+        let client = self.client;
+        let changed: Vec<&Workflow> =
+            self.cases.values().filter(|case| case.is_changed()).map(|case| &case.run.workflow).collect();
+        if !changed.is_empty() {
+            store::workflows::save(conn, client, &changed).await?;
+        }
+        let attempts = self.changed_attempts();
+        if !attempts.is_empty() {
+            store::attempts::save(conn, client, &attempts).await?;
+        }
+        let events = self.events();
+        if !events.is_empty() {
+            store::events::append(conn, client, &events).await?;
+        }
+        self.write_suppressions(conn).await?;
+        self.write_jobs(conn, items, answers).await?;
+        self.keep_news(conn, items).await?;
+        let deltas = fold::deltas(self.cases.values(), self.now);
+        if !deltas.is_empty() {
+            store::statistics::add(conn, client, &deltas).await?;
+        }
+        let signal = fold::signal(self.cases.values());
+        if !signal.is_empty() {
+            store::notify(conn, &signal.payload(client)).await?;
+        }
+        Ok(())
+    }
+
+    fn changed_attempts(&self) -> Vec<(Of<'_>, Option<Vec<u8>>)> {
+        let body = |case: &Case, number| {
+            let body = case.bodies.get(&number)?;
+            serde_json::to_vec(body).ok()
+        };
+        self.cases
+            .values()
+            .flat_map(|case| {
+                let workflow = &case.run.workflow;
+                case.changed().map(move |attempt| {
+                    let of = Of { lead: workflow.lead, campaign: workflow.campaign, attempt };
+                    (of, body(case, attempt.number))
+                })
+            })
+            .collect()
+    }
+
+    fn events(&self) -> Vec<(LeadId, Recorded)> {
+        let at = self.now;
+        self.cases
+            .iter()
+            .flat_map(|(lead, case)| {
+                let first = case.before.workflow.events + 1;
+                (first..)
+                    .zip(&case.events)
+                    .map(|(seq, event)| (*lead, Recorded { seq, at, event: event.clone() }))
+            })
+            .collect()
+    }
+
+    async fn write_suppressions(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        let leads: Vec<LeadId> =
+            self.cases.iter().filter(|(_, case)| case.suppress).map(|(lead, _)| *lead).collect();
+        if leads.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = leads.iter().map(|_| new_id(self.now)).collect();
+        store::suppressions::from_results(conn, self.client, &ids, &leads, self.now).await
+    }
+
+    /// Queues what the decisions order, and removes what is done or has no use any more.
+    async fn write_jobs(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Item],
+        answers: &Answers,
+    ) -> Result<(), StoreError> {
+        let goes_on = |answer: &Answer| matches!(answer, Answer::Send(_) | Answer::LeaseLost);
+        let done: Vec<Lease> = items
+            .iter()
+            .zip(answers)
+            .filter(|(_, answer)| !answer.as_ref().is_ok_and(|(answer, _)| goes_on(answer)))
+            .filter_map(|(item, _)| item.lease)
+            .collect();
+        if !done.is_empty() {
+            store::queue::finish(conn, self.client, &done).await?;
+        }
+        let resolved =
+            self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (lead.0, number)));
+        let (leads, numbers): (Vec<Uuid>, Vec<i16>) =
+            resolved.map(|(lead, number)| (lead, i16::try_from(number.get()).unwrap_or(0))).unzip();
+        if !leads.is_empty() {
+            store::queue::drop_steps(conn, self.client, &leads, &numbers).await?;
+        }
+        let new: Vec<NewJob> = self
+            .cases
+            .iter()
+            .flat_map(|(lead, case)| case.jobs.iter().map(|order| self.job(*lead, case, *order)))
+            .collect();
+        if !new.is_empty() {
+            store::queue::insert(conn, self.client, &new, self.now).await?;
+        }
+        Ok(())
+    }
+
+    fn job(&self, lead: LeadId, case: &Case, order: JobOrder) -> NewJob {
+        let (kind, number) = registry::step(order);
+        let args = serde_json::json!({ "client": self.client, "lead": lead, "number": number });
+        let priority = case.run.workflow.priority as i16;
+        NewJob { id: JobId::new(self.now), kind, step: Some((lead, number)), args, priority }
+    }
+
+    /// News of leads in quarantine waits in the inbox until they are released.
+    async fn keep_news(&self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
+        let kept: Vec<store::inbox::Kept> = items
+            .iter()
+            .filter(|item| self.aside.contains(&item.lead) && is_news(&item.input))
+            .filter_map(|item| {
+                Some(store::inbox::Kept {
+                    id: new_id(self.now),
+                    lead: item.lead,
+                    number: item.input.attempt().and_then(|number| i16::try_from(number.get()).ok()),
+                    input: serde_json::to_value(&item.input).ok()?,
+                })
+            })
+            .collect();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        store::inbox::keep(conn, self.client, Provider::Exotel, &kept, self.now).await
+    }
+}
