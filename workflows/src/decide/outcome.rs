@@ -119,6 +119,10 @@ impl Deciding<'_> {
         match self.run.workflow.state {
             State::Finished if self.run.workflow.attempts == number.get() => {
                 self.run.workflow.outcome = Some(outcome);
+                // What a person or the campaign's end decided stays the reason.
+                if matches!(self.run.workflow.why, Why::Settled { .. } | Why::AttemptsUsedUp { .. }) {
+                    self.run.workflow.why = Why::Settled { outcome };
+                }
             }
             State::Finished => {}
             State::Waiting | State::Held if ends => self.finish(Some(outcome), Why::Settled { outcome }),

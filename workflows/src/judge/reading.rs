@@ -276,8 +276,11 @@ impl Reading {
         self.expect(number, event, |track| track.outcome.is_some() || track.ledger == Ledger::BoundLate);
         self.change(number, |track| track.outcome = Some(outcome));
         let is_latest = self.tracks.last().is_some_and(|track| track.number == number);
-        if let Some((finally, _)) = self.finished.as_mut().filter(|_| is_latest) {
+        if let Some((finally, reason)) = self.finished.as_mut().filter(|_| is_latest) {
             *finally = Some(outcome);
+            if matches!(reason, Why::Settled { .. } | Why::AttemptsUsedUp { .. }) {
+                *reason = Why::Settled { outcome };
+            }
         }
     }
 

@@ -66,9 +66,7 @@ fn a_withdrawn_attempt_does_not_hide_what_came_of_the_one_before() {
     assert_eq!(life.run.workflow.outcome, Some(Outcome::NoAnswer));
 }
 
-/// Today the row's reason goes on saying "successful" beside the outcome "sale made".
 #[test]
-#[ignore = "an amendment changes the outcome and leaves the reason"]
 fn the_reason_of_a_finished_lead_follows_its_amended_outcome() {
     let told = [Step::Ends(CallResult::Answered), Step::Wait("1h"), Step::Reports(Outcome::SaleMade)];
     let life = after(&steps(&[&DIAL, &told]));

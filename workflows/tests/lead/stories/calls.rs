@@ -320,7 +320,7 @@ fn a_late_result_amends_the_record_without_another_call() {
     Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
     Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
     Mon 13:00:00 reports sale made: reported, amended 1 (sale made) → finished
-    finished: successful
+    finished: sale made
     ");
     let worse = [Step::Ends(CallResult::Answered), Step::Wait("1h"), Step::Reports(Outcome::Voicemail)];
     assert_snapshot!(story("{}", &steps(&[&DIAL, &worse])), @r"
@@ -329,7 +329,7 @@ fn a_late_result_amends_the_record_without_another_call() {
     Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
     Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
     Mon 13:00:00 reports voicemail: reported, amended 1 (voicemail) → finished
-    finished: successful
+    finished: voicemail
     ");
     let still_waiting =
         [Step::Ends(CallResult::NoAnswer), Step::Wait("1h"), Step::Reports(Outcome::Voicemail)];
