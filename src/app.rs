@@ -16,7 +16,7 @@ use outdial_jobs::{store, sweeps};
 use outdial_workflows::ids::NodeId;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -30,6 +30,9 @@ use crate::postgres::Embedded;
 const CONNECTIONS: u32 = 16;
 /// Connections for leases and for the listener.
 const LEASE_CONNECTIONS: u32 = 3;
+
+/// How long closing a pool may take.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// An open database with an engine over it.
 pub struct App {
@@ -103,8 +106,10 @@ impl App {
     /// If our Postgres could not be stopped.
     pub async fn close(self) -> anyhow::Result<()> {
         self.engine.stop().await;
-        self.pool.close().await;
-        self.lease_pool.close().await;
+        // A connection that does not answer does not keep the process.
+        for pool in [&self.pool, &self.lease_pool] {
+            let _ = tokio::time::timeout(CLOSED_WITHIN, pool.close()).await;
+        }
         if let Some(embedded) = self.embedded {
             embedded.close().await?;
         }
@@ -167,25 +172,21 @@ pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
 }
 
 async fn pool(url: &str, connections: u32) -> anyhow::Result<PgPool> {
-    let pool = pool_options(connections).connect_with(connect_options(url)?).await;
+    let pool = store::pool_options(connections).connect_with(connect_options(url)?).await;
     pool.context("the database cannot be reached; check DATABASE_URL")
 }
 
 fn pool_lazily(url: &str, connections: u32) -> anyhow::Result<PgPool> {
-    Ok(pool_options(connections).connect_lazy_with(connect_options(url)?))
-}
-
-fn pool_options(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
+    Ok(store::pool_options(connections).connect_lazy_with(connect_options(url)?))
 }
 
 fn connect_options(url: &str) -> anyhow::Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not a Postgres URL")?;
     // A session that was left in the middle of a transaction must not hold its locks for long.
-    Ok(options
-        .application_name("outdial")
-        .options([("jit", "off"), ("idle_in_transaction_session_timeout", "10s")]))
+    Ok(options.application_name("outdial").options([
+        ("jit", "off"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        // A statement whose asker is gone ends, and lets its locks go.
+        ("client_connection_check_interval", "5s"),
+    ]))
 }

@@ -25,6 +25,9 @@ use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
 use crate::sweeps;
 
+/// After this long without a notification the listener's connection is tried.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// The kinds of job that a worker runs: those of the registry, or a test's own.
 #[derive(Clone)]
 pub struct Kinds {
@@ -83,7 +86,7 @@ impl Worker {
         let held = Held::default();
         let (leases, stop) = (lease_pool.clone(), stop_leases.clone());
         let keeper = LeaseKeeper::new(engine.clone(), node, leases, held.clone(), pace, stop);
-        keeper.begin().await?;
+        store::in_time(keeper.begin()).await?;
         let leases = tokio::spawn(keeper.run());
         let listener =
             tokio::spawn(listen(engine.clone(), lease_pool, Arc::clone(&hearing), stop_claiming.clone()));
@@ -114,7 +117,7 @@ impl Worker {
         }
         // What was on its way to a worker that had stopped listening.
         if self.running.is_empty()
-            && let Err(error) = hand_back_unbegun(&self.engine).await
+            && let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -200,7 +203,7 @@ async fn give_back(engine: &Engine, kinds: &Kinds, claimed: &Claimed, error: &Jo
             JobError::Later(pause) => TimeDelta::from_std(*pause).unwrap_or(TimeDelta::seconds(1)),
             _ => backoff(claimed.tries),
         };
-        hand_back(engine, claimed, pause, unharmed, &text).await
+        store::in_time(hand_back(engine, claimed, pause, unharmed, &text)).await
     };
     if let Err(error) = given {
         tracing::warn!(job.id = %claimed.lease.job, error = &error as &dyn std::error::Error,
@@ -239,10 +242,12 @@ async fn hand_back(
 
 /// Out of the queue, visible, and told to its workflow, whose timers go on without it.
 async fn quarantine(engine: &Engine, claimed: &Claimed, error: &str) -> Result<(), StoreError> {
-    let mut conn = engine.pool().acquire().await?;
-    let now = engine.now_in(&mut conn).await?;
-    let moved = store::quarantine::job(&mut conn, claimed.lease, new_id(now), error, now).await?;
-    drop(conn);
+    let moved = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        let now = engine.now_in(&mut conn).await?;
+        store::quarantine::job(&mut conn, claimed.lease, new_id(now), error, now).await
+    });
+    let moved = moved.await?;
     if let (true, Some(lead)) = (moved, claimed.lead) {
         let told = Input::JobQuarantined { kind: claimed.kind.clone(), error: error.to_owned() };
         if let Err(error) = engine.input(claimed.lease.client, lead, told, None).await {
@@ -273,14 +278,30 @@ async fn listen(engine: Engine, pool: PgPool, hearing: Arc<AtomicBool>, stop: Ca
     }
 }
 
-async fn hear(engine: &Engine, pool: &PgPool, hearing: &AtomicBool) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(store::CHANNEL).await?;
+/// A listener hears nothing when nothing is said, and also when its connection is gone without a word.
+async fn still_there(listener: &mut PgListener) -> Result<(), StoreError> {
+    sqlx::Executor::execute(listener, "").await?;
+    Ok(())
+}
+
+async fn hear(engine: &Engine, pool: &PgPool, hearing: &AtomicBool) -> Result<(), StoreError> {
+    let listener = store::in_time(async {
+        // From a pool of its own: a listener that is given up says goodbye, and may wait for the answer.
+        let own = store::pool_options(1).connect_lazy_with((*pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own).await?;
+        listener.listen(store::CHANNEL).await?;
+        Ok::<_, StoreError>(listener)
+    });
+    let mut listener = listener.await?;
     hearing.store(true, Ordering::Relaxed);
     // What was announced before this moment was not heard.
     engine.hub().missed_some();
     loop {
-        match listener.try_recv().await? {
+        let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
+            store::in_time(still_there(&mut listener)).await?;
+            continue;
+        };
+        match heard? {
             Some(notification) => engine.hub().heard(notification.payload()),
             // The connection was lost and made anew: something may have been missed.
             None => engine.hub().missed_some(),

@@ -42,7 +42,7 @@ pub(super) async fn render(State(api): State<Api>) -> Response {
         let mut conn = api.engine.pool().acquire().await?;
         store::queue::depth(&mut conn).await
     };
-    match depth.await {
+    match store::in_time(depth).await {
         Ok(depth) => {
             api.metrics.jobs.reset();
             for (kind, waiting, running, _) in depth {

@@ -31,7 +31,6 @@ use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::{Value, json};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -349,7 +348,7 @@ async fn engine(db: &TestDb, key: &SealKey, clock: &Arc<dyn Clock>, public_url: 
 
 /// A pool that is part of a process, not of the test.
 pub(crate) fn pool(db: &TestDb, connections: u32) -> PgPool {
-    let options = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+    let options = store::pool_options(connections);
     options.connect_lazy(db.url()).expect("a URL")
 }
 

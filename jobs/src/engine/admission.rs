@@ -59,7 +59,7 @@ pub(super) async fn run(engine: Engine) {
     loop {
         if Instant::now() >= next_sweep {
             next_sweep = Instant::now() + SWEEP;
-            match clients(&engine).await {
+            match store::in_time(clients(&engine)).await {
                 Ok(running) => {
                     next.retain(|client, _| running.contains(client));
                     next.extend(running.into_iter().map(|client| (client, Instant::now())));
@@ -115,9 +115,11 @@ async fn clients(engine: &Engine) -> Result<HashSet<ClientId>, StoreError> {
 
 /// Admits what there is room for, for one client, account by account.
 pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, StoreError> {
-    let mut conn = engine.inner.pool.acquire().await?;
-    let accounts = store::admission::accounts(&mut conn, client).await?;
-    drop(conn);
+    let accounts = store::in_time(async {
+        let mut conn = engine.inner.pool.acquire().await?;
+        store::admission::accounts(&mut conn, client).await
+    });
+    let accounts = accounts.await?;
     let mut total = Round::default();
     for account in accounts {
         total.add(account_round(engine, client, account).await?);
@@ -133,7 +135,7 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
             return Ok(Round::default());
         }
         let mut tried = vec![];
-        let round = try_round(engine, client, account, most, &mut tried);
+        let round = store::in_time(try_round(engine, client, account, most, &mut tried));
         let error = match gather::unless_it_panics(round).await {
             Err(error) if error.failure() == Failure::Data => error,
             result => return result,

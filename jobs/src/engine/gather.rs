@@ -13,7 +13,7 @@ use outdial_workflows::input::Input;
 use tokio::sync::oneshot;
 
 use super::{Engine, EngineError, Item, Reply, commit};
-use crate::store::StoreError;
+use crate::store::{self, Failure, PATIENCE, StoreError};
 use crate::worker::words_of;
 
 /// The most inputs in one commit. Beyond this a commit takes longer without costing less a head.
@@ -28,6 +28,9 @@ const QUARANTINE_WINDOW: Duration = Duration::from_secs(60);
 const CONFLICTS: u32 = 5;
 /// The longest pause between two tries while the database is away.
 const AWAY_CAP: Duration = Duration::from_secs(2);
+
+/// The most time that a commit is given while the database is slow.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(80);
 
 type Answerer = oneshot::Sender<Result<Reply, EngineError>>;
 
@@ -78,7 +81,7 @@ pub(super) async fn put_aside(
     let text = chain(error);
     tracing::error!(client.id = %client, lead.id = %item.lead, error = text,
         "a workflow could not be processed and is put into quarantine");
-    match commit::quarantine(engine, client, item, &text).await {
+    match store::in_time(commit::quarantine(engine, client, item, &text)).await {
         Ok(()) => EngineError::Quarantined(text),
         Err(error) => EngineError::Store(error),
     }
@@ -188,15 +191,21 @@ impl Committer {
     async fn try_until_decided(&self, items: &[Item]) -> Result<Vec<Result<Reply, EngineError>>, StoreError> {
         let mut pause = Duration::from_millis(20);
         let mut conflicts = 0;
+        let mut patience = PATIENCE;
         loop {
-            let error = match unless_it_panics(commit::batch(&self.engine, self.client, items)).await {
+            let batch = commit::batch(&self.engine, self.client, items, patience);
+            let error = match unless_it_panics(batch).await {
                 Ok(taken) => return Ok(taken),
                 Err(error) => error,
             };
+            if let StoreError::Silent { .. } = error {
+                // It may be slow rather than gone, and then the same haste would never see an end.
+                patience = (patience * 2).min(LONGEST_PATIENCE);
+            }
             match error.failure() {
-                crate::store::Failure::Data => return Err(error),
-                crate::store::Failure::Conflict if conflicts < CONFLICTS => conflicts += 1,
-                crate::store::Failure::Conflict | crate::store::Failure::Wait => {
+                Failure::Data => return Err(error),
+                Failure::Conflict if conflicts < CONFLICTS => conflicts += 1,
+                Failure::Conflict | Failure::Wait => {
                     tracing::warn!(client.id = %self.client, error = &error as &dyn std::error::Error,
                         inputs = items.len(), "a batch could not be committed and is tried again");
                     if self.engine.stopping().is_cancelled() && pause >= AWAY_CAP {

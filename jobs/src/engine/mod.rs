@@ -196,8 +196,11 @@ impl Engine {
         campaign: outdial_workflows::ids::CampaignId,
         revision: outdial_workflows::attempt::Revision,
     ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
-        let mut conn = self.inner.pool.acquire().await?;
-        self.inner.rules.get(&mut conn, client, campaign, revision).await
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await?;
+            self.inner.rules.get(&mut conn, client, campaign, revision).await
+        })
+        .await
     }
 
     /// The time, by the clock that decisions use.
@@ -205,8 +208,11 @@ impl Engine {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn now(&self) -> Result<Moment, StoreError> {
-        let mut conn = self.inner.pool.acquire().await?;
-        self.inner.clock.now(&mut conn).await
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await?;
+            self.inner.clock.now(&mut conn).await
+        })
+        .await
     }
 
     /// The time, by the clock that decisions use, inside a transaction.
@@ -228,12 +234,15 @@ impl Engine {
         client: ClientId,
         change: impl AsyncFnOnce(&mut sqlx::PgConnection, Moment) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut tx = self.inner.pool.begin().await?;
-        store::barrier::exclude(&mut tx, client).await?;
-        let now = self.inner.clock.now(&mut tx).await?;
-        let value = change(&mut tx, now).await?;
-        tx.commit().await?;
-        Ok(value)
+        store::in_time(async {
+            let mut tx = self.inner.pool.begin().await?;
+            store::barrier::exclude(&mut tx, client).await?;
+            let now = self.inner.clock.now(&mut tx).await?;
+            let value = change(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(value)
+        })
+        .await
     }
 
     /// Runs a change that forbids nothing.
@@ -244,11 +253,14 @@ impl Engine {
         &self,
         change: impl AsyncFnOnce(&mut sqlx::PgConnection, Moment) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut tx = self.inner.pool.begin().await?;
-        let now = self.inner.clock.now(&mut tx).await?;
-        let value = change(&mut tx, now).await?;
-        tx.commit().await?;
-        Ok(value)
+        store::in_time(async {
+            let mut tx = self.inner.pool.begin().await?;
+            let now = self.inner.clock.now(&mut tx).await?;
+            let value = change(&mut tx, now).await?;
+            tx.commit().await?;
+            Ok(value)
+        })
+        .await
     }
 
     /// Feeds every due timer of the database, as the sweep does. Returns how many.

@@ -113,14 +113,14 @@ pub(super) async fn run(engine: Engine) {
 }
 
 async fn sweep(engine: &Engine) -> Result<Moment, StoreError> {
-    let (now, due) = due(engine, OWNERS_TURN).await?;
+    let (now, due) = store::in_time(due(engine, OWNERS_TURN)).await?;
     fire_meanwhile(engine, due);
     Ok(now)
 }
 
 /// Fires what the database knows to be due by more than `overdue`.
 pub(super) async fn fire_due(engine: &Engine, overdue: TimeDelta) -> Result<usize, StoreError> {
-    let (_, due) = due(engine, overdue).await?;
+    let (_, due) = store::in_time(due(engine, overdue)).await?;
     let count = due.len();
     fire(engine, due).await;
     Ok(count)

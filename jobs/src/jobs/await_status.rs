@@ -30,10 +30,13 @@ impl Job for AwaitStatus {
     const TRIES: i16 = 20;
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
-        let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
-        let attempts = store::attempts::of_leads(&mut conn, self.client, &[self.lead.0]).await?;
-        let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
-        drop(conn);
+        let (attempts, campaign) = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            let attempts = store::attempts::of_leads(&mut conn, self.client, &[self.lead.0]).await?;
+            let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
+            Ok::<_, StoreError>((attempts, campaign))
+        })
+        .await?;
         let mut attempts = attempts.into_iter().map(|(_, attempt)| attempt);
         let attempt = attempts.find(|attempt| attempt.number == self.number && attempt.is_live());
         let (Some(attempt), Some(campaign)) = (attempt, campaign) else {
@@ -44,7 +47,7 @@ impl Job for AwaitStatus {
         let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
-                let now = self.take_read(ctx, attempt.account, &carrier).await?;
+                let now = store::in_time(self.take_read(ctx, attempt.account, &carrier)).await?;
                 (now, self.ask(&carrier, &attempt, &rules, now).await)
             }
             None => {
@@ -82,8 +85,11 @@ impl AwaitStatus {
     }
 
     async fn carrier(&self, ctx: &Ctx, account: AccountId) -> Result<SharedCarrier, JobError> {
-        let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
-        Ok(ctx.engine.carriers().get(&mut conn, self.client, account, 0).await?)
+        store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
+            Ok(ctx.engine.carriers().get(&mut conn, self.client, account, 0).await?)
+        })
+        .await
     }
 
     /// Takes one read from the account's share, or asks to be run again when there is one.

@@ -38,14 +38,10 @@ impl Job for EndCampaign {
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
         let mut after: Option<LeadId> = None;
         loop {
-            let mut conn = ctx.engine.pool().acquire().await.map_err(StoreError::from)?;
-            let page =
-                store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
+            let page = store::in_time(self.page(ctx, after)).await?;
             let Some(last) = page.last().copied() else {
-                store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
                 return Ok(());
             };
-            drop(conn);
             let ended = page.into_iter().map(|lead| self.end(ctx, lead));
             for ended in join_all(ended).await {
                 ended?;
@@ -56,6 +52,16 @@ impl Job for EndCampaign {
 }
 
 impl EndCampaign {
+    /// The next leads; when there are none, the job is finished.
+    async fn page(&self, ctx: &Ctx, after: Option<LeadId>) -> Result<Vec<LeadId>, StoreError> {
+        let mut conn = ctx.engine.pool().acquire().await?;
+        let page = store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
+        if page.is_empty() {
+            store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+        }
+        Ok(page)
+    }
+
     async fn end(&self, ctx: &Ctx, lead: LeadId) -> Result<(), JobError> {
         let ended = Input::CampaignEnded { actor: self.actor.clone(), reason: self.reason.clone() };
         ctx.engine.input(self.client, lead, ended, None).await?;

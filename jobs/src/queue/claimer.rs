@@ -73,11 +73,13 @@ impl Claimer {
         let kinds: Vec<String> = permits.keys().map(|kind| (*kind).to_owned()).collect();
         let free: Vec<i64> =
             permits.values().map(|permits| i64::try_from(permits.len()).unwrap_or(i64::MAX)).collect();
-        let mut conn = self.engine.pool().acquire().await?;
-        let now = self.engine.now_in(&mut conn).await?;
-        let until = now + self.pace.lease;
-        let claimed = store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, until).await?;
-        drop(conn);
+        let claimed = store::in_time(async {
+            let mut conn = self.engine.pool().acquire().await?;
+            let now = self.engine.now_in(&mut conn).await?;
+            let until = now + self.pace.lease;
+            store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, until).await
+        });
+        let claimed = claimed.await?;
         if claimed.is_empty() {
             return Ok(Claim::None { full });
         }

@@ -65,9 +65,11 @@ impl LeaseKeeper {
     /// Runs until told to stop.
     pub async fn run(self) {
         let renew = self.pace.renew;
+        // A second try over another connection still comes in time.
+        let renewed_within = (renew / 2).max(Duration::from_secs(1));
         let mut next = Instant::now();
         loop {
-            if let Err(error) = self.renew().await {
+            if let Err(error) = store::within(renewed_within, self.renew()).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases could not be renewed");
                 // Soon again: two more tries fit into a lease.
                 next = Instant::now() + renew / 4;
@@ -79,7 +81,7 @@ impl LeaseKeeper {
                 () = self.stop.cancelled() => break,
             }
         }
-        if let Err(error) = self.leave().await {
+        if let Err(error) = store::in_time(self.leave()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the process could not take its leave");
         }
     }

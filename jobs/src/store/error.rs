@@ -1,5 +1,7 @@
 //! What can go wrong with the database, by what to do about it.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 /// A statement failed, or a row could not be understood.
@@ -8,6 +10,12 @@ pub enum StoreError {
     /// The database, or the way to it.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// The database took longer than it may. It may be gone without a word.
+    #[error("the database did not answer within {} s", .limit.as_secs())]
+    Silent {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// A row holds what this version cannot read; it may come from a newer one.
     #[error("row {id} of {table} cannot be read: {problem}")]
     Unreadable {
@@ -49,7 +57,7 @@ impl StoreError {
             Self::Database(
                 sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_),
             ) => Failure::Data,
-            Self::Database(_) => Failure::Wait,
+            Self::Database(_) | Self::Silent { .. } => Failure::Wait,
         }
     }
 
@@ -57,7 +65,7 @@ impl StoreError {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.constraint(),
-            Self::Database(_) | Self::Unreadable { .. } | Self::Panicked(_) => None,
+            Self::Database(_) | Self::Silent { .. } | Self::Unreadable { .. } | Self::Panicked(_) => None,
         }
     }
 }

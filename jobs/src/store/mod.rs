@@ -18,6 +18,7 @@ pub mod installation;
 pub mod judging;
 pub mod leads;
 pub mod nodes;
+mod patience;
 pub mod quarantine;
 pub mod queue;
 mod rows;
@@ -28,6 +29,7 @@ pub mod upkeep;
 pub mod workflows;
 
 pub use error::{Failure, StoreError};
+pub use patience::{PATIENCE, in_time, pool_options, within};
 
 /// The channel on which commits announce work; see [`crate::engine::wake`].
 pub const CHANNEL: &str = "outdial";

@@ -21,9 +21,11 @@ impl Sweep for Inbox {
     }
 
     async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
-        let mut conn = engine.pool().acquire().await?;
-        let kept = store::inbox::workable(&mut conn, 1_000).await?;
-        drop(conn);
+        let kept = store::in_time(async {
+            let mut conn = engine.pool().acquire().await?;
+            store::inbox::workable(&mut conn, 1_000).await
+        });
+        let kept = kept.await?;
         let mut taken = 0;
         for (client, id, lead, input) in kept {
             let Ok(input) = serde_json::from_value::<Input>(input) else {
@@ -37,8 +39,11 @@ impl Sweep for Inbox {
                     continue;
                 }
             }
-            let mut conn = engine.pool().acquire().await?;
-            store::inbox::applied(&mut conn, client, id, now).await?;
+            store::in_time(async {
+                let mut conn = engine.pool().acquire().await?;
+                store::inbox::applied(&mut conn, client, id, now).await
+            })
+            .await?;
         }
         Ok(taken)
     }

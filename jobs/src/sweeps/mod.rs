@@ -85,10 +85,12 @@ pub async fn prepare(engine: &Engine) -> Result<(), StoreError> {
 
 /// Runs what is due and claims it first; tells how long to wait for the next.
 async fn turn(engine: &Engine) -> Result<Duration, StoreError> {
-    let mut conn = engine.pool().acquire().await?;
-    let now = engine.now_in(&mut conn).await?;
-    let schedules = store::schedules::all(&mut conn).await?;
-    drop(conn);
+    let (now, schedules) = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        let now = engine.now_in(&mut conn).await?;
+        Ok::<_, StoreError>((now, store::schedules::all(&mut conn).await?))
+    })
+    .await?;
     let mut next = now + TimeDelta::from_std(LOOK).unwrap_or(TimeDelta::seconds(30));
     for schedule in schedules {
         let Some(sweep) = all().into_iter().find(|sweep| sweep.name() == schedule.name) else {
@@ -117,9 +119,11 @@ async fn run_one(
         );
         now + TimeDelta::hours(1)
     });
-    let mut conn = engine.pool().acquire().await?;
-    let claimed = store::schedules::claim(&mut conn, &schedule.name, schedule.next_at, next, now).await?;
-    drop(conn);
+    let claimed = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        store::schedules::claim(&mut conn, &schedule.name, schedule.next_at, next, now).await
+    });
+    let claimed = claimed.await?;
     let skipped = schedule.missed == "skip" && now - schedule.next_at > MISSED_AFTER;
     if !claimed || skipped {
         return Ok(());
@@ -135,8 +139,11 @@ async fn run_one(
             tracing::warn!(sweep = schedule.name, error = error as &dyn std::error::Error, "a sweep failed");
         }
     }
-    let mut conn = engine.pool().acquire().await?;
-    store::schedules::ran(&mut conn, &schedule.name, took_ms, error.as_deref()).await
+    store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        store::schedules::ran(&mut conn, &schedule.name, took_ms, error.as_deref()).await
+    })
+    .await
 }
 
 /// The first run after `now`, by the clock of the schedule's zone.
@@ -161,7 +168,7 @@ async fn roll_up(engine: Engine, stop: CancellationToken) {
             let mut conn = engine.pool().acquire().await?;
             store::statistics::roll_up(&mut conn, PAGE).await
         };
-        match rolled.await {
+        match store::in_time(rolled).await {
             Ok(0) => idle += 1,
             Ok(_) => idle = 0,
             Err(error) => {

@@ -26,9 +26,12 @@ impl Sweep for Partitions {
     }
 
     async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
-        let mut conn = engine.pool().acquire().await?;
-        ensure(&mut conn, now).await?;
-        Ok(0)
+        store::in_time(async {
+            let mut conn = engine.pool().acquire().await?;
+            ensure(&mut conn, now).await?;
+            Ok(0)
+        })
+        .await
     }
 }
 

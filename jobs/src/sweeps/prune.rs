@@ -27,11 +27,18 @@ impl Sweep for Prune {
     }
 
     async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
-        let mut conn = engine.pool().acquire().await?;
-        let mut pruned = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
-        pruned += store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
+        let mut pruned = store::in_time(async {
+            let mut conn = engine.pool().acquire().await?;
+            let nodes = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
+            Ok::<_, StoreError>(nodes + store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?)
+        })
+        .await?;
         loop {
-            let erased = store::upkeep::erase_bodies(&mut conn, now - BODIES_AFTER, PAGE).await?;
+            let erased = store::in_time(async {
+                let mut conn = engine.pool().acquire().await?;
+                store::upkeep::erase_bodies(&mut conn, now - BODIES_AFTER, PAGE).await
+            });
+            let erased = erased.await?;
             pruned += erased;
             if erased == 0 {
                 return Ok(pruned);

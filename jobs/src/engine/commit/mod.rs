@@ -4,7 +4,7 @@ mod load;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use outdial_workflows::Moment;
 use outdial_workflows::call::{DialReply, Refusal, RefusalKind};
@@ -26,8 +26,19 @@ use crate::store::{self, StoreError};
 /// What came of each item, in their order.
 pub(super) type Taken = Vec<Result<Reply, EngineError>>;
 
-/// Commits one batch of a client's inputs.
-pub(super) async fn batch(engine: &Engine, client: ClientId, items: &[Item]) -> Result<Taken, StoreError> {
+/// Commits one batch of a client's inputs, unless that takes longer than `patience`.
+pub(super) async fn batch(
+    engine: &Engine,
+    client: ClientId,
+    items: &[Item],
+    patience: Duration,
+) -> Result<Taken, StoreError> {
+    let (decided, seen) = store::within(patience, commit(engine, client, items)).await?;
+    decided.announce(engine, client).await;
+    Ok(decided.taken(seen))
+}
+
+async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(Decided, Instant), StoreError> {
     let mut tx = engine.inner.pool.begin().await?;
     if items.iter().any(|item| item.input.may_forbid()) {
         store::barrier::exclude(&mut tx, client).await?;
@@ -43,8 +54,7 @@ pub(super) async fn batch(engine: &Engine, client: ClientId, items: &[Item]) -> 
     crash_before(items);
     tx.commit().await?;
     crash_after(items);
-    decided.announce(engine, client).await;
-    Ok(decided.taken(seen))
+    Ok((decided, seen))
 }
 
 fn crash_before(items: &[Item]) {
@@ -99,8 +109,11 @@ impl Decided {
 }
 
 async fn rest_account(engine: &Engine, client: ClientId, rest: &Rest) -> Result<(), StoreError> {
-    let mut conn = engine.inner.pool.acquire().await?;
-    store::accounts::rest(&mut conn, client, rest.account, rest.until, &rest.cause).await
+    store::in_time(async {
+        let mut conn = engine.inner.pool.acquire().await?;
+        store::accounts::rest(&mut conn, client, rest.account, rest.until, &rest.cause).await
+    })
+    .await
 }
 
 /// Folds the items over the locked rows, and writes what follows.
