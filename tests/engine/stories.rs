@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use outdial_emulators::exotel::{Config, Limits, Quirk, Reply, ReplyBody, Scenario};
 use outdial_jobs::operations::judging;
-use outdial_workflows::call::{CallResult, Source};
+use outdial_workflows::call::{CallFact, CallId, CallResult, CallStatus, Source};
 use outdial_workflows::history::Event;
+use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::input::{Command, Input};
+use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::State;
 use serde_json::json;
@@ -260,4 +263,43 @@ async fn a_mixed_campaign_keeps_every_promise() {
     world.leads(campaign, &crate::support::world::phones(1, 150)).await;
     world.all_finished().await;
     world.end().await;
+}
+
+#[tokio::test]
+async fn what_came_of_an_attempt_outlives_a_later_one_that_was_refused() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let throttled = answered().with(Quirk::Reply(Reply::throttled(1, Some(3_600))));
+    let lead = world.scripted(campaign, "+919876543210", [Scenario::no_answer(), throttled]).await;
+    let refused = |record: &LeadRecord| {
+        record.workflow.state == State::Waiting
+            && told(record) == ["bound: no answer", "refused, not counted"]
+    };
+    world.until(lead, refused).await;
+    world.command(lead, Command::Cancel).await;
+    assert_eq!(world.record(lead).await.workflow.outcome, Some(Outcome::NoAnswer));
+    let verdict = |attempt, outcome| Input::Verdict { attempt, outcome, source: Source::Webhook };
+    let amended = verdict(AttemptNumber::FIRST, Outcome::Voicemail);
+    world.engine.input(world.client, lead, amended, None).await.expect("taken in");
+    assert_eq!(world.record(lead).await.workflow.outcome, Some(Outcome::Voicemail));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_second_call_is_alerted_once_whichever_process_hears_of_it_and_however_often() {
+    let mut world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let lead = world.scripted(campaign, "+919876543210", [answered()]).await;
+    world.finished(lead).await;
+    let fact = CallFact::progress(Some(CallId("another".into())), CallStatus::Ringing);
+    let news = Input::News { attempt: AttemptNumber::FIRST, fact, source: Source::Webhook };
+    for _ in 0..2 {
+        let process = world.another_engine().await;
+        process.input(world.client, lead, news.clone(), None).await.expect("taken in");
+        process.stop().await;
+    }
+    let record = world.record(lead).await;
+    assert_eq!(names(&record).iter().filter(|name| **name == "second_call").count(), 1);
+    // The judge has no good word for such a carrier, so this world is not judged.
+    world.settle().await;
 }

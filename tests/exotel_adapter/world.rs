@@ -185,6 +185,7 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         submission: Some(Submission { at: now(), token: Uuid::from_u128(4) }),
         replied_at: None,
         call_id: None,
+        second_call_id: None,
         status: CallStatus::Initiated,
         answered_at: None,
         ended: None,

@@ -83,6 +83,9 @@ pub struct Attempt {
     pub replied_at: Option<Moment>,
     /// The carrier's name for the call.
     pub call_id: Option<CallId>,
+    /// Another call that the carrier named for it, which must be impossible. Kept so that it
+    /// raises one alert, however often it is told.
+    pub second_call_id: Option<CallId>,
     /// How far the call has come.
     pub status: CallStatus,
     /// When the called side picked up.

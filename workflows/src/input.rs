@@ -172,7 +172,8 @@ impl Input {
     }
 }
 
-/// A workflow with those of its attempts that matter: the latest, and the ones that inputs name.
+/// A workflow with those of its attempts that matter: the latest, the latest with an outcome, and
+/// the ones that inputs name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The lead's state.
@@ -190,6 +191,11 @@ impl Run {
     /// The latest attempt, if there is one.
     pub fn latest(&self) -> Option<&Attempt> {
         self.attempt(AttemptNumber::new(self.workflow.attempts)?)
+    }
+
+    /// What came of the latest attempt that came to anything, as amended since.
+    pub fn last_outcome(&self) -> Option<Outcome> {
+        self.attempt(AttemptNumber::new(self.workflow.recorded)?)?.outcome
     }
 
     /// The live attempt, if there is one. Only the latest can be live.

@@ -141,6 +141,9 @@ pub struct Workflow {
     pub priority: Priority,
     /// How many ledger rows it has; the latest has this number.
     pub attempts: u16,
+    /// The latest attempt of which an outcome is recorded; 0 while none is. Later ones were
+    /// withdrawn, refused without counting, or are still under way.
+    pub recorded: u16,
     /// How many of them count against the limits.
     pub counted: u16,
     /// Counted attempts that came before a person said "retry": a retry grants the policy's attempts anew.
@@ -177,6 +180,7 @@ impl Workflow {
             wake_at: Some(now),
             priority,
             attempts: 0,
+            recorded: 0,
             counted: 0,
             forgiven: 0,
             refusals: 0,

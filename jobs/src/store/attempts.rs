@@ -28,6 +28,7 @@ struct AttemptRow {
     submit_token: Option<Uuid>,
     replied_at: Option<Moment>,
     call_id: Option<String>,
+    second_call_id: Option<String>,
     status: CallStatusRow,
     answered_at: Option<Moment>,
     ended_at: Option<Moment>,
@@ -64,6 +65,7 @@ impl TryFrom<AttemptRow> for Attempt {
             submission: row.submitted_at.zip(row.submit_token).map(|(at, token)| Submission { at, token }),
             replied_at: row.replied_at,
             call_id: row.call_id.map(CallId),
+            second_call_id: row.second_call_id.map(CallId),
             status: row.status.into(),
             answered_at: row.answered_at,
             ended: row.ended_at.zip(row.result.map(end)),
@@ -89,7 +91,7 @@ pub async fn load(
         AttemptRow,
         r#"select a.lead_id, a.number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
-            status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
+            second_call_id, status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
             talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
             recording_url, asked
         from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
@@ -114,7 +116,7 @@ pub async fn of_leads(
         AttemptRow,
         r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
-            status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
+            second_call_id, status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
             talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
             recording_url, asked
         from attempts where client_id = $1 and lead_id = any($2) order by lead_id, number"#,
@@ -186,6 +188,7 @@ pub async fn save(
     rows: &[(Of<'_>, Option<Vec<u8>>)],
 ) -> Result<(), StoreError> {
     let each = || rows.iter().map(|(row, _)| row.attempt);
+    let text = |call: &Option<CallId>| call.as_ref().map(|call| call.0.clone());
     let end = |attempt: &Attempt| attempt.ended.as_ref().map(|(_, end)| end.clone());
     let talk = |attempt: &Attempt| {
         end(attempt).and_then(|end| end.talk).map(|talk| i32::try_from(talk.ms).unwrap_or(i32::MAX))
@@ -193,15 +196,16 @@ pub async fn save(
     sqlx::query!(
         "update attempts a set ledger = x.ledger, counts = x.counts, submitted_at = x.submitted_at,
             submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
-            status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
+            second_call_id = x.second_call_id, status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
             recording_url = x.recording_url, asked = x.asked, body = coalesce(x.body, a.body)
         from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[], $6::timestamptz[], $7::uuid[],
-            $8::timestamptz[], $9::text[], $10::call_status[], $11::timestamptz[], $12::timestamptz[],
-            $13::call_result[], $14::integer[], $15::text[], $16::outcome[], $17::outcome[], $18::text[],
-            $19::smallint[], $20::bytea[])
-            as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id, status,
-                answered_at, ended_at, result, talk_ms, cause, verdict, outcome, recording_url, asked, body)
+            $8::timestamptz[], $9::text[], $10::text[], $11::call_status[], $12::timestamptz[],
+            $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[], $17::outcome[],
+            $18::outcome[], $19::text[], $20::smallint[], $21::bytea[])
+            as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
+                second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
+                recording_url, asked, body)
         where a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|(row, _)| row.lead.0).collect::<Vec<_>>(),
@@ -211,7 +215,8 @@ pub async fn save(
         &each().map(|a| a.submission.map(|s| s.at)).collect::<Vec<_>>() as &[Option<Moment>],
         &each().map(|a| a.submission.map(|s| s.token)).collect::<Vec<_>>() as &[Option<Uuid>],
         &each().map(|a| a.replied_at).collect::<Vec<_>>() as &[Option<Moment>],
-        &each().map(|a| a.call_id.as_ref().map(|id| id.0.clone())).collect::<Vec<_>>() as &[Option<String>],
+        &each().map(|a| text(&a.call_id)).collect::<Vec<_>>() as &[Option<String>],
+        &each().map(|a| text(&a.second_call_id)).collect::<Vec<_>>() as &[Option<String>],
         &each().map(|a| a.status.into()).collect::<Vec<CallStatusRow>>() as &[CallStatusRow],
         &each().map(|a| a.answered_at).collect::<Vec<_>>() as &[Option<Moment>],
         &each().map(|a| a.ended.as_ref().map(|(at, _)| *at)).collect::<Vec<_>>() as &[Option<Moment>],

@@ -20,6 +20,7 @@ struct WorkflowRow {
     wake_at: Option<Moment>,
     why: Value,
     attempts: i16,
+    recorded: i16,
     counted: i16,
     forgiven: i16,
     refusals: i16,
@@ -81,6 +82,7 @@ impl TryFrom<WorkflowRow> for Workflow {
             wake_at: row.wake_at,
             priority: row.priority.into(),
             attempts: number(row.attempts)?,
+            recorded: number(row.recorded)?,
             counted: number(row.counted)?,
             forgiven: number(row.forgiven)?,
             refusals: number(row.refusals)?,
@@ -103,7 +105,7 @@ pub async fn lock(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
             outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
         order by lead_id for no key update"#,
@@ -125,7 +127,7 @@ pub async fn lock_due(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
             outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
             and state = 'waiting' and not quarantined and wake_at <= $3
@@ -148,14 +150,14 @@ pub async fn save(
     let column = Columns::of(workflows)?;
     sqlx::query!(
         "update workflows w set state = x.state, wake_at = x.wake_at, why = x.why, priority = x.priority,
-            attempts = x.attempts, counted = x.counted, forgiven = x.forgiven, refusals = x.refusals,
-            failures = x.failures, collisions = x.collisions, intent = x.intent, outcome = x.outcome,
-            events = x.events
+            attempts = x.attempts, recorded = x.recorded, counted = x.counted, forgiven = x.forgiven,
+            refusals = x.refusals, failures = x.failures, collisions = x.collisions, intent = x.intent,
+            outcome = x.outcome, events = x.events
         from unnest($2::uuid[], $3::workflow_state[], $4::timestamptz[], $5::jsonb[], $6::priority[],
             $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-            $12::smallint[], $13::jsonb[], $14::outcome[], $15::bigint[])
-            as x(lead_id, state, wake_at, why, priority, attempts, counted, forgiven, refusals, failures,
-                collisions, intent, outcome, events)
+            $12::smallint[], $13::smallint[], $14::jsonb[], $15::outcome[], $16::bigint[])
+            as x(lead_id, state, wake_at, why, priority, attempts, recorded, counted, forgiven, refusals,
+                failures, collisions, intent, outcome, events)
         where w.client_id = $1 and w.lead_id = x.lead_id",
         client.0,
         &column.lead,
@@ -164,6 +166,7 @@ pub async fn save(
         &column.why,
         &column.priority as &[PriorityRow],
         &column.attempts,
+        &column.recorded,
         &column.counted,
         &column.forgiven,
         &column.refusals,
@@ -215,6 +218,7 @@ struct Columns {
     why: Vec<Value>,
     priority: Vec<PriorityRow>,
     attempts: Vec<i16>,
+    recorded: Vec<i16>,
     counted: Vec<i16>,
     forgiven: Vec<i16>,
     refusals: Vec<i16>,
@@ -244,6 +248,7 @@ impl Columns {
             why,
             priority: rows.iter().map(|row| row.priority.into()).collect(),
             attempts: rows.iter().map(|row| small(row.attempts)).collect(),
+            recorded: rows.iter().map(|row| small(row.recorded)).collect(),
             counted: rows.iter().map(|row| small(row.counted)).collect(),
             forgiven: rows.iter().map(|row| small(row.forgiven)).collect(),
             refusals: rows.iter().map(|row| small(row.refusals)).collect(),
@@ -342,7 +347,7 @@ pub async fn page(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, counted, forgiven, refusals, failures, collisions, intent,
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
             outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id > $2 and ($3::uuid is null or lead_id = $3)
         order by lead_id limit $4"#,

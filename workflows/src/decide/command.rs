@@ -5,7 +5,6 @@ use crate::attempt::Ledger;
 use crate::gate::{MayCall, may_call};
 use crate::history::Event;
 use crate::input::{Answer, Command};
-use crate::outcome::Outcome;
 use crate::why::Why;
 use crate::workflow::{Intent, State};
 
@@ -74,7 +73,7 @@ impl Deciding<'_> {
             self.withdraw(number, order.why());
             self.wait_until(self.now(), Why::New);
         }
-        let outcome = self.last_outcome();
+        let outcome = self.run.last_outcome();
         self.resolve(outcome, |_| ());
         Answer::Done
     }
@@ -107,14 +106,14 @@ impl Deciding<'_> {
 
     /// The campaign is over: so is the lead, once its live attempt has resolved.
     pub(super) fn campaign_ended(&mut self, actor: &str, reason: Option<&str>) -> Answer {
-        let outcome = self.last_outcome();
+        let outcome = self.run.last_outcome();
         let latest = self.run.latest().map(|attempt| (attempt.number, attempt.ledger));
         match (self.run.workflow.state, latest) {
             (State::Finished, _) => {}
             (State::Waiting | State::Held, _) => self.finish(outcome, Why::CampaignEnded),
             (State::Dialling, Some((number, Ledger::Reserved))) => {
                 self.withdraw(number, Why::CampaignEnded);
-                self.finish(outcome.filter(|outcome| *outcome != Outcome::Unknown), Why::CampaignEnded);
+                self.finish(outcome, Why::CampaignEnded);
             }
             (State::Dialling | State::Calling | State::Settling, _) => {
                 let ending = Some(Intent::Finish { why: Why::CampaignEnded, outcome: None });

@@ -62,6 +62,7 @@ impl Deciding<'_> {
             submission: None,
             replied_at: None,
             call_id: None,
+            second_call_id: None,
             status: CallStatus::Scheduled,
             answered_at: None,
             ended: None,
@@ -93,7 +94,7 @@ impl Deciding<'_> {
             MayCall::Never(why) => {
                 let outcome = match why {
                     Why::Suppressed { .. } => Some(Outcome::DoNotCall),
-                    _ => self.last_outcome(),
+                    _ => self.run.last_outcome(),
                 };
                 self.finish(outcome, why.clone());
                 why
@@ -202,7 +203,7 @@ impl Deciding<'_> {
     /// Where a lead goes whose reservation was withdrawn: back to its lane, where
     /// admission asks the gate again, which holds or ends it if it must.
     fn after_withdrawal(&mut self, why: Why) {
-        let outcome = self.last_outcome();
+        let outcome = self.run.last_outcome();
         self.resolve(outcome, |this| this.wait_until(this.now() + WITHDRAWN_REST, why));
     }
 
@@ -289,9 +290,7 @@ impl Deciding<'_> {
     }
 
     fn give_up(&mut self, number: AttemptNumber, outcome: Outcome, cause: String) {
-        if let Some(attempt) = self.attempt(number) {
-            attempt.outcome = Some(outcome);
-        }
+        self.record(number, outcome);
         self.note(Event::OutcomeRecorded { attempt: number, outcome });
         self.resolve(Some(outcome), |this| {
             this.finish(Some(outcome), Why::Refused { attempt: number, cause });
@@ -303,7 +302,7 @@ impl Deciding<'_> {
         let policy = self.ctx.rules.map_or(&usual, |rules| &rules.retry);
         let at = policy.after_refusal(self.run.workflow.refusals, pause, self.ctx.chance, self.now());
         let why = Why::Refused { attempt, cause };
-        let outcome = self.last_outcome();
+        let outcome = self.run.last_outcome();
         self.resolve(outcome, |this| {
             this.note(Event::RetryScheduled { at, reason: why.clone() });
             this.wait_until(at, why);

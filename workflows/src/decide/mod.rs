@@ -122,9 +122,12 @@ impl<'a> Deciding<'a> {
         self.become_state(State::Finished, None, why);
     }
 
-    /// What came of the latest attempt that has an outcome.
-    fn last_outcome(&self) -> Option<Outcome> {
-        self.run.latest().and_then(|attempt| attempt.outcome).or(self.run.workflow.outcome)
+    /// Writes down what came of an attempt: for the first time, or amended.
+    fn record(&mut self, number: AttemptNumber, outcome: Outcome) {
+        if let Some(attempt) = self.attempt(number) {
+            attempt.outcome = Some(outcome);
+            self.run.workflow.recorded = self.run.workflow.recorded.max(number.get());
+        }
     }
 
     /// The live attempt has resolved: what a person asked for meanwhile comes

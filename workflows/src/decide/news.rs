@@ -7,7 +7,6 @@ use crate::call::{CallEnd, CallFact, CallId, CallResult, CallStatus, Found, Sour
 use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::Answer;
-use crate::outcome::Outcome;
 use crate::workflow::State;
 
 impl Deciding<'_> {
@@ -47,7 +46,11 @@ impl Deciding<'_> {
             (Ledger::Reserved | Ledger::Withdrawn, _) => {}
             (Ledger::Bound | Ledger::BoundLate, None) => attempt.call_id = Some(call_id.clone()),
             (Ledger::Bound | Ledger::BoundLate, Some(known)) if known != call_id => {
-                self.note(Event::SecondCall { attempt: number, call_id: call_id.clone() });
+                // One alert an attempt: what is told again is no news, and a third call is the same trouble.
+                if attempt.second_call_id.is_none() {
+                    attempt.second_call_id = Some(call_id.clone());
+                    self.note(Event::SecondCall { attempt: number, call_id: call_id.clone() });
+                }
             }
             (Ledger::Bound | Ledger::BoundLate, Some(_)) => {}
         }
@@ -173,7 +176,6 @@ impl Deciding<'_> {
         if let Some(attempt) = self.attempt(number) {
             attempt.ledger = Ledger::Absent;
             attempt.status = attempt.status.advance(CallStatus::Failed);
-            attempt.outcome = Some(Outcome::Unknown);
         }
         self.note(Event::Absent { attempt: number });
         self.record_outcome(number);

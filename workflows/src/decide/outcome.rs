@@ -35,7 +35,7 @@ impl Deciding<'_> {
 
     /// Writes down what came of an attempt, and decides what follows.
     pub(super) fn record_outcome(&mut self, number: AttemptNumber) {
-        let Some(attempt) = self.attempt(number) else { return };
+        let Some(attempt) = self.run.attempt(number) else { return };
         let outcome = match attempt.ledger {
             Ledger::Absent => Outcome::Unknown,
             Ledger::Reserved
@@ -46,7 +46,7 @@ impl Deciding<'_> {
             | Ledger::Unknown
             | Ledger::BoundLate => attempt.judged(),
         };
-        attempt.outcome = Some(outcome);
+        self.record(number, outcome);
         self.note(Event::OutcomeRecorded { attempt: number, outcome });
         let workflow = &mut self.run.workflow;
         workflow.refusals = 0;
@@ -111,13 +111,11 @@ impl Deciding<'_> {
     /// A late result amends the record. One after which nobody would have been
     /// called again also ends the lead; none ever causes a dial.
     pub(super) fn amend(&mut self, number: AttemptNumber, outcome: Outcome) {
-        if let Some(attempt) = self.attempt(number) {
-            attempt.outcome = Some(outcome);
-        }
+        self.record(number, outcome);
         self.note(Event::OutcomeAmended { attempt: number, outcome });
         let ends = self.retry_of(outcome) == Some(Retry::NotRetried);
         match self.run.workflow.state {
-            State::Finished if self.run.workflow.attempts == number.get() => {
+            State::Finished if self.run.workflow.recorded == number.get() => {
                 self.run.workflow.outcome = Some(outcome);
                 // What a person or the campaign's end decided stays the reason.
                 if matches!(self.run.workflow.why, Why::Settled { .. } | Why::AttemptsUsedUp { .. }) {

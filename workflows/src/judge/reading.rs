@@ -275,7 +275,7 @@ impl Reading {
         // A late call may end before anything was recorded of its attempt.
         self.expect(number, event, |track| track.outcome.is_some() || track.ledger == Ledger::BoundLate);
         self.change(number, |track| track.outcome = Some(outcome));
-        let is_latest = self.tracks.last().is_some_and(|track| track.number == number);
+        let is_latest = self.recorded() == number.get();
         if let Some((finally, reason)) = self.finished.as_mut().filter(|_| is_latest) {
             *finally = Some(outcome);
             if matches!(reason, Why::Settled { .. } | Why::AttemptsUsedUp { .. }) {
@@ -288,6 +288,11 @@ impl Reading {
         if let Some(live) = self.tracks.iter().find(|track| track.is_live()).map(|track| track.number) {
             let found = format!("its lead was finished at {} while it was live", clock(at));
             self.accuse(Rule::FinishedWhileLive, Some(live), found);
+        }
+        let latest = self.recorded();
+        if outcome.is_none() && latest > 0 {
+            let found = format!("its lead was finished without an outcome, and attempt {latest} has one");
+            self.accuse(Rule::Reason, AttemptNumber::new(latest), found);
         }
         if self.finished.is_some() {
             self.accuse(Rule::Reason, None, format!("it was finished a second time at {}", clock(at)));
@@ -327,6 +332,12 @@ impl Reading {
             None => format!("“{event}” came without the attempt ever being reserved"),
         };
         self.accuse(Rule::LedgerOrder, Some(number), found);
+    }
+
+    /// The latest attempt with an outcome; 0 if none has one.
+    pub(super) fn recorded(&self) -> u16 {
+        let with_one = self.tracks.iter().filter(|track| track.outcome.is_some());
+        with_one.map(|track| track.number.get()).max().unwrap_or(0)
     }
 
     pub(super) fn track(&self, number: AttemptNumber) -> Option<&Track> {

@@ -54,6 +54,7 @@ fn workflow_row(record: &LeadRecord, reading: &mut Reading) {
     let workflow = &record.workflow;
     let mut differ = Differences::default();
     differ.note("attempts", &usize::from(workflow.attempts), &reading.tracks.len());
+    differ.note("recorded", &workflow.recorded, &reading.recorded());
     differ.note("counted", &workflow.counted, &reading.counted);
     differ.note("forgiven", &workflow.forgiven, &reading.forgiven);
     differ.note("events", &usize::try_from(workflow.events).unwrap_or(usize::MAX), &record.events.len());

@@ -8,4 +8,3 @@ mod model;
 mod properties;
 mod stories;
 mod telling;
-mod wanted;

@@ -252,7 +252,8 @@ impl Hash for World {
         let workflow = &self.run.workflow;
         let kind = std::mem::discriminant(&workflow.why);
         (workflow.state, kind, self.since(workflow.wake_at), workflow.attempts).hash(hasher);
-        (workflow.counted, workflow.forgiven, workflow.refusals, workflow.outcome).hash(hasher);
+        (workflow.recorded, workflow.counted, workflow.forgiven, workflow.refusals, workflow.outcome)
+            .hash(hasher);
         workflow.intent.as_ref().map(std::mem::discriminant).hash(hasher);
         for attempt in &self.run.attempts {
             (attempt.ledger, attempt.counts, attempt.barrier, attempt.status).hash(hasher);

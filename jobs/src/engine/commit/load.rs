@@ -54,14 +54,17 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// Each workflow with its latest attempt and those that inputs name.
+    /// Each workflow with its latest attempt, the latest with an outcome, and those that inputs name.
     async fn load_runs(
         &mut self,
         conn: &mut PgConnection,
         items: &[Item],
         workflows: Vec<Workflow>,
     ) -> Result<(), StoreError> {
-        let latest = workflows.iter().filter_map(|row| Some((row.lead, AttemptNumber::new(row.attempts)?)));
+        let latest = workflows.iter().flat_map(|row| {
+            let numbers = [row.attempts, row.recorded].into_iter().filter_map(AttemptNumber::new);
+            numbers.map(|number| (row.lead, number))
+        });
         let named = items.iter().filter_map(|item| Some((item.lead, item.input.attempt()?)));
         let wanted: HashSet<(LeadId, AttemptNumber)> = latest.chain(named).collect();
         let (leads, numbers): (Vec<Uuid>, Vec<i16>) =

@@ -63,6 +63,7 @@ pub(super) fn attempt() -> Attempt {
         submission: Some(Submission { at: submitted_at(), token: Uuid::from_u128(4) }),
         replied_at: None,
         call_id: None,
+        second_call_id: None,
         status: CallStatus::Initiated,
         answered_at: None,
         ended: None,

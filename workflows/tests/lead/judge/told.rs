@@ -40,8 +40,9 @@ fn the_rows_say_what_the_history_adds_up_to() {
     for change in attempts {
         caught(&answered(), |case| change(case.attempt(1)), Rule::RowsAgree);
     }
-    let workflows: [fn(&mut Case); 6] = [
+    let workflows: [fn(&mut Case); 7] = [
         |case| case.record.workflow.attempts += 1,
+        |case| case.record.workflow.recorded = 0,
         |case| case.record.workflow.counted = 0,
         |case| case.record.workflow.forgiven = 1,
         |case| case.record.workflow.events += 1,
@@ -66,6 +67,14 @@ fn a_finished_or_held_lead_gives_the_reason_that_its_history_gives() {
         case.insert(is("finished"), Event::Finished { outcome: Some(Outcome::Successful), reason });
     };
     caught(&answered(), twice, Rule::Reason);
+    let forgotten = |case: &mut Case| {
+        case.record.workflow.outcome = None;
+        let place = case.place(is("finished"));
+        if let Event::Finished { outcome, .. } = &mut case.record.events[place].event {
+            *outcome = None;
+        }
+    };
+    caught(&answered(), forgotten, Rule::Reason);
     // An amended outcome is the one that counts.
     let amended = steps(&[&answered(), &[Step::Reports(Outcome::SaleMade)]]);
     assert!(Case::of(&amended).judge().kept());

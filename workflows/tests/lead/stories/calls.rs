@@ -1,10 +1,11 @@
 //! From the carrier's yes to the outcome, and to what follows.
 
 use insta::assert_snapshot;
-use outdial_workflows::call::CallResult;
+use outdial_workflows::call::{CallFact, CallResult, CallStatus, Source};
+use outdial_workflows::input::Input;
 use outdial_workflows::outcome::Outcome;
 
-use crate::life::rules;
+use crate::life::{number, rules};
 use crate::telling::{DIAL, Step, lived, steps, story};
 
 /// The lead is dialled when it is due, and the call ends so.
@@ -197,15 +198,31 @@ fn news_before_anything_was_sent_is_nobodys_call_of_ours() {
 }
 
 #[test]
-fn a_second_call_for_one_attempt_raises_an_alert_and_is_not_followed() {
-    let second = [Step::EndsAs("another", CallResult::Busy), Step::Ends(CallResult::Answered)];
+fn a_status_is_final_only_once_the_call_has_ended() {
+    let mut life = lived(rules("{}"), &DIAL).0;
+    let fact = CallFact::progress(None, CallStatus::Completed);
+    life.tell(&Input::News { attempt: number(1), fact, source: Source::Webhook });
+    let attempt = &life.run.attempts[0];
+    assert_eq!((attempt.status.is_final(), &attempt.ended), (false, &None));
+}
+
+#[test]
+fn a_second_call_for_one_attempt_raises_one_alert_and_is_not_followed() {
+    let second = [
+        Step::EndsAs("another", CallResult::Busy),
+        Step::EndsAs("another", CallResult::Busy),
+        Step::Ends(CallResult::Answered),
+        Step::EndsAs("another", CallResult::Busy),
+    ];
     let (life, told) = lived(rules("{}"), &steps(&[&DIAL, &second]));
     assert_snapshot!(told, @r"
     Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
     Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
     Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
     Mon 12:00:00 ends as another busy: ALERT second call 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends as another busy: nothing new → calling until Mon 12:01:00
     Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 12:00:00 ends as another busy: nothing new → finished
     finished: successful
     ");
     assert_snapshot!(life.judged(), @r"

@@ -103,6 +103,20 @@ fn a_call_that_turns_up_after_all_raises_an_alert() {
 }
 
 #[test]
+fn a_call_that_turns_up_answered_leaves_no_reason_to_call_again() {
+    let late =
+        [Step::Wait("15m"), Step::NotListed, Step::Wait("1m"), Step::EndsLate(1, CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&LOST, &late])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
+    Mon 12:15:00 not listed: no news, absent 1, recorded 1 (unknown), again Mon 14:15:00 → waiting until Mon 14:15:00
+    Mon 12:16:00 ends late 1 answered: ALERT bound late 1, ended 1 (successful), amended 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+}
+
+#[test]
 fn a_carrier_that_asks_for_a_pause_gets_it() {
     let throttled = Step::Refused(RefusalKind::Throttled { retry_after_ms: Some(300_000) });
     let twice = [Step::Admit, Step::Submit, throttled, Step::Wake, Step::Submit, Step::Accepted];

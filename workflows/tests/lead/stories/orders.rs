@@ -1,7 +1,7 @@
 //! What people order, in every state, and what the gate says.
 
 use insta::assert_snapshot;
-use outdial_workflows::call::CallResult;
+use outdial_workflows::call::{CallResult, RefusalKind};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
@@ -254,6 +254,51 @@ fn a_cancel_during_a_call_is_carried_out_after_it_and_not_undone_by_a_pause() {
     Mon 12:00:00 orders resume: declined (the lead is not held) → calling until Mon 12:01:00
     Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), finished (no answer) → finished
     finished: cancelled by asha
+    ");
+}
+
+#[test]
+fn what_came_of_an_attempt_is_not_forgotten_for_a_later_one_that_called_nobody() {
+    let unanswered = [Step::Wait("1m"), Step::Ends(CallResult::NoAnswer), Step::Wake];
+    let withdrawn =
+        [Step::Orders(Command::Cancel), Step::Wait("1h"), Step::ReportsLate(1, Outcome::Voicemail)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &unanswered, &withdrawn])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:01:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:01:00 → waiting until Mon 14:01:00
+    Mon 14:01:00 wake: reserved 2 → dialling until Mon 14:01:05
+    Mon 14:01:00 orders cancel: withdrawn 2, finished (no answer) → finished
+    Mon 15:01:00 reports late 1 voicemail: reported, amended 1 (voicemail) → finished
+    finished: cancelled by asha
+    ");
+    let refused = [Step::Submit, Step::Orders(Command::Cancel), Step::Refused(RefusalKind::NotSent)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &unanswered, &refused])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:01:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:01:00 → waiting until Mon 14:01:00
+    Mon 14:01:00 wake: reserved 2 → dialling until Mon 14:01:05
+    Mon 14:01:00 submit: submitted 2, SEND 2 → dialling until Mon 14:01:20
+    Mon 14:01:00 orders cancel: deferred → dialling until Mon 14:01:20
+    Mon 14:01:00 refused not sent: refused 2, finished (no answer) → finished
+    finished: cancelled by asha
+    ");
+    let ended = steps(&[&DIAL, &unanswered, &[Step::CampaignEnds]]);
+    let told = story("{}", &ended);
+    assert_snapshot!(told.lines().skip(5).collect::<Vec<_>>().join("\n"), @r"
+    Mon 14:01:00 campaign ends: withdrawn 2, finished (no answer) → finished
+    finished: the campaign has ended
+    ");
+}
+
+#[test]
+fn a_lead_that_its_campaigns_end_ends_after_the_call_says_so() {
+    let told = story("{}", &steps(&[&DIAL, &[Step::CampaignEnds, Step::Ends(CallResult::NoAnswer)]]));
+    assert_snapshot!(told.lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
+    Mon 12:00:00 campaign ends: nothing new → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), finished (no answer) → finished
+    finished: the campaign has ended
     ");
 }
 
