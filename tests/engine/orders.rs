@@ -132,3 +132,22 @@ async fn an_order_that_makes_no_sense_is_refused_and_changes_nothing() {
     assert_eq!(world.record(lead).await.events, before.events);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_lead_that_had_as_many_attempts_as_its_new_rules_allow_is_finished_and_not_called() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({ "retry": { "rules": { "no_answer": "2h" } } })).await;
+    let lead = world.scripted(campaign, "+919876543210", [Scenario::no_answer(), answered()]).await;
+    world.until(lead, |record| record.workflow.counted == 1 && record.workflow.state == State::Waiting).await;
+    world.run("insert into campaign_revisions select client_id, campaign_id, 2, jsonb_set(rules, '{retry,max_attempts}', '1'), actor, created_at from campaign_revisions").await;
+    world.run("update campaigns set revision = 2").await;
+    world.run("update workflows set wake_at = now()").await;
+    world.engine.admit(world.client).await.expect("a round");
+    let record = world.finished(lead).await;
+    assert_eq!(
+        (told(&record), record.workflow.outcome),
+        (vec!["bound: no answer".into()], Some(Outcome::NoAnswer))
+    );
+    assert_eq!(record.workflow.why, Why::NoAttemptsLeft { tried: 1, allowed: 1 });
+    world.end().await;
+}

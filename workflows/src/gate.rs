@@ -102,6 +102,19 @@ pub fn may_call(facts: &GateFacts, rules: Option<&Rules>, now: Moment) -> MayCal
     opening
 }
 
+/// May this lead be dialled now: may the person be called, and has the lead attempts left?
+///
+/// `tried` are its counted attempts so far. That they were fewer than the rules allow when the
+/// lead was put back to waiting proves nothing: its rules may have been edited since, or a call
+/// have come to light that had been taken for none.
+pub fn may_dial(facts: &GateFacts, rules: Option<&Rules>, tried: u16, now: Moment) -> MayCall {
+    match (may_call(facts, rules, now), rules.map(|rules| rules.retry.max_attempts.get())) {
+        (MayCall::Never(why), _) => MayCall::Never(why),
+        (_, Some(allowed)) if tried >= allowed => MayCall::Never(Why::NoAttemptsLeft { tried, allowed }),
+        (answer, _) => answer,
+    }
+}
+
 /// What the calendar says, or what keeps it from being read.
 fn window(facts: &GateFacts, rules: &Rules, now: Moment) -> Result<MayCall, Why> {
     if rules.calendar == Calendar::Open {

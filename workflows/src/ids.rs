@@ -74,24 +74,41 @@ pub fn new_id(at: Moment) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
 }
 
-/// The place of an attempt among its lead's attempts. Counts from 1; attempt 0
+/// The place of an attempt among its lead's attempts: from 1 to [`AttemptNumber::LAST`]. Others
 /// cannot be written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "u16", try_from = "u16")]
 pub struct AttemptNumber(NonZeroU16);
 
 impl AttemptNumber {
     /// The first attempt.
     pub const FIRST: Self = Self(NonZeroU16::MIN);
 
-    /// The number `n`, or `None` for 0.
+    /// The last there can be: the ledger's column is a `smallint`.
+    pub const LAST: Self = Self(NonZeroU16::new(i16::MAX.unsigned_abs()).expect("not zero"));
+
+    /// The number `n`, or `None` for 0 and what lies beyond [`AttemptNumber::LAST`].
     pub fn new(n: u16) -> Option<Self> {
-        NonZeroU16::new(n).map(Self)
+        NonZeroU16::new(n).map(Self).filter(|number| *number <= Self::LAST)
     }
 
     /// As a plain number, at least 1.
     pub fn get(self) -> u16 {
         self.0.get()
+    }
+}
+
+impl From<AttemptNumber> for u16 {
+    fn from(number: AttemptNumber) -> Self {
+        number.get()
+    }
+}
+
+impl TryFrom<u16> for AttemptNumber {
+    type Error = &'static str;
+
+    fn try_from(n: u16) -> Result<Self, Self::Error> {
+        Self::new(n).ok_or("not the number of an attempt")
     }
 }
 
@@ -172,7 +189,7 @@ mod tests {
     #[test]
     fn a_dial_key_reads_back_as_what_was_written() {
         assert_eq!(key(7).to_string().parse(), Ok(key(7)));
-        assert!(key(u16::MAX).to_string().len() <= 71);
+        assert!(key(AttemptNumber::LAST.get()).to_string().len() <= 71);
     }
 
     #[test]
@@ -185,6 +202,7 @@ mod tests {
             &format!("{good}.1"),
             &good.replace(".3", ".03"),
             &good.replace(".3", ".0"),
+            &good.replace(".3", ".32768"),
             &good.replace(".3", ".70000"),
         ] {
             assert_eq!(bad.parse::<DialKey>(), Err(NotADialKey), "{bad}");

@@ -108,8 +108,6 @@ pub struct Judge {
     grace: TimeDelta,
     strict: bool,
     hours: HashMap<(CampaignId, Revision), hours::Hours>,
-    /// How many attempts each revision of a campaign allows.
-    most_attempts: HashMap<CampaignId, Vec<(Revision, u16)>>,
     suppressed: HashMap<(ClientId, PhoneNumber), Vec<SuppressionRecord>>,
     spans: spans::Spans,
     dials: HashMap<DialKey, u32>,
@@ -129,17 +127,12 @@ impl Judge {
         }
         let hours =
             world.rules.iter().map(|(key, rules)| (*key, hours::Hours::read(&rules.calendar))).collect();
-        let mut most_attempts: HashMap<_, Vec<_>> = HashMap::new();
-        for ((campaign, revision), rules) in &world.rules {
-            most_attempts.entry(*campaign).or_default().push((*revision, rules.retry.max_attempts.get()));
-        }
         Self {
             world,
             now,
             grace: Self::GRACE,
             strict: false,
             hours,
-            most_attempts,
             suppressed,
             spans: spans::Spans::default(),
             dials: HashMap::new(),

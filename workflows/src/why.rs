@@ -80,6 +80,9 @@ pub enum Why {
     TooLate {
         /// Which.
         attempt: AttemptNumber,
+        /// How many reservations in a row were withdrawn, this one included.
+        #[serde(default)]
+        in_a_row: u16,
     },
     /// The carrier turned the request down; that does not count as an attempt.
     Refused {
@@ -102,6 +105,17 @@ pub enum Why {
         /// What came of the last.
         outcome: Outcome,
     },
+    /// It has had as many attempts as its rules allow by now.
+    NoAttemptsLeft {
+        /// How many counted.
+        tried: u16,
+        /// How many its rules allow.
+        allowed: u16,
+    },
+    /// Its attempts are numbered, and the numbers are used up.
+    NumbersUsedUp,
+    /// The person was erased, so there is no number to call.
+    Erased,
     /// This outcome is not tried again.
     Settled {
         /// What came of it.
@@ -181,8 +195,15 @@ impl fmt::Display for Why {
                     until.format("%H:%M:%S UTC")
                 )
             }
-            Self::TooLate { attempt } => {
-                write!(f, "attempt {attempt} was not sent in time, and was withdrawn")
+            Self::TooLate { attempt, in_a_row } => {
+                write!(f, "attempt {attempt} was not sent in time, and was withdrawn")?;
+                match in_a_row.saturating_sub(1) {
+                    0 => Ok(()),
+                    before => write!(
+                        f,
+                        ", as were the {before} before it; dial jobs wait too long, and the lead ever longer"
+                    ),
+                }
             }
             Self::Refused { attempt, cause } => {
                 write!(f, "attempt {attempt} was turned down and does not count: {cause}")
@@ -193,6 +214,15 @@ impl fmt::Display for Why {
             Self::AttemptsUsedUp { attempts, outcome } => {
                 write!(f, "all {attempts} attempts are used up; the last ended with {outcome}")
             }
+            Self::NoAttemptsLeft { tried, allowed } => {
+                write!(f, "its rules allow no further attempt by now: {tried} made, {allowed} allowed")
+            }
+            Self::NumbersUsedUp => write!(
+                f,
+                "its {} attempt numbers are used up; cancel it, and import the person anew",
+                AttemptNumber::LAST
+            ),
+            Self::Erased => f.write_str("the person was erased, and there is no number to call"),
             Self::Settled { outcome } => write!(f, "{outcome}"),
             Self::Cancelled { actor, reason } => write!(f, "cancelled by {actor}{}", because(reason)),
             Self::HeldBy { actor, reason } => write!(f, "held by {actor}{}", because(reason)),

@@ -154,6 +154,8 @@ pub struct Workflow {
     pub failures: u16,
     /// How often in a row the number was found busy, for its backoff.
     pub collisions: u16,
+    /// Reservations in a row that were withdrawn, for their backoff.
+    pub withdrawals: u16,
     /// What is to happen once the live attempt has resolved.
     pub intent: Option<Intent>,
     /// Set once finished.
@@ -186,6 +188,7 @@ impl Workflow {
             refusals: 0,
             failures: 0,
             collisions: 0,
+            withdrawals: 0,
             intent: None,
             outcome: None,
             events: 0,

@@ -26,6 +26,7 @@ struct WorkflowRow {
     refusals: i16,
     failures: i16,
     collisions: i16,
+    withdrawals: i16,
     intent: Option<Value>,
     outcome: Option<OutcomeRow>,
     events: i64,
@@ -88,6 +89,7 @@ impl TryFrom<WorkflowRow> for Workflow {
             refusals: number(row.refusals)?,
             failures: number(row.failures)?,
             collisions: number(row.collisions)?,
+            withdrawals: number(row.withdrawals)?,
             intent: row.intent.map(serde_json::from_value).transpose().map_err(read)?,
             outcome: row.outcome.map(Into::into),
             events: row.events,
@@ -105,8 +107,8 @@ pub async fn lock(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
-            outcome as "outcome: OutcomeRow", events, quarantined
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
+            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
         order by lead_id for no key update"#,
         client.0,
@@ -127,8 +129,8 @@ pub async fn lock_due(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
-            outcome as "outcome: OutcomeRow", events, quarantined
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
+            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
             and state = 'waiting' and not quarantined and wake_at <= $3
         order by lead_id for no key update skip locked"#,
@@ -151,13 +153,13 @@ pub async fn save(
     sqlx::query!(
         "update workflows w set state = x.state, wake_at = x.wake_at, why = x.why, priority = x.priority,
             attempts = x.attempts, recorded = x.recorded, counted = x.counted, forgiven = x.forgiven,
-            refusals = x.refusals, failures = x.failures, collisions = x.collisions, intent = x.intent,
-            outcome = x.outcome, events = x.events
+            refusals = x.refusals, failures = x.failures, collisions = x.collisions,
+            withdrawals = x.withdrawals, intent = x.intent, outcome = x.outcome, events = x.events
         from unnest($2::uuid[], $3::workflow_state[], $4::timestamptz[], $5::jsonb[], $6::priority[],
             $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-            $12::smallint[], $13::smallint[], $14::jsonb[], $15::outcome[], $16::bigint[])
+            $12::smallint[], $13::smallint[], $14::smallint[], $15::jsonb[], $16::outcome[], $17::bigint[])
             as x(lead_id, state, wake_at, why, priority, attempts, recorded, counted, forgiven, refusals,
-                failures, collisions, intent, outcome, events)
+                failures, collisions, withdrawals, intent, outcome, events)
         where w.client_id = $1 and w.lead_id = x.lead_id",
         client.0,
         &column.lead,
@@ -172,6 +174,7 @@ pub async fn save(
         &column.refusals,
         &column.failures,
         &column.collisions,
+        &column.withdrawals,
         &column.intent as &[Option<Value>],
         &column.outcome as &[Option<OutcomeRow>],
         &column.events
@@ -224,6 +227,7 @@ struct Columns {
     refusals: Vec<i16>,
     failures: Vec<i16>,
     collisions: Vec<i16>,
+    withdrawals: Vec<i16>,
     intent: Vec<Option<Value>>,
     outcome: Vec<Option<OutcomeRow>>,
     events: Vec<i64>,
@@ -254,6 +258,7 @@ impl Columns {
             refusals: rows.iter().map(|row| small(row.refusals)).collect(),
             failures: rows.iter().map(|row| small(row.failures)).collect(),
             collisions: rows.iter().map(|row| small(row.collisions)).collect(),
+            withdrawals: rows.iter().map(|row| small(row.withdrawals)).collect(),
             intent,
             outcome: rows.iter().map(|row| row.outcome.map(Into::into)).collect(),
             events: rows.iter().map(|row| row.events).collect(),
@@ -347,8 +352,8 @@ pub async fn page(
     let rows = sqlx::query_as!(
         WorkflowRow,
         r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
-            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions, intent,
-            outcome as "outcome: OutcomeRow", events, quarantined
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
+            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
         from workflows where client_id = $1 and lead_id > $2 and ($3::uuid is null or lead_id = $3)
         order by lead_id limit $4"#,
         client.0,

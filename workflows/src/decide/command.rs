@@ -98,6 +98,7 @@ impl Deciding<'_> {
         workflow.forgiven = workflow.counted;
         workflow.failures = 0;
         workflow.refusals = 0;
+        workflow.withdrawals = 0;
         workflow.intent = None;
         workflow.outcome = None;
         self.wait_until(self.now(), Why::RetriedBy { actor: order.actor });

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{Deciding, WITHDRAWN_REST, once_more};
+use super::{Deciding, ever_longer, once_more};
 use crate::Moment;
 use crate::attempt::{Attempt, Ledger, Submission};
 use crate::call::{CallId, CallStatus, DialReply, Refusal, RefusalKind, Remedy, Source};
-use crate::gate::{MayCall, may_call};
+use crate::gate::{MayCall, may_dial};
 use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::input::{Answer, JobOrder, Rest};
@@ -16,10 +16,8 @@ use crate::retry::{LONGEST_PAUSE, RetryPolicy};
 use crate::why::Why;
 use crate::workflow::State;
 
-/// A busy number is looked at again after this, doubling up to [`COLLISION_CAP`].
+/// A busy number is looked at again after this, doubling each time.
 const COLLISION_FIRST: TimeDelta = TimeDelta::seconds(30);
-/// The longest pause between two looks at a busy number.
-const COLLISION_CAP: TimeDelta = TimeDelta::minutes(10);
 
 impl Deciding<'_> {
     pub(super) fn admit(&mut self, account: AccountId) -> Answer {
@@ -28,7 +26,7 @@ impl Deciding<'_> {
         let (true, Some(gate)) = (due, self.ctx.gate) else {
             return Answer::NotAdmitted(workflow.why.clone());
         };
-        match may_call(gate, self.ctx.rules, self.now()) {
+        match may_dial(gate, self.ctx.rules, workflow.tried(), self.now()) {
             MayCall::Now { zone, closes_at } => self.reserve(account, zone, closes_at),
             otherwise => Answer::NotAdmitted(self.turn_away(otherwise)),
         }
@@ -41,9 +39,10 @@ impl Deciding<'_> {
         closes_at: Option<Moment>,
     ) -> Answer {
         let next = self.run.workflow.attempts.checked_add(1).and_then(AttemptNumber::new);
-        let (Some(number), Some(phone)) = (next, self.ctx.phone) else {
-            self.hold(Why::UnreadableRules);
-            return Answer::NotAdmitted(Why::UnreadableRules);
+        let (number, phone) = match (next, self.ctx.phone) {
+            (Some(number), Some(phone)) => (number, phone),
+            (None, _) => return Answer::NotAdmitted(self.turn_away(MayCall::Held(Why::NumbersUsedUp))),
+            (_, None) => return Answer::NotAdmitted(self.turn_away(MayCall::Held(Why::Erased))),
         };
         let now = self.now();
         let patience = now + TimeDelta::milliseconds(Attempt::RESERVED_FOR_MS);
@@ -108,8 +107,7 @@ impl Deciding<'_> {
         if self.run.workflow.state != State::Waiting {
             return Answer::NotAdmitted(self.run.workflow.why.clone());
         }
-        let so_far = u32::from(self.run.workflow.collisions.min(16));
-        let pause = COLLISION_FIRST.checked_mul(1 << so_far).unwrap_or(COLLISION_CAP).min(COLLISION_CAP);
+        let pause = ever_longer(COLLISION_FIRST, self.run.workflow.collisions);
         self.run.workflow.collisions = once_more(self.run.workflow.collisions);
         self.wait_until(self.now() + pause, Why::NumberBusy);
         Answer::NotAdmitted(Why::NumberBusy)
@@ -143,8 +141,7 @@ impl Deciding<'_> {
 
     fn submit_reserved(&mut self, number: AttemptNumber, token: Uuid) -> Answer {
         if let Err(why) = self.still_allowed(number) {
-            self.withdraw(number, why.clone());
-            self.after_withdrawal(why.clone());
+            self.withdraw_and_rest(number, why.clone());
             return Answer::DoNotSend(why);
         }
         let (now, barrier) = (self.now(), self.ctx.barrier);
@@ -156,6 +153,7 @@ impl Deciding<'_> {
         }
         self.run.workflow.counted += 1;
         self.run.workflow.collisions = 0;
+        self.run.workflow.withdrawals = 0;
         self.note(Event::Submitted { attempt: number, barrier });
         let silence = now + self.ctx.times.silence;
         self.become_state(State::Dialling, Some(silence), Why::Submitted { attempt: number });
@@ -185,7 +183,7 @@ impl Deciding<'_> {
     /// Whether a reservation may be sent now. The facts it was made from still
     /// stand while the barrier's version does; otherwise the gate is asked again.
     fn still_allowed(&self, number: AttemptNumber) -> Result<(), Why> {
-        let too_late = Why::TooLate { attempt: number };
+        let too_late = self.too_late(number);
         let Some(attempt) = self.run.attempt(number) else { return Err(too_late) };
         if self.now() >= attempt.dial_by {
             return Err(too_late);
@@ -194,17 +192,12 @@ impl Deciding<'_> {
             return Ok(());
         }
         let Some(gate) = self.ctx.gate else { return Err(Why::CampaignNotRunning) };
-        match may_call(gate, self.ctx.rules, self.now()) {
+        // The attempt itself counts once it was submitted.
+        let tried = self.run.workflow.tried().saturating_sub(attempt.counts.into());
+        match may_dial(gate, self.ctx.rules, tried, self.now()) {
             MayCall::Now { .. } => Ok(()),
             MayCall::NotBefore(_, why) | MayCall::Held(why) | MayCall::Never(why) => Err(why),
         }
-    }
-
-    /// Where a lead goes whose reservation was withdrawn: back to its lane, where
-    /// admission asks the gate again, which holds or ends it if it must.
-    fn after_withdrawal(&mut self, why: Why) {
-        let outcome = self.run.last_outcome();
-        self.resolve(outcome, |this| this.wait_until(this.now() + WITHDRAWN_REST, why));
     }
 
     /// Only the process that holds the token can know that nothing was sent.

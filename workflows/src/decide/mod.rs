@@ -27,8 +27,12 @@ use crate::outcome::Outcome;
 use crate::why::Why;
 use crate::workflow::{Intent, State};
 
-/// A withdrawn lead waits at least this long before admission sees it again.
+/// A withdrawn lead waits this long before admission sees it again, doubling with each withdrawal
+/// in a row up to [`REST_CAP`]. A dial queue that stands still for days would otherwise use up the
+/// lead's attempt numbers.
 const WITHDRAWN_REST: TimeDelta = TimeDelta::seconds(1);
+/// The longest pause of a lead whose reservations come to nothing, or whose number is busy.
+const REST_CAP: TimeDelta = TimeDelta::minutes(10);
 
 /// Counts of what happens in a row stop here: every backoff has reached its cap long
 /// before, and their columns hold little more.
@@ -36,6 +40,11 @@ const MOST_IN_A_ROW: u16 = 1_000;
 
 fn once_more(in_a_row: u16) -> u16 {
     in_a_row.saturating_add(1).min(MOST_IN_A_ROW)
+}
+
+/// `first`, doubled for each time before this one, up to [`REST_CAP`].
+fn ever_longer(first: TimeDelta, before: u16) -> TimeDelta {
+    first.checked_mul(1 << before.min(16)).unwrap_or(REST_CAP).min(REST_CAP)
 }
 
 /// What follows from `input`, given `run` and what else is known.
@@ -146,6 +155,19 @@ impl<'a> Deciding<'a> {
         }
     }
 
+    /// Gives up an attempt that was only reserved, and lets the lead rest in its lane. Admission
+    /// asks the gate again, which holds or ends it if it must.
+    fn withdraw_and_rest(&mut self, number: AttemptNumber, why: Why) {
+        self.withdraw(number, why.clone());
+        let pause = ever_longer(WITHDRAWN_REST, self.run.workflow.withdrawals);
+        self.run.workflow.withdrawals = once_more(self.run.workflow.withdrawals);
+        self.wait_until(self.now() + pause, why);
+    }
+
+    fn too_late(&self, number: AttemptNumber) -> Why {
+        Why::TooLate { attempt: number, in_a_row: once_more(self.run.workflow.withdrawals) }
+    }
+
     /// Gives up an attempt that was only reserved.
     fn withdraw(&mut self, number: AttemptNumber, reason: Why) {
         if let Some(attempt) = self.attempt(number) {
@@ -174,11 +196,7 @@ impl<'a> Deciding<'a> {
             return;
         };
         match ledger {
-            Ledger::Reserved => {
-                let why = Why::TooLate { attempt: number };
-                self.withdraw(number, why.clone());
-                self.wait_until(self.now() + WITHDRAWN_REST, why);
-            }
+            Ledger::Reserved => self.withdraw_and_rest(number, self.too_late(number)),
             Ledger::Submitted => self.lose_track(number, "no answer came, and its sender is gone"),
             Ledger::Unknown | Ledger::Bound => self.ask(number),
             Ledger::Withdrawn | Ledger::Refused | Ledger::Absent | Ledger::BoundLate => {}

@@ -2,7 +2,7 @@
 
 use super::{Known, Story};
 use crate::Moment;
-use crate::gate::{CampaignState, GateFacts, MayCall, may_call};
+use crate::gate::{CampaignState, GateFacts, MayCall, may_call, may_dial};
 use crate::limits::Room;
 use crate::outcome::Outcome;
 use crate::why::Why;
@@ -28,7 +28,7 @@ pub(super) fn outlook(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Outl
     let wake_at = story.workflow.wake_at;
     let mut by_timer = |what: &str| outlook.next = wake_at.map(|at| (at, what.to_owned()));
     match story.workflow.state {
-        State::Waiting => waiting(&mut outlook, known, wake_at.map_or(now, |at| at.max(now)), now),
+        State::Waiting => waiting(&mut outlook, story, known, now),
         State::Held => held(&mut outlook, story, known, now),
         State::Dialling if matches!(story.workflow.why, Why::Reserved { .. }) => {
             by_timer("if no worker has sent it by then, it is withdrawn and the lead waits again");
@@ -49,11 +49,13 @@ impl Outlook {
     }
 }
 
-fn waiting(outlook: &mut Outlook, known: &Known<'_>, due: Moment, now: Moment) {
+fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment) {
+    let due = story.workflow.wake_at.map_or(now, |at| at.max(now));
     let rests_until = known.account_rests_until.filter(|_| !known.gate.account_ready);
     let rooms = [("campaign", known.campaign_room), ("account", known.account_room)];
     let again = rooms.iter().filter_map(|(_, room)| room.and_then(|room| room.again_at)).max();
-    let Some(at) = opening(outlook, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
+    let Some(at) =
+        opening(outlook, story, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
     else {
         return;
     };
@@ -84,10 +86,10 @@ fn due_now(known: &Known<'_>) -> String {
 
 /// The first moment from `at` on at which the gate lets the lead through, if time alone
 /// brings one. What people switch on and off is left aside here.
-fn opening(outlook: &mut Outlook, known: &Known<'_>, mut at: Moment) -> Option<Moment> {
+fn opening(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, mut at: Moment) -> Option<Moment> {
     let facts = by_time_alone(known.gate);
     for _ in 0..MOST_REASONS {
-        match may_call(&facts, known.rules, at) {
+        match may_dial(&facts, known.rules, story.workflow.tried(), at) {
             MayCall::Now { .. } => return Some(at),
             MayCall::NotBefore(later, _) if later > at => at = later,
             MayCall::NotBefore(_, why) | MayCall::Held(why) => {
@@ -115,7 +117,10 @@ fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment
     if matches!(story.workflow.why, Why::HeldBy { .. }) {
         return outlook.needs("resume the lead");
     }
-    match may_call(&by_time_alone(known.gate), known.rules, now) {
+    if matches!(story.workflow.why, Why::NumbersUsedUp | Why::Erased) {
+        return;
+    }
+    match may_dial(&by_time_alone(known.gate), known.rules, story.workflow.tried(), now) {
         MayCall::Held(why) if why == story.workflow.why => outlook.needs("mend this, then resume the lead"),
         MayCall::Held(why) => outlook.needs(format!("{why}; then resume the lead")),
         MayCall::Never(why) => outlook.needs(format!("nothing: it cannot be called any more, for {why}")),

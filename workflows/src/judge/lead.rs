@@ -160,12 +160,10 @@ fn forbidding<'a>(
     })
 }
 
-/// The decision to try again was made under one of the revisions up to the attempt's own,
-/// so the most generous of those bounds it.
+/// Admission counts under the revision that the attempt is made under.
 fn max_attempts(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track: &Track) {
-    let Some(revisions) = judge.most_attempts.get(&record.campaign) else { return };
-    let so_far = revisions.iter().filter(|(revision, _)| *revision <= track.revision);
-    let Some(most) = so_far.map(|(_, most)| *most).max() else { return };
+    let rules = judge.world.rules.get(&(record.campaign, track.revision));
+    let Some(most) = rules.map(|rules| rules.retry.max_attempts.get()) else { return };
     if track.submitted_at.is_some() && track.tried_before >= most {
         let before = track.tried_before;
         let found = format!("it was dialled after {before} attempts that counted, of {most} allowed");

@@ -5,12 +5,13 @@ use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
 use outdial_workflows::explain::{Explanation, Known, Story, explain};
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::Command;
 use outdial_workflows::limits::Room;
 use outdial_workflows::outcome::Outcome;
 
 use crate::life::{Life, rules};
-use crate::telling::{DIAL, Step, lived, seconds, steps};
+use crate::telling::{DIAL, Step, lived, seconds, steps, tell};
 
 /// The explanation after these steps, with what else is known.
 fn asked<'a>(life: &'a Life, change: impl FnOnce(&mut Known<'a>)) -> Explanation {
@@ -189,6 +190,22 @@ fn what_only_people_can_mend_is_named() {
     held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
     to do: nothing: it cannot be called any more, for the number is on a suppression list
     ");
+}
+
+#[test]
+fn a_lead_without_attempts_left_is_not_called_again() {
+    assert_snapshot!(short(&after(&steps(&[&unanswered(), &[Step::Rules(r#"{"retry": {"max_attempts": 1}}"#)]]))), @r"
+    waiting: attempt 1 ended with no answer; trying again
+    to do: it will not be called, and finishes when its turn comes: its rules allow no further attempt by now: 1 made, 1 allowed
+    ");
+}
+
+#[test]
+fn a_lead_that_cannot_be_dialled_any_more_says_what_to_do() {
+    let mut life = after(&[]);
+    life.run.workflow.attempts = AttemptNumber::LAST.get();
+    tell(&mut life, &[Step::Admit]);
+    assert_snapshot!(short(&life), @"held: its 32767 attempt numbers are used up; cancel it, and import the person anew");
 }
 
 #[test]

@@ -48,8 +48,12 @@ pub(crate) struct Life {
     pub(crate) now: Moment,
     pub(crate) chance: u64,
     pub(crate) rules: Rules,
+    /// Its earlier revisions.
+    pub(crate) past_rules: Vec<Rules>,
     pub(crate) gate: GateFacts,
     pub(crate) barrier: BarrierVersion,
+    /// `None` once the person was erased.
+    pub(crate) phone: Option<PhoneNumber>,
     pub(crate) suppressions: Vec<SuppressionRecord>,
 }
 
@@ -66,6 +70,7 @@ impl Life {
             now,
             chance: 0,
             rules,
+            past_rules: Vec::new(),
             gate: GateFacts {
                 campaign: CampaignState::Running,
                 account_ready: true,
@@ -74,6 +79,7 @@ impl Life {
                 suppressed: Vec::new(),
             },
             barrier: BarrierVersion(0),
+            phone: Some(Self::phone()),
             suppressions: Vec::new(),
         }
     }
@@ -84,16 +90,15 @@ impl Life {
 
     /// Decides, and commits the decision.
     pub(crate) fn tell(&mut self, input: &Input) -> Decision {
-        let phone = Self::phone();
         let ctx = Context {
             now: self.now,
             chance: self.chance,
             rules: Some(&self.rules),
-            revision: Revision(1),
+            revision: self.revision(),
             times: TIMES,
             barrier: self.barrier,
             gate: Some(&self.gate),
-            phone: Some(&phone),
+            phone: self.phone.as_ref(),
         };
         let decision = decide(self.run.clone(), input, &ctx);
         self.run = decision.run.clone();
@@ -121,6 +126,17 @@ impl Life {
         });
     }
 
+    /// The present revision of the rules.
+    pub(crate) fn revision(&self) -> Revision {
+        Revision(1 + i32::try_from(self.past_rules.len()).expect("few"))
+    }
+
+    /// The rules are edited, behind the barrier.
+    pub(crate) fn revise(&mut self, rules: Rules) {
+        self.barrier.0 += 1;
+        self.past_rules.push(std::mem::replace(&mut self.rules, rules));
+    }
+
     /// The campaign's state changes, behind the barrier.
     pub(crate) fn campaign(&mut self, state: CampaignState) {
         self.barrier.0 += 1;
@@ -133,8 +149,9 @@ impl Life {
 
     pub(crate) fn world(&self) -> World {
         let account = AccountWorld { limits: Vec::new(), emulated: self.gate.account_emulated };
+        let revisions = (1..).map(Revision).zip(self.past_rules.iter().chain([&self.rules]));
         World {
-            rules: [((CAMPAIGN, Revision(1)), self.rules.clone())].into(),
+            rules: revisions.map(|(revision, rules)| ((CAMPAIGN, revision), rules.clone())).collect(),
             accounts: [(ACCOUNT, account)].into(),
             campaigns: [(CAMPAIGN, self.gate.campaign)].into(),
             suppressions: self.suppressions.clone(),
@@ -146,7 +163,7 @@ impl Life {
             client: CLIENT,
             lead: LEAD,
             campaign: CAMPAIGN,
-            phone: Some(Self::phone()),
+            phone: self.phone.clone(),
             zone: self.gate.zone.clone(),
             workflow: self.run.workflow.clone(),
             quarantined: false,

@@ -114,6 +114,8 @@ enum Webhook {
 enum Order {
     PauseCampaign,
     ResumeCampaign,
+    /// The rules are edited to allow a single attempt.
+    AllowOne,
     Suppress,
     Pause,
     Resume,
@@ -157,6 +159,7 @@ struct World {
     now: Moment,
     barrier: BarrierVersion,
     paused: bool,
+    allows_one: bool,
     suppressed: bool,
     job: Option<Job>,
     workers: [Worker; 2],
@@ -171,7 +174,7 @@ struct World {
     freezes: u8,
     cuts: u8,
     said: BTreeSet<Order>,
-    /// A go-ahead was given although a pause or a suppression had been answered.
+    /// A go-ahead was given although a pause, a suppression or an edit that forbade it had been answered.
     sent_although_forbidden: bool,
 }
 
@@ -183,6 +186,7 @@ impl World {
             now: life.now,
             barrier: BarrierVersion(0),
             paused: false,
+            allows_one: false,
             suppressed: false,
             job: None,
             workers: [Worker::Idle; 2],
@@ -199,8 +203,15 @@ impl World {
         }
     }
 
+    /// How many attempts the rules allow by now.
+    fn allowed(&self, rules: &Rules) -> u16 {
+        if self.allows_one { 1 } else { rules.retry.max_attempts.get() }
+    }
+
     /// Decides and commits.
     fn tell(&mut self, rules: &Rules, input: &Input) -> Decision {
+        let mut rules = rules.clone();
+        rules.retry.max_attempts = self.allowed(&rules).try_into().expect("not zero");
         let phone = Life::phone();
         let gate = GateFacts {
             campaign: if self.paused { CampaignState::Paused } else { CampaignState::Running },
@@ -212,7 +223,7 @@ impl World {
         let ctx = Context {
             now: self.now,
             chance: 0,
-            rules: Some(rules),
+            rules: Some(&rules),
             revision: Revision(1),
             times: TIMES,
             barrier: self.barrier,
@@ -252,8 +263,8 @@ impl Hash for World {
         let workflow = &self.run.workflow;
         let kind = std::mem::discriminant(&workflow.why);
         (workflow.state, kind, self.since(workflow.wake_at), workflow.attempts).hash(hasher);
-        (workflow.recorded, workflow.counted, workflow.forgiven, workflow.refusals, workflow.outcome)
-            .hash(hasher);
+        (workflow.recorded, workflow.counted, workflow.forgiven, workflow.withdrawals).hash(hasher);
+        (workflow.refusals, workflow.outcome).hash(hasher);
         workflow.intent.as_ref().map(std::mem::discriminant).hash(hasher);
         for attempt in &self.run.attempts {
             (attempt.ledger, attempt.counts, attempt.barrier, attempt.status).hash(hasher);
@@ -268,7 +279,8 @@ impl Hash for World {
                 self.since(Some(attempt.dial_by)).hash(hasher);
             }
         }
-        (self.barrier, self.paused, self.suppressed, self.job, self.asking, self.request).hash(hasher);
+        (self.barrier, self.paused, self.allows_one, self.suppressed).hash(hasher);
+        (self.job, self.asking, self.request).hash(hasher);
         for worker in &self.workers {
             match worker {
                 Worker::MaySend { attempt, token, until } => {

@@ -4,13 +4,14 @@ mod happenings;
 
 use std::collections::HashMap;
 
+use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, Ledger};
 use outdial_workflows::call::{CallFact, CallId, Found, Source};
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::{Answer, Command, Decision, Input, Run};
 use outdial_workflows::judge::Rule;
+use outdial_workflows::rules::Rules;
 use outdial_workflows::workflow::{State, Workflow};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use crate::telling::seconds;
 fn workflow_row_is_taken(workflow: &Workflow) -> Result<(), &'static str> {
     let waits = matches!(workflow.state, State::Dialling | State::Calling | State::Settling);
     let Workflow { attempts, recorded, counted, forgiven, .. } = workflow;
-    let small = [*attempts, workflow.refusals, workflow.failures, workflow.collisions];
+    let small = [*attempts, workflow.refusals, workflow.failures, workflow.collisions, workflow.withdrawals];
     [
         ("workflows_waiting_has_a_time", workflow.state != State::Waiting || workflow.wake_at.is_some()),
         ("workflows_live_has_a_timer", !waits || workflow.wake_at.is_some()),
@@ -83,7 +84,13 @@ fn is_sound(run: &Run) -> Result<(), TestCaseError> {
 }
 
 /// What holds of every step from one run to the next.
-fn went_well(before: &Run, input: &Input, decision: &Decision) -> Result<(), TestCaseError> {
+fn went_well(
+    rules: &Rules,
+    now: Moment,
+    before: &Run,
+    input: &Input,
+    decision: &Decision,
+) -> Result<(), TestCaseError> {
     let after = &decision.run;
     for old in &before.attempts {
         let Some(new) = after.attempt(old.number) else {
@@ -103,6 +110,19 @@ fn went_well(before: &Run, input: &Input, decision: &Decision) -> Result<(), Tes
     if before.workflow.state == State::Finished && after.workflow.state != State::Finished {
         let retried = matches!(input, Input::Command { command: Command::Retry, .. });
         prop_assert!(retried, "only a person revives a finished lead");
+    }
+    if let Answer::Reserved(number) = decision.answer {
+        let allowed = rules.retry.max_attempts.get();
+        prop_assert!(before.workflow.tried() < allowed, "attempt {} of {}", number, allowed);
+    }
+    if after.workflow.withdrawals > before.workflow.withdrawals {
+        // Each pause is at least as long as that after the withdrawal before it.
+        let pause = after.workflow.wake_at.expect("it waits") - now;
+        let least = seconds(1 << before.workflow.withdrawals.min(16)).min(seconds(600));
+        prop_assert_eq!(pause, least);
+    }
+    if let Answer::Send(_) = decision.answer {
+        prop_assert_eq!(after.workflow.withdrawals, 0);
     }
     if let Input::Submit { lease_held: false, .. } = input {
         prop_assert_eq!(&decision.answer, &Answer::LeaseLost);
@@ -156,11 +176,9 @@ fn is_fact(input: &Input) -> bool {
     }
 }
 
-/// What a carrier that makes a second call, or one that it had denied, brings about. Such a
-/// call may also be the last allowed, and come to light after the next was scheduled.
-fn is_the_carriers(rule: Rule, events: &[Recorded]) -> bool {
-    let late = events.iter().any(|recorded| matches!(recorded.event, Event::BoundLate { .. }));
-    matches!(rule, Rule::OneCall | Rule::LateCall) || (late && rule == Rule::MaxAttempts)
+/// What a carrier that makes a second call, or one that it had denied, brings about.
+fn is_the_carriers(rule: Rule) -> bool {
+    matches!(rule, Rule::OneCall | Rule::LateCall)
 }
 
 proptest! {
@@ -174,7 +192,7 @@ proptest! {
         for happening in &happenings {
             for (before, input, decision) in happen(&mut life, happening) {
                 is_sound(&decision.run)?;
-                went_well(&before, &input, &decision)?;
+                went_well(&life.rules, life.now, &before, &input, &decision)?;
                 sent_once(&mut sent, &before, &input, &decision.answer)?;
             }
         }
@@ -210,7 +228,7 @@ proptest! {
         life.now = life.now.min(life.run.workflow.wake_at.unwrap_or(life.now));
         let verdict = life.judged();
         let mut found = verdict.violations.iter();
-        let ours = found.find(|found| !is_the_carriers(found.rule, &life.events));
+        let ours = found.find(|found| !is_the_carriers(found.rule));
         prop_assert!(ours.is_none(), "{verdict}\n{:#?}", life.events);
     }
 
@@ -298,4 +316,10 @@ fn a_carrier_that_is_silent_for_months_overflows_no_counter() {
     busy.run.workflow.collisions = 32_767;
     busy.tell(&Input::NumberBusy);
     assert_eq!(workflow_row_is_taken(&busy.run.workflow), Ok(()));
+    let mut undialled = Life::new(rules("{}"));
+    undialled.run.workflow.withdrawals = 32_767;
+    undialled.tell(&Input::Admit { account: ACCOUNT });
+    undialled.pass(seconds(5));
+    undialled.tell(&Input::Timer);
+    assert_eq!(workflow_row_is_taken(&undialled.run.workflow), Ok(()));
 }

@@ -73,6 +73,8 @@ pub(crate) enum Step {
     Orders(Command),
     /// A person puts the number on the list.
     Suppress,
+    /// A person edits the campaign's rules.
+    Rules(&'static str),
     /// The campaign is paused or let go.
     Campaign(CampaignState),
     /// The campaign ended, and its leads are being finished.
@@ -186,6 +188,10 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
         Step::Suppress => {
             life.suppress(None);
             return Some(format!("{} the number is suppressed", clock(life.now)));
+        }
+        Step::Rules(text) => {
+            life.revise(crate::life::rules(text));
+            return Some(format!("{} the rules are {text}", clock(life.now)));
         }
         Step::Campaign(state) => {
             life.campaign(*state);

@@ -51,7 +51,7 @@ impl stateright::Model for Model {
                         <= 1
             }),
             Property::always(
-                "nothing is sent once a pause or a suppression was answered",
+                "nothing is sent once a pause, a suppression or an edit that forbids it was answered",
                 |_, world: &World| !world.sent_although_forbidden,
             ),
             Property::always("only one process may send", |_, world: &World| {
@@ -67,6 +67,14 @@ impl stateright::Model for Model {
                 world.run.workflow.state != State::Finished
                     || !world.run.attempts.iter().any(Attempt::is_live)
             }),
+            Property::always(
+                "a lead ends with what came of the last attempt that came to anything",
+                |_, world: &World| {
+                    let run = &world.run;
+                    let last = run.attempts.iter().filter_map(|attempt| attempt.outcome).next_back();
+                    run.workflow.state != State::Finished || world.suppressed || run.workflow.outcome == last
+                },
+            ),
             Property::always(
                 "whatever happened, the lead can still be brought to an end",
                 |model: &Model, world: &World| model.ends(world.clone()),

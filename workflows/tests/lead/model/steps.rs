@@ -97,6 +97,7 @@ impl Model {
         let new = [
             Order::PauseCampaign,
             Order::ResumeCampaign,
+            Order::AllowOne,
             Order::Suppress,
             Order::Pause,
             Order::Resume,
@@ -198,7 +199,8 @@ impl Model {
         let input = Input::Submit { attempt: number(attempt), token: token(its), lease_held };
         let decision = world.tell(&self.rules, &input);
         let go = decision.answer == Answer::Send(number(attempt));
-        world.sent_although_forbidden |= go && (world.paused || world.suppressed);
+        let too_many = world.run.workflow.tried() > world.allowed(&self.rules);
+        world.sent_although_forbidden |= go && (world.paused || world.suppressed || too_many);
         if !heard {
             return;
         }
@@ -243,6 +245,11 @@ impl Model {
             Order::PauseCampaign | Order::ResumeCampaign => {
                 world.barrier.0 += 1;
                 world.paused = order == Order::PauseCampaign;
+                return;
+            }
+            Order::AllowOne => {
+                world.barrier.0 += 1;
+                world.allows_one = true;
                 return;
             }
             Order::Suppress => {

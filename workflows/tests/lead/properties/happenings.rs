@@ -27,6 +27,8 @@ pub(super) enum Happening {
     Tell(Input),
     Campaign(CampaignState),
     Account(bool),
+    /// The rules are edited to allow so many attempts.
+    Attempts(u16),
     Suppress(Option<i64>),
     Zone(Option<&'static str>),
 }
@@ -137,6 +139,7 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         4 => select(vec![CampaignState::Running, CampaignState::Running, CampaignState::Paused])
             .prop_map(Happening::Campaign),
         4 => prop::bool::weighted(0.7).prop_map(Happening::Account),
+        3 => (1_u16..4).prop_map(Happening::Attempts),
         2 => select(vec![Some(100), Some(100_000), None]).prop_map(Happening::Suppress),
         2 => select(vec![Some("Asia/Kolkata"), Some("Mars"), None]).prop_map(Happening::Zone),
         1 => Just(Happening::Tell(ended)),
@@ -165,6 +168,11 @@ pub(super) fn happen(life: &mut Life, happening: &Happening) -> Vec<Told> {
         Happening::Wake => life.now = life.run.workflow.wake_at.map_or(life.now, |at| at.max(life.now)),
         Happening::Campaign(state) => life.campaign(*state),
         Happening::Account(ready) => life.gate.account_ready = *ready,
+        Happening::Attempts(most) => {
+            let mut rules = life.rules.clone();
+            rules.retry.max_attempts = (*most).try_into().expect("not zero");
+            life.revise(rules);
+        }
         Happening::Suppress(time) => {
             // Time goes on between two commits, if little.
             life.pass(TimeDelta::microseconds(1));

@@ -3,9 +3,11 @@
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::input::Command;
 
 use crate::life::rules;
-use crate::telling::{DIAL, Step, lived, steps, story};
+use crate::telling::{DIAL, Step, lived, steps, story, tell};
 
 /// Submitted, and then nobody knows.
 const LOST: [Step; 3] = [Step::Admit, Step::Submit, Step::Dropped];
@@ -215,6 +217,58 @@ fn a_reservation_that_nobody_sends_is_withdrawn_by_the_timer() {
     Mon 12:00:05 submit: do not send (attempt 1 was not sent in time, and was withdrawn) → waiting until Mon 12:00:06
     Mon 12:00:06 wake: reserved 2 → dialling until Mon 12:00:11
     dialling: attempt 2 is reserved and about to be dialled
+    ");
+}
+
+#[test]
+fn a_queue_that_stands_still_lets_its_leads_rest_ever_longer_until_one_is_sent() {
+    let idle: Vec<Step> = (0..12).flat_map(|_| [Step::Wake, Step::Wake]).collect();
+    let told =
+        story("{}", &steps(&[&idle, &[Step::Wake, Step::Submit, Step::NotSent, Step::Wake, Step::Wake]]));
+    let withdrawn: Vec<&str> = told.lines().filter(|line| !line.contains("reserved")).collect();
+    assert_snapshot!(withdrawn.join("\n"), @r"
+    Mon 12:00:05 wake: withdrawn 1 → waiting until Mon 12:00:06
+    Mon 12:00:11 wake: withdrawn 2 → waiting until Mon 12:00:13
+    Mon 12:00:18 wake: withdrawn 3 → waiting until Mon 12:00:22
+    Mon 12:00:27 wake: withdrawn 4 → waiting until Mon 12:00:35
+    Mon 12:00:40 wake: withdrawn 5 → waiting until Mon 12:00:56
+    Mon 12:01:01 wake: withdrawn 6 → waiting until Mon 12:01:33
+    Mon 12:01:38 wake: withdrawn 7 → waiting until Mon 12:02:42
+    Mon 12:02:47 wake: withdrawn 8 → waiting until Mon 12:04:55
+    Mon 12:05:00 wake: withdrawn 9 → waiting until Mon 12:09:16
+    Mon 12:09:21 wake: withdrawn 10 → waiting until Mon 12:17:53
+    Mon 12:17:58 wake: withdrawn 11 → waiting until Mon 12:27:58
+    Mon 12:28:03 wake: withdrawn 12 → waiting until Mon 12:38:03
+    Mon 12:38:03 submit: submitted 13, SEND 13 → dialling until Mon 12:38:23
+    Mon 12:38:03 not sent: refused 13, again Mon 12:39:03 → waiting until Mon 12:39:03
+    Mon 12:39:08 wake: withdrawn 14 → waiting until Mon 12:39:09
+    waiting: attempt 14 was not sent in time, and was withdrawn
+    ");
+    let in_the_end = story("{}", &idle);
+    assert_snapshot!(in_the_end.lines().last().unwrap_or_default(), @"waiting: attempt 12 was not sent in time, and was withdrawn, as were the 11 before it; dial jobs wait too long, and the lead ever longer");
+}
+
+#[test]
+fn a_lead_whose_attempt_numbers_are_used_up_is_put_aside() {
+    let (mut life, _) = lived(rules("{}"), &[]);
+    life.run.workflow.attempts = AttemptNumber::LAST.get();
+    let tried = [Step::Admit, Step::Admit, Step::Orders(Command::Resume), Step::Admit];
+    assert_snapshot!(tell(&mut life, &tried), @r"
+    Mon 12:00:00 admit: held, not admitted (its 32767 attempt numbers are used up; cancel it, and import the person anew) → held until Mon 12:00:00
+    Mon 12:00:00 admit: not admitted (its 32767 attempt numbers are used up; cancel it, and import the person anew) → held until Mon 12:00:00
+    Mon 12:00:00 orders resume: nothing new → waiting until Mon 12:00:00
+    Mon 12:00:00 admit: held, not admitted (its 32767 attempt numbers are used up; cancel it, and import the person anew) → held until Mon 12:00:00
+    held: its 32767 attempt numbers are used up; cancel it, and import the person anew
+    ");
+}
+
+#[test]
+fn a_person_who_was_erased_is_put_aside() {
+    let (mut life, _) = lived(rules("{}"), &[]);
+    life.phone = None;
+    assert_snapshot!(tell(&mut life, &[Step::Admit]), @r"
+    Mon 12:00:00 admit: held, not admitted (the person was erased, and there is no number to call) → held until Mon 12:00:00
+    held: the person was erased, and there is no number to call
     ");
 }
 

@@ -345,6 +345,52 @@ fn a_person_may_grant_the_attempts_anew() {
 }
 
 #[test]
+fn a_lead_that_had_as_many_attempts_as_its_edited_rules_allow_is_finished() {
+    const TWICE: &str = r#"{"retry": {"max_attempts": 2}}"#;
+    const ONCE: &str = r#"{"retry": {"max_attempts": 1}}"#;
+    let unanswered = steps(&[&DIAL, &[Step::Ends(CallResult::NoAnswer)]]);
+    // At night, too: there is nothing left to wait for.
+    let night = [Step::Rules(ONCE), Step::Wait("9h"), Step::Admit, Step::Orders(Command::Retry), Step::Wake];
+    assert_snapshot!(story(TWICE, &steps(&[&unanswered, &night])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 12:00:00 the rules are {"retry": {"max_attempts": 1}}
+    Mon 21:00:00 admit: finished (no answer), not admitted (its rules allow no further attempt by now: 1 made, 1 allowed) → finished
+    Mon 21:00:00 orders retry: nothing new → waiting until Mon 21:00:00
+    Mon 21:00:00 wake: not admitted (outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00) → waiting until Tue 10:00:00
+    waiting: outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00
+    "#);
+    let reserved = [Step::Wake, Step::Rules(ONCE), Step::Submit, Step::Wake];
+    assert_snapshot!(story(TWICE, &steps(&[&unanswered, &reserved])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 14:00:00 wake: reserved 2 → dialling until Mon 14:00:05
+    Mon 14:00:00 the rules are {"retry": {"max_attempts": 1}}
+    Mon 14:00:00 submit: withdrawn 2, do not send (its rules allow no further attempt by now: 1 made, 1 allowed) → waiting until Mon 14:00:01
+    Mon 14:00:01 wake: finished (no answer), not admitted (its rules allow no further attempt by now: 1 made, 1 allowed) → finished
+    finished: its rules allow no further attempt by now: 1 made, 1 allowed
+    "#);
+    let sent = [Step::Wake, Step::Submit, Step::Rules(TWICE), Step::Submit, Step::Rules(ONCE), Step::Submit];
+    assert_snapshot!(story(TWICE, &steps(&[&unanswered, &sent])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 14:00:00 wake: reserved 2 → dialling until Mon 14:00:05
+    Mon 14:00:00 submit: submitted 2, SEND 2 → dialling until Mon 14:00:20
+    Mon 14:00:00 the rules are {"retry": {"max_attempts": 2}}
+    Mon 14:00:00 submit: SEND 2 → dialling until Mon 14:00:20
+    Mon 14:00:00 the rules are {"retry": {"max_attempts": 1}}
+    Mon 14:00:00 submit: refused 2, again Mon 14:01:00, do not send (its rules allow no further attempt by now: 1 made, 1 allowed) → waiting until Mon 14:01:00
+    waiting: attempt 2 was turned down and does not count: its rules allow no further attempt by now: 1 made, 1 allowed
+    "#);
+}
+
+#[test]
 fn a_retry_while_results_may_come_ends_the_settling_first() {
     let settling = r#"{"settle_ms": 60000}"#;
     let retried = [Step::Ends(CallResult::Answered), Step::Orders(Command::Retry), Step::Wake, Step::Submit];
