@@ -5,6 +5,7 @@
 //! SQL, no provider's wire format, and no rule about whom to call when.
 
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Happened};
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
 use crate::queue::{Backlog, Claimer, Held, LeaseKeeper, Pace, Ticket};
@@ -172,6 +172,9 @@ async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationTok
         // Claimed but not begun: given back unharmed.
         give_back(&engine, &kinds, &claimed, &JobError::Later(Duration::ZERO)).await;
         return;
+    }
+    if let Some(lead) = claimed.lead {
+        engine.tell(Happened::JobBegun(lead));
     }
     let ctx = Ctx { engine: engine.clone(), lease: claimed.lease };
     let work = AssertUnwindSafe((kinds.run)(claimed.kind.clone(), claimed.args.clone(), ctx)).catch_unwind();

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::app::{self, App};
 use crate::config::{Global, Serving};
-use crate::demo;
+use crate::{bench, demo};
 use output::Output;
 pub(crate) use output::table;
 
@@ -39,7 +39,13 @@ enum Command {
         /// How much faster than life its phones are.
         #[arg(long, default_value_t = 1.0)]
         speed: f64,
+        /// End when standard input does, and so with the program that started it.
+        #[arg(long, hide = true)]
+        until_input_ends: bool,
     },
+    /// Measure what this machine carries: nothing to set up, nobody is called.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Serve: webhooks, streams, health and metrics, and the work itself.
     Serve(Serving),
     /// Bring the database's schema up to date.
@@ -83,7 +89,16 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => return demo::run(global, &args, output.json).await,
         Command::Serve(serving) => app::serve(global, &serving).await?,
-        Command::Emulator { port, speed } => emulate(port, speed, output).await?,
+        Command::Emulator { port, speed, until_input_ends } => {
+            let ended = async {
+                match until_input_ends {
+                    true => input_ended().await,
+                    false => std::future::pending().await,
+                }
+            };
+            emulate(port, speed, output, ended).await?;
+        }
+        Command::Bench(command) => return bench::run(global, command, output.json).await,
         Command::Doctor => return doctor::run(global, output).await,
         Command::Migrate => {
             open(global).await?.close().await?;
@@ -109,8 +124,13 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Plays Exotel until Ctrl-C.
-async fn emulate(port: u16, speed: f64, output: &Output) -> anyhow::Result<()> {
+/// Plays Exotel until Ctrl-C, or until `ended` resolves.
+async fn emulate(
+    port: u16,
+    speed: f64,
+    output: &Output,
+    ended: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     use outdial_emulators::exotel::{Config, Fallback, Limits, serve};
     let limits = Limits { calls_per_minute: None, ..Limits::default() };
     let config = Config { port, speed, limits, fallback: Fallback::Mix, ..Config::default() };
@@ -122,8 +142,25 @@ async fn emulate(port: u16, speed: f64, output: &Output) -> anyhow::Result<()> {
         );
         output.say(text, &serde_json::json!({ "base_url": url, "account": account }));
     };
-    serve(config, started, app::stop_signal()).await?;
+    let stop = app::stop_signal();
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            () = ended => {}
+        }
+    };
+    serve(config, started, stop).await?;
     Ok(())
+}
+
+/// A thread of its own: tokio's standard input would keep the runtime from ending while it reads.
+async fn input_ended() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tell.send(());
+    });
+    let _ = told.await;
 }
 
 async fn open(global: &Global) -> anyhow::Result<App> {

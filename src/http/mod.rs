@@ -61,13 +61,25 @@ pub async fn serve(
     api: Api,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    serve_router(listener, router(api), stop).await
+}
+
+/// As [`serve`], with routes that somebody has put something around.
+///
+/// # Errors
+/// If the socket fails.
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     const LAST_REQUESTS: Duration = Duration::from_secs(5);
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let until = async move {
         stop.await;
         let _ = stopping.send(());
     };
-    let server = axum::serve(listener, router(api)).with_graceful_shutdown(until);
+    let server = axum::serve(listener, router).with_graceful_shutdown(until);
     let enough = async move {
         let _ = stopped.await;
         tokio::time::sleep(LAST_REQUESTS).await;

@@ -10,6 +10,7 @@ mod carriers;
 mod commit;
 mod fold;
 mod gather;
+pub mod observe;
 mod timers;
 pub mod wake;
 
@@ -32,6 +33,7 @@ use crate::store::{self, StoreError};
 
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
+pub use observe::Happened;
 pub use wake::Hub;
 
 /// One input on its way to its client's next batch.
@@ -114,6 +116,7 @@ struct Inner {
     gather: gather::Gather,
     timers: timers::Timers,
     hub: Hub,
+    observed: observe::Observed,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -134,6 +137,7 @@ impl Engine {
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
                 hub: Hub::default(),
+                observed: observe::Observed::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
             }),
@@ -179,6 +183,15 @@ impl Engine {
     /// Where signals between loops and processes meet.
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// Tells `listener` from now on what the engine does, for measuring. The first listener stays.
+    pub fn observe(&self, listener: impl Fn(Happened) + Send + Sync + 'static) {
+        self.inner.observed.listen(Box::new(listener));
+    }
+
+    pub(crate) fn tell(&self, happened: Happened) {
+        self.inner.observed.tell(happened);
     }
 
     /// The accounts' carriers.

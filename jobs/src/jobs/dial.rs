@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Ctx, Job, JobError};
 use crate::crash;
-use crate::engine::ToSend;
+use crate::engine::{Happened, ToSend};
 use crate::providers::Permit;
 
 /// Dials a reserved attempt.
@@ -36,6 +36,7 @@ impl Job for Dial {
             return Ok(()); // Withdrawn, or somebody else's: said so already.
         };
         crash::point("place.before_send");
+        ctx.engine.tell(Happened::Dialling);
         let reply = carrier.place(Permit::from_commit(reply.seen), &body).await;
         crash::point("place.after_send");
         let replied = Input::Replied { attempt, reply };

@@ -1,5 +1,6 @@
 //! Leads: accepting them, and what people order for one.
 
+use outdial_workflows::Moment;
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
@@ -72,6 +73,24 @@ pub async fn accept(
     campaign: CampaignId,
     specs: &[LeadSpec],
 ) -> Result<Accepted, OperationError> {
+    accept_due(engine, client, campaign, specs, None).await
+}
+
+/// As [`accept`], for leads that are not due before `due_at`, by the clock that decisions use;
+/// `None` makes them due at once.
+///
+/// # Errors
+/// If the campaign does not exist.
+///
+/// # Panics
+/// If there are more than [`PAGE`].
+pub async fn accept_due(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    specs: &[LeadSpec],
+    due_at: Option<Moment>,
+) -> Result<Accepted, OperationError> {
     assert!(specs.len() <= PAGE, "accept leads page by page");
     let mut tx = engine.pool().begin().await?;
     let lane = store::campaigns::lane(&mut tx, client, campaign).await?;
@@ -89,7 +108,7 @@ pub async fn accept(
         .collect();
     let written = store::leads::insert(&mut tx, client, campaign, &rows, now).await?;
     let workflows: Vec<Workflow> =
-        written.iter().map(|lead| workflow(*lead, campaign, lane, by_id[lead], now)).collect();
+        written.iter().map(|lead| workflow(*lead, campaign, lane, by_id[lead], now, due_at)).collect();
     if !workflows.is_empty() {
         store::workflows::insert(&mut tx, client, &workflows.iter().collect::<Vec<_>>()).await?;
         let accepted = |lead: &LeadId| (*lead, Recorded { seq: 1, at: now, event: Event::Accepted });
@@ -123,11 +142,11 @@ fn workflow(
     campaign: CampaignId,
     lane: LaneId,
     priority: Priority,
-    now: outdial_workflows::Moment,
+    now: Moment,
+    due_at: Option<Moment>,
 ) -> Workflow {
-    let mut workflow = Workflow::accepted(lead, campaign, lane, priority, now);
-    workflow.events = 1;
-    workflow
+    let accepted = Workflow::accepted(lead, campaign, lane, priority, now);
+    Workflow { events: 1, wake_at: due_at.or(accepted.wake_at), ..accepted }
 }
 
 /// The lead with this id, external id or number.

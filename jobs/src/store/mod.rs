@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod installation;
 pub mod judging;
 pub mod leads;
+pub mod measure;
 pub mod nodes;
 mod patience;
 pub mod quarantine;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Item, Reply, ToSend};
+use super::{Engine, EngineError, Happened, Item, Reply, ToSend};
 use crate::crash;
 use crate::providers::{DialOrder, Provider};
 use crate::store::workflows::Locked;
@@ -84,6 +84,7 @@ pub(super) struct Decided {
     pub(super) signal: Signal,
     pub(super) timers: Vec<(LeadId, Option<Moment>)>,
     rests: Vec<Rest>,
+    happened: Vec<Happened>,
 }
 
 impl Decided {
@@ -96,6 +97,7 @@ impl Decided {
     pub(super) async fn announce(&self, engine: &Engine, client: ClientId) {
         engine.inner.timers.set(client, &self.timers);
         engine.hub().signal(client, self.signal);
+        self.happened.iter().for_each(|happened| engine.tell(*happened));
         for rest in &self.rests {
             tracing::warn!(account.id = %rest.account, until = %rest.until, cause = rest.cause,
                 "a carrier account rests");
@@ -249,7 +251,8 @@ impl Batch<'_> {
         let changed = self.cases.values().filter(|case| case.is_changed());
         let timers = changed.map(|case| (case.run.workflow.lead, timed(&case.run.workflow))).collect();
         let signal = fold::signal(self.cases.values());
-        Decided { answers, signal, timers, rests: self.rests }
+        let happened = self.engine.inner.observed.of_commit(self.cases.values());
+        Decided { answers, signal, timers, rests: self.rests, happened }
     }
 }
 
