@@ -12,7 +12,7 @@ use crate::ids::{AccountId, AttemptNumber};
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::why::Why;
-use crate::workflow::Workflow;
+use crate::workflow::{Priority, Workflow};
 
 /// One thing that happened, or that somebody wants to happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +116,16 @@ pub enum Command {
     Cancel,
     /// Try it (again) now, with the policy's attempts granted anew.
     Retry,
+    /// Call it at this time, and not before. A call under way goes on.
+    Reschedule {
+        /// When. In the past, it is due at once.
+        at: Moment,
+    },
+    /// Change how soon it is called among those that are due.
+    Prioritise {
+        /// The new priority.
+        priority: Priority,
+    },
 }
 
 impl Command {
@@ -126,6 +136,19 @@ impl Command {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Retry => "retry",
+            Self::Reschedule { .. } => "reschedule",
+            Self::Prioritise { .. } => "prioritise",
+        }
+    }
+}
+
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Prioritise { priority } => write!(f, "prioritise as {}", priority.name()),
+            Self::Pause | Self::Resume | Self::Cancel | Self::Retry | Self::Reschedule { .. } => {
+                f.write_str(self.name())
+            }
         }
     }
 }
@@ -137,8 +160,8 @@ impl Input {
         match self {
             Self::Verdict { outcome, .. } => *outcome == Outcome::DoNotCall,
             Self::Command { command, .. } => match command {
-                Command::Pause | Command::Cancel => true,
-                Command::Resume | Command::Retry => false,
+                Command::Pause | Command::Cancel | Command::Reschedule { .. } => true,
+                Command::Resume | Command::Retry | Command::Prioritise { .. } => false,
             },
             Self::Admit { .. }
             | Self::NumberBusy

@@ -145,6 +145,13 @@ pub enum Why {
         /// Who.
         actor: String,
     },
+    /// A person set the time.
+    RescheduledBy {
+        /// Who.
+        actor: String,
+        /// For when.
+        at: Moment,
+    },
 }
 
 impl fmt::Display for Why {
@@ -228,6 +235,9 @@ impl fmt::Display for Why {
             Self::HeldBy { actor, reason } => write!(f, "held by {actor}{}", because(reason)),
             Self::ResumedBy { actor } => write!(f, "resumed by {actor}"),
             Self::RetriedBy { actor } => write!(f, "retried by {actor}"),
+            Self::RescheduledBy { actor, at } => {
+                write!(f, "rescheduled by {actor} for {}", at.format("%Y-%m-%d %H:%M UTC"))
+            }
         }
     }
 }

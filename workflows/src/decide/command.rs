@@ -1,6 +1,7 @@
 //! What people order, for one lead or by ending its campaign.
 
 use super::Deciding;
+use crate::Moment;
 use crate::attempt::Ledger;
 use crate::gate::{MayCall, may_call};
 use crate::history::Event;
@@ -22,6 +23,12 @@ impl Deciding<'_> {
             }),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
+            Command::Reschedule { at } => self.reschedule(&order, at),
+            Command::Prioritise { priority } => {
+                self.note(order.noted(false));
+                self.run.workflow.priority = priority;
+                Answer::Done
+            }
         }
     }
 
@@ -32,13 +39,18 @@ impl Deciding<'_> {
             (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => {
                 Some(Answer::Done)
             }
-            (Command::Pause | Command::Cancel | Command::Resume, State::Finished) => {
+            (Command::Retry, State::Dialling | State::Calling)
+            | (Command::Reschedule { .. }, State::Calling | State::Settling) => {
+                Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
+            }
+            (Command::Reschedule { .. }, State::Dialling) if !self.is_only_reserved() => {
+                Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
+            }
+            (Command::Prioritise { priority }, _) if priority == workflow.priority => Some(Answer::Done),
+            (_, State::Finished) if command != Command::Retry => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
             }
             (Command::Pause, State::Held) => Some(Answer::Done),
-            (Command::Retry, State::Dialling | State::Calling) => {
-                Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
-            }
             (Command::Retry, _) => match self.ctx.gate.map(|gate| may_call(gate, self.ctx.rules, self.now()))
             {
                 Some(MayCall::Never(why)) => Some(Answer::Declined(why.to_string())),
@@ -47,8 +59,15 @@ impl Deciding<'_> {
             (Command::Resume, State::Held) => None,
             (Command::Resume, _) if matches!(workflow.intent, Some(Intent::Hold { .. })) => None,
             (Command::Resume, _) => Some(Answer::Declined("the lead is not held".into())),
-            (Command::Pause | Command::Cancel, _) => None,
+            (
+                Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Prioritise { .. },
+                _,
+            ) => None,
         }
+    }
+
+    fn is_only_reserved(&self) -> bool {
+        self.run.live().is_some_and(|attempt| attempt.ledger == Ledger::Reserved)
     }
 
     /// Holds or ends the lead, at once or when its live attempt has resolved.
@@ -85,6 +104,22 @@ impl Deciding<'_> {
             let due = self.run.workflow.wake_at.unwrap_or(self.now());
             self.wait_until(due, Why::ResumedBy { actor: order.actor });
         }
+        Answer::Done
+    }
+
+    /// A held lead stays held, and is due then once it is let go.
+    fn reschedule(&mut self, order: &Order, at: Moment) -> Answer {
+        self.note(order.noted(false));
+        let why = order.why();
+        self.note(Event::Postponed { until: at, reason: why.clone() });
+        if self.run.workflow.state == State::Held {
+            self.run.workflow.wake_at = Some(at);
+            return Answer::Done;
+        }
+        if let Some(number) = self.run.live().map(|attempt| attempt.number) {
+            self.withdraw(number, why.clone());
+        }
+        self.wait_until(at, why);
         Answer::Done
     }
 
@@ -150,12 +185,14 @@ impl Order {
             Command::Pause => Why::HeldBy { actor, reason },
             Command::Resume => Why::ResumedBy { actor },
             Command::Retry => Why::RetriedBy { actor },
+            Command::Reschedule { at } => Why::RescheduledBy { actor, at },
+            Command::Prioritise { .. } => Why::New,
         }
     }
 
     fn noted(&self, deferred: bool) -> Event {
         Event::Commanded {
-            command: self.command.name().to_owned(),
+            command: self.command.to_string(),
             actor: self.actor.clone(),
             reason: self.reason.clone(),
             deferred,

@@ -67,6 +67,8 @@ pub(super) struct Reading {
     pub(super) suppressed_at: Vec<Moment>,
     pub(super) findings: Vec<Finding>,
     stop: Option<Stop>,
+    /// The time that a person set for the next attempt.
+    not_before: Option<Moment>,
 }
 
 impl Reading {
@@ -81,6 +83,7 @@ impl Reading {
             suppressed_at: Vec::new(),
             findings: Vec::new(),
             stop: None,
+            not_before: None,
         };
         let mut before: Option<&Recorded> = None;
         for recorded in events {
@@ -130,6 +133,7 @@ impl Reading {
 
     fn read(&mut self, at: Moment, event: &Event) {
         match event {
+            Event::Postponed { until, reason: Why::RescheduledBy { .. } } => self.not_before = Some(*until),
             Event::Accepted | Event::Postponed { .. } | Event::RetryScheduled { .. } => {}
             Event::JobQuarantined { .. } => {}
             Event::Held { reason } => {
@@ -200,6 +204,12 @@ impl Reading {
             self.accuse(Rule::OneLiveAttempt, Some(number), found);
         }
         self.not_stopped(number, track.reserved_at, "reserved");
+        if let Some(until) = self.not_before.take().filter(|until| *until > track.reserved_at) {
+            let at = clock(track.reserved_at);
+            let found =
+                format!("it was reserved at {at}, although a person set its time to {}", clock(until));
+            self.accuse(Rule::Orders, Some(number), found);
+        }
         self.held = None;
         self.tracks.push(track);
     }
@@ -309,7 +319,7 @@ impl Reading {
             "pause" if !firm => self.stop = Some(Stop { said: "it was paused", at, firm: false }),
             "resume" if !firm => (self.stop, self.held) = (None, None),
             "retry" => {
-                (self.stop, self.finished, self.held) = (None, None, None);
+                (self.stop, self.finished, self.held, self.not_before) = (None, None, None, None);
                 self.forgiven = self.counted;
             }
             _ => {}

@@ -107,7 +107,9 @@ fn why_fits(workflow: &Workflow) -> bool {
             state == State::Finished
         }
         (Why::HeldBy { .. }, state) => state == State::Held,
-        (Why::New | Why::ResumedBy { .. } | Why::RetriedBy { .. }, state) => state == State::Waiting,
+        (Why::New | Why::ResumedBy { .. } | Why::RetriedBy { .. } | Why::RescheduledBy { .. }, state) => {
+            state == State::Waiting
+        }
         (_, State::Waiting | State::Held | State::Finished) => true,
     }
 }

@@ -233,6 +233,9 @@ fn reported(attempt: AttemptNumber, outcome: Outcome) -> Input {
 
 /// `NotSentElsewhere` as `not sent elsewhere`, with what it carries.
 fn in_words(step: &Step) -> String {
+    if let Step::Orders(command) = step {
+        return format!("orders {command}");
+    }
     let mut words = String::new();
     for letter in format!("{step:?}").chars() {
         match letter {

@@ -9,6 +9,7 @@ use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::{Command, Decision, Input, Run};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::workflow::Priority;
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
@@ -119,8 +120,18 @@ pub(super) fn inputs() -> impl Strategy<Value = Input> {
 
 /// What people order, letting go more often than holding.
 pub(super) fn orders() -> impl Strategy<Value = Input> {
-    let commands =
-        [Command::Pause, Command::Resume, Command::Resume, Command::Cancel, Command::Retry, Command::Retry];
+    let soon = "2026-01-12T07:00:00Z".parse().expect("a time");
+    let commands = [
+        Command::Pause,
+        Command::Resume,
+        Command::Resume,
+        Command::Cancel,
+        Command::Retry,
+        Command::Retry,
+        Command::Reschedule { at: soon },
+        Command::Prioritise { priority: Priority::Urgent },
+        Command::Prioritise { priority: Priority::Low },
+    ];
     select(commands.to_vec()).prop_map(|command| Input::Command {
         command,
         actor: "asha".into(),

@@ -5,6 +5,7 @@ use outdial_workflows::call::{CallResult, RefusalKind};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::workflow::Priority;
 
 use crate::telling::{DIAL, Step, steps, story};
 
@@ -64,6 +65,92 @@ fn a_lead_is_paused_in_every_state() {
     held: held by asha
     [finished]
     Mon 12:00:00 orders pause: declined (the lead is finished: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_lead_is_rescheduled_in_every_state_without_a_call() {
+    let at = "2026-01-13T05:00:00Z".parse().expect("a time");
+    assert_snapshot!(in_every_state(&Step::Orders(Command::Reschedule { at })), @r"
+    [waiting]
+    Mon 12:00:00 orders reschedule: nothing new → waiting until Tue 10:30:00
+    waiting: rescheduled by asha for 2026-01-13 05:00 UTC
+    [held]
+    Mon 12:00:00 orders reschedule: nothing new → held until Tue 10:30:00
+    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    [reserved]
+    Mon 12:00:00 orders reschedule: withdrawn 1 → waiting until Tue 10:30:00
+    waiting: rescheduled by asha for 2026-01-13 05:00 UTC
+    [submitted]
+    Mon 12:00:00 orders reschedule: declined (a call is under way: attempt 1 is being sent to the carrier) → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders reschedule: declined (a call is under way: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders reschedule: declined (a call is under way: attempt 1 is with the carrier) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders reschedule: declined (a call is under way: attempt 1 is over; results may come until 06:31:00 UTC) → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders reschedule: nothing new → waiting until Tue 10:30:00
+    waiting: rescheduled by asha for 2026-01-13 05:00 UTC
+    [finished]
+    Mon 12:00:00 orders reschedule: declined (the lead is finished: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_rescheduled_lead_is_called_then_and_not_before() {
+    let at = "2026-01-12T07:30:00Z".parse().expect("a time");
+    let told = [
+        Step::Orders(Command::Reschedule { at }),
+        Step::Wait("59m"),
+        Step::Admit,
+        Step::Wait("1m"),
+        Step::Admit,
+    ];
+    assert_snapshot!(story("{}", &told), @r"
+    Mon 12:00:00 orders reschedule: nothing new → waiting until Mon 13:00:00
+    Mon 12:59:00 admit: not admitted (rescheduled by asha for 2026-01-12 07:30 UTC) → waiting until Mon 13:00:00
+    Mon 13:00:00 admit: reserved 1 → dialling until Mon 13:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    ");
+}
+
+#[test]
+fn a_priority_is_changed_in_every_state_but_the_last() {
+    let order = Command::Prioritise { priority: Priority::Urgent };
+    assert_snapshot!(in_every_state(&Step::Orders(order)), @r"
+    [waiting]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → waiting until Mon 12:00:00
+    waiting: accepted, and due
+    [held]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → held until Mon 12:00:00
+    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    [reserved]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    [submitted]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders prioritise as urgent: nothing new → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    [finished]
+    Mon 12:00:00 orders prioritise as urgent: declined (the lead is finished: invalid number) → finished
     finished: invalid number
     ");
 }
