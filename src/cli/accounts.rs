@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::setup::{self, AccountSpec};
+use outdial_jobs::operations::{By, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store;
+use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
+use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
 
@@ -25,10 +28,88 @@ pub(super) enum ClientCommand {
     },
     /// List the clients.
     List,
+    /// Stop dialling for all of a client's campaigns until resumed. Calls under way go on.
+    Pause(Pause),
+    /// Dial again.
+    Resume(Resume),
 }
 
-pub(super) async fn client(app: &App, command: ClientCommand, output: &Output) -> anyhow::Result<()> {
+#[derive(Args, Debug)]
+pub(super) struct Pause {
+    /// Its name or id.
+    name: String,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Resume by itself then: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Resume {
+    /// Its name or id.
+    name: String,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Pause {
+    async fn run(
+        &self,
+        app: &App,
+        (client, account): (ClientId, Option<AccountId>),
+        actor: &str,
+        output: &Output,
+    ) -> anyhow::Result<()> {
+        let resume_at = match &self.until {
+            Some(given) => Some(moment(given, app.engine.now().await?)?),
+            None => None,
+        };
+        let by = By { actor, reason: self.reason.as_deref() };
+        let paused = pausing::pause(&app.engine, client, account, by, resume_at).await?;
+        let already = if paused.changed { "" } else { " already" };
+        let until =
+            resume_at.map(|at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
+        let underway = paused.underway.len();
+        let text = format!("`{}` is paused{already}{until}; {underway} calls under way go on", self.name);
+        output.say(text, &paused);
+        Ok(())
+    }
+}
+
+impl Resume {
+    async fn run(
+        &self,
+        app: &App,
+        (client, account): (ClientId, Option<AccountId>),
+        actor: &str,
+        output: &Output,
+    ) -> anyhow::Result<()> {
+        let by = By { actor, reason: self.reason.as_deref() };
+        let changed = pausing::resume(&app.engine, client, account, by).await?;
+        let text = if changed { "dials again" } else { "was not paused" };
+        output.say(format!("`{}` {text}", self.name), &json!({ "changed": changed }));
+        Ok(())
+    }
+}
+
+pub(super) async fn client(
+    app: &App,
+    command: ClientCommand,
+    actor: &str,
+    output: &Output,
+) -> anyhow::Result<()> {
     match command {
+        ClientCommand::Pause(pause) => {
+            let client = setup::find_client(&app.engine, &pause.name).await?;
+            pause.run(app, (client, None), actor, output).await?;
+        }
+        ClientCommand::Resume(resume) => {
+            let client = setup::find_client(&app.engine, &resume.name).await?;
+            resume.run(app, (client, None), actor, output).await?;
+        }
         ClientCommand::Create { name } => {
             let id = setup::create_client(&app.engine, &name).await?;
             output.say(format!("made client `{name}` ({id})"), &json!({ "id": id, "name": name }));
@@ -53,6 +134,10 @@ pub(super) enum AccountCommand {
         /// Its name or id.
         account: String,
     },
+    /// Stop dialling from an account until resumed. Calls under way go on.
+    Pause(Pause),
+    /// Dial again.
+    Resume(Resume),
 }
 
 #[derive(Args, Debug)]
@@ -91,8 +176,23 @@ pub(super) struct Add {
     no_test: bool,
 }
 
-pub(super) async fn account(app: &App, command: AccountCommand, output: &Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn account(
+    app: &App,
+    command: AccountCommand,
+    actor: &str,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     match command {
+        AccountCommand::Pause(pause) => {
+            let (client, account) = setup::find_account(&app.engine, &pause.name).await?;
+            pause.run(app, (client, Some(account)), actor, output).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AccountCommand::Resume(resume) => {
+            let (client, account) = setup::find_account(&app.engine, &resume.name).await?;
+            resume.run(app, (client, Some(account)), actor, output).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         AccountCommand::Add(add) => add.run(app, output).await,
         AccountCommand::Test { account } => {
             let (client, account) = setup::find_account(&app.engine, &account).await?;

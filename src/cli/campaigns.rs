@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::setup;
+use outdial_jobs::operations::{By, recurring, setup};
+use outdial_jobs::store::recurring::Action;
+use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::{Agent, Rules};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::confirmed;
+use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
 
@@ -21,7 +25,13 @@ pub(super) enum CampaignCommand {
     /// Begin dialling.
     Start(Target),
     /// Stop dialling until resumed. Calls under way go on.
-    Pause(Target),
+    Pause {
+        #[command(flatten)]
+        target: Target,
+        /// Resume by itself then: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
     /// Dial again.
     Resume(Target),
     /// End it for good, and finish its leads. Calls under way go on.
@@ -32,8 +42,55 @@ pub(super) enum CampaignCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Change its rules, also while it runs: a new revision, which leads are judged by from now on.
+    Edit {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        rules: Box<RuleFlags>,
+        /// Only show what would change.
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Start it, pause it or go through it again, at set times.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Show how it stands.
     Status(Target),
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ScheduleCommand {
+    /// Set a recurring order up.
+    Add {
+        #[command(flatten)]
+        target: Target,
+        /// What: start, pause, or again (start, and try every finished lead anew that may be called).
+        #[arg(long = "do", value_parser = action)]
+        action: Action,
+        /// When: second, minute, hour, day of month, month, weekday, as '0 30 9 * * Mon-Fri'.
+        #[arg(long)]
+        cron: String,
+        /// By whose clock, as Asia/Kolkata.
+        #[arg(long, default_value = "UTC")]
+        zone: String,
+    },
+    /// List a campaign's recurring orders.
+    List(Target),
+    /// Take a recurring order back.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+}
+
+fn action(text: &str) -> Result<Action, String> {
+    match text {
+        "start" => Ok(Action::Start),
+        "pause" => Ok(Action::Pause),
+        "again" => Ok(Action::Again),
+        _ => Err(format!("`{text}` is none of: start, pause, again")),
+    }
 }
 
 #[derive(Args, Debug)]
@@ -52,6 +109,13 @@ pub(super) struct Create {
     /// The account it dials from, by name or id.
     #[arg(long)]
     account: String,
+    #[command(flatten)]
+    rules: RuleFlags,
+}
+
+/// A campaign's rules, as flags.
+#[derive(Args, Debug)]
+pub(super) struct RuleFlags {
     /// A JSON file with its rules; the flags below come on top.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -99,10 +163,15 @@ pub(super) async fn run(
     match command {
         CampaignCommand::Create(create) => create.run(app, actor, output).await,
         CampaignCommand::Start(target) => target.order(app, Order::Start, actor, output).await,
-        CampaignCommand::Pause(target) => target.order(app, Order::Pause, actor, output).await,
+        CampaignCommand::Pause { target, until } => target.pause(app, until.as_deref(), actor, output).await,
+        CampaignCommand::Edit { target, rules, preview } => {
+            target.edit(app, &rules, preview, actor, output).await
+        }
+        CampaignCommand::Schedule(command) => schedule(app, command, actor, output).await,
         CampaignCommand::Resume(target) => target.order(app, Order::Resume, actor, output).await,
         CampaignCommand::Cancel { target, yes } => {
-            if !yes && !output.json && !confirmed(&target.campaign)? {
+            let question = format!("End `{}` for good and finish its leads?", target.campaign);
+            if !yes && !output.json && !confirmed(&question)? {
                 bail!("nothing was changed");
             }
             target.order(app, Order::Cancel, actor, output).await
@@ -116,21 +185,6 @@ pub(super) async fn run(
     }
 }
 
-/// Ending a campaign cannot be undone.
-fn confirmed(campaign: &str) -> anyhow::Result<bool> {
-    use std::io::IsTerminal;
-    if !std::io::stdin().is_terminal() {
-        bail!("cancelling ends a campaign for good; say --yes if that is meant, or pause it");
-    }
-    #[expect(clippy::print_stderr, reason = "a question to a person")]
-    {
-        eprint!("End `{campaign}` for good and finish its leads? Type yes: ");
-    }
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
-}
-
 impl Target {
     async fn order(&self, app: &App, order: Order, actor: &str, output: &Output) -> anyhow::Result<()> {
         let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
@@ -139,6 +193,103 @@ impl Target {
         output.say(told(&self.campaign, &ordered), &ordered);
         Ok(())
     }
+
+    async fn pause(
+        &self,
+        app: &App,
+        until: Option<&str>,
+        actor: &str,
+        output: &Output,
+    ) -> anyhow::Result<()> {
+        let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
+        let resume_at = match until {
+            Some(given) => Some(moment(given, app.engine.now().await?)?),
+            None => None,
+        };
+        let (pause, reason) = (Order::Pause, self.reason.as_deref());
+        let ordered =
+            campaigns::order_until(&app.engine, client, campaign, pause, actor, reason, resume_at).await?;
+        output.say(told(&self.campaign, &ordered), &ordered);
+        Ok(())
+    }
+
+    async fn edit(
+        &self,
+        app: &App,
+        flags: &RuleFlags,
+        preview: bool,
+        actor: &str,
+        output: &Output,
+    ) -> anyhow::Result<()> {
+        let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
+        let (revision, before) = campaigns::rules(&app.engine, client, campaign).await?;
+        let after = flags.over(before.clone())?;
+        let changes = changes(&before, &after)?;
+        if changes.is_empty() {
+            bail!("these are the campaign's rules already: nothing was changed");
+        }
+        let listed = changes.iter().map(|(name, before, after)| format!("  {name}: {before} → {after}"));
+        let listed = listed.collect::<Vec<_>>().join("\n");
+        let changed: Vec<_> = changes
+            .iter()
+            .map(|(name, before, after)| json!({ "rule": name, "before": before, "after": after }))
+            .collect();
+        if preview {
+            output.say(
+                format!("would change:\n{listed}"),
+                &json!({ "revision": revision, "changes": changed }),
+            );
+            return Ok(());
+        }
+        let by = By { actor, reason: self.reason.as_deref() };
+        let revision = campaigns::edit(&app.engine, client, campaign, revision, &after, by).await?;
+        let text = format!("`{}` has revision {} now:\n{listed}", self.campaign, revision.0);
+        output.say(text, &json!({ "revision": revision, "changes": changed }));
+        Ok(())
+    }
+}
+
+/// Which rules differ, with what they were and are.
+fn changes(before: &Rules, after: &Rules) -> anyhow::Result<Vec<(String, Value, Value)>> {
+    let (before, after) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
+    let (Value::Object(before), Value::Object(after)) = (before, after) else { return Ok(vec![]) };
+    let differs = |(name, after): (String, Value)| {
+        let before = before.get(&name).cloned().unwrap_or_default();
+        (before != after).then_some((name, before, after))
+    };
+    Ok(after.into_iter().filter_map(differs).collect())
+}
+
+async fn schedule(app: &App, command: ScheduleCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
+    match command {
+        ScheduleCommand::Add { target, action, cron, zone } => {
+            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
+            let by = By { actor, reason: target.reason.as_deref() };
+            let added = recurring::add(&app.engine, client, campaign, &cron, &zone, action, by).await?;
+            let next = added.next_at.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+            let text = format!("scheduled ({}); the first time is {}", added.id, next.unwrap_or_default());
+            output.say(text, &added);
+        }
+        ScheduleCommand::List(target) => {
+            let (_, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
+            let found = recurring::list(&app.engine, campaign).await?;
+            let time = |at: Option<Moment>| {
+                at.map_or("–".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+            };
+            let rows = found.iter().map(|one| {
+                let action = format!("{:?}", one.action).to_lowercase();
+                let (next, last) = (time(one.next_at), time(one.last_at));
+                let problem = one.last_error.clone().unwrap_or_default();
+                vec![one.id.to_string(), action, one.cron.clone(), one.zone.clone(), next, last, problem]
+            });
+            output.say(table(&["id", "do", "cron", "zone", "next", "last", "problem"], rows), &found);
+        }
+        ScheduleCommand::Remove { id } => {
+            recurring::remove(&app.engine, &id, By { actor, reason: None }).await?;
+            output.say("removed", &json!({ "removed": id }));
+        }
+    }
+    Ok(())
 }
 
 fn told(campaign: &str, ordered: &Ordered) -> String {
@@ -172,24 +323,28 @@ fn text_of(status: &Status) -> String {
 impl Create {
     async fn run(self, app: &App, actor: &str, output: &Output) -> anyhow::Result<()> {
         let (client, account) = setup::find_account(&app.engine, &self.account).await?;
-        let rules = self.rules()?;
+        let rules = self.rules.over(Rules::default())?;
         let spec = CampaignSpec { name: &self.name, account, rules: &rules, actor };
         let campaign = campaigns::create(&app.engine, client, spec).await?;
         let value = json!({ "id": campaign, "name": self.name, "rules": rules });
         output.say(format!("made campaign `{}` ({campaign}), in draft", self.name), &value);
         Ok(())
     }
+}
 
-    fn rules(&self) -> anyhow::Result<Rules> {
-        let mut rules = match &self.rules {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                serde_json::from_str(&text)
-                    .with_context(|| format!("{} is not a campaign's rules", path.display()))?
-            }
-            None => Rules::default(),
-        };
+impl RuleFlags {
+    fn file(&self) -> anyhow::Result<Option<Rules>> {
+        let Some(path) = &self.rules else { return Ok(None) };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let rules = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a campaign's rules", path.display()))?;
+        Ok(Some(rules))
+    }
+
+    /// These flags on top of `rules`, or of the file that they name.
+    fn over(&self, rules: Rules) -> anyhow::Result<Rules> {
+        let mut rules = self.file()?.unwrap_or(rules);
         if let Some(calendar) = self.calendar()? {
             rules.calendar = calendar;
         }
@@ -199,8 +354,14 @@ impl Create {
         if let Some(attempts) = self.max_attempts {
             rules.retry.max_attempts = attempts.try_into().context("--max-attempts: give at least 1")?;
         }
-        rules.limits.extend(self.max_concurrent.map(|max| Limit::Concurrent { max }));
-        rules.limits.extend(self.calls_per_second.map(Limit::per_second));
+        if let Some(max) = self.max_concurrent {
+            rules.limits.retain(|limit| !matches!(limit, Limit::Concurrent { .. }));
+            rules.limits.push(Limit::Concurrent { max });
+        }
+        if let Some(max) = self.calls_per_second {
+            rules.limits.retain(|limit| !matches!(limit, Limit::Rate { per_ms: 1_000, .. }));
+            rules.limits.push(Limit::per_second(max));
+        }
         if let Some(minutes) = self.max_call_minutes {
             rules.call_time_limit_s = minutes.saturating_mul(60);
         }

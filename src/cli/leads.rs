@@ -9,8 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::{campaigns, leads};
 use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
+use super::orders::{Many, moment};
 use super::output::Output;
 use crate::app::App;
 use crate::import;
@@ -20,6 +22,32 @@ pub(super) enum LeadsCommand {
     /// Import a CSV file into a campaign. Bad rows are reported and the good ones go in; the same
     /// file twice adds nothing.
     Import(Import),
+    /// Hold leads until resumed. Calls under way go on.
+    #[command(visible_alias = "hold")]
+    Pause(Many),
+    /// Let leads go again.
+    #[command(visible_alias = "release")]
+    Resume(Many),
+    /// End leads. Calls under way go on, and no others follow.
+    Cancel(Many),
+    /// Try leads (again) now, with the policy's attempts granted anew.
+    Retry(Many),
+    /// Call leads at another time.
+    Reschedule {
+        /// When: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
+        #[arg(long)]
+        at: String,
+        #[command(flatten)]
+        leads: Many,
+    },
+    /// Change how soon leads are called among those that are due.
+    Prioritise {
+        /// The new priority: urgent, high, normal, low.
+        #[arg(long)]
+        to: Priority,
+        #[command(flatten)]
+        leads: Many,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -37,8 +65,28 @@ pub(super) struct Import {
     dry_run: bool,
 }
 
-pub(super) async fn many(app: &App, command: LeadsCommand, output: &Output) -> anyhow::Result<ExitCode> {
-    let LeadsCommand::Import(import) = command;
+pub(super) async fn many(
+    app: &App,
+    command: LeadsCommand,
+    actor: &str,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let (leads, command) = match command {
+        LeadsCommand::Import(import) => return import_file(app, &import, output).await,
+        LeadsCommand::Pause(leads) => (leads, Command::Pause),
+        LeadsCommand::Resume(leads) => (leads, Command::Resume),
+        LeadsCommand::Cancel(leads) => (leads, Command::Cancel),
+        LeadsCommand::Retry(leads) => (leads, Command::Retry),
+        LeadsCommand::Reschedule { at, leads } => {
+            (leads, Command::Reschedule { at: moment(&at, app.engine.now().await?)? })
+        }
+        LeadsCommand::Prioritise { to, leads } => (leads, Command::Prioritise { priority: to }),
+    };
+    leads.order(app, command, actor, output).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn import_file(app: &App, import: &Import, output: &Output) -> anyhow::Result<ExitCode> {
     let (client, campaign) = campaigns::find(&app.engine, &import.campaign).await?;
     let file = std::fs::File::open(&import.file);
     let file = file.with_context(|| format!("cannot read {}", import.file.display()))?;
@@ -61,13 +109,31 @@ pub(super) enum LeadCommand {
         lead: String,
     },
     /// Hold it until resumed. A call under way goes on.
+    #[command(visible_alias = "hold")]
     Pause(Target),
     /// Let it go again.
+    #[command(visible_alias = "release")]
     Resume(Target),
     /// End it. A call under way goes on, and no other follows.
     Cancel(Target),
     /// Try it (again) now, with the policy's attempts granted anew.
     Retry(Target),
+    /// Call it at another time.
+    Reschedule {
+        /// When: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
+        #[arg(long)]
+        at: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Change how soon it is called among those that are due.
+    Prioritise {
+        /// The new priority: urgent, high, normal, low.
+        #[arg(long)]
+        to: Priority,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -91,6 +157,13 @@ pub(super) async fn one(app: &App, command: LeadCommand, actor: &str, output: &O
         LeadCommand::Resume(target) => target.order(app, Command::Resume, actor, output).await,
         LeadCommand::Cancel(target) => target.order(app, Command::Cancel, actor, output).await,
         LeadCommand::Retry(target) => target.order(app, Command::Retry, actor, output).await,
+        LeadCommand::Reschedule { at, target } => {
+            let at = moment(&at, app.engine.now().await?)?;
+            target.order(app, Command::Reschedule { at }, actor, output).await
+        }
+        LeadCommand::Prioritise { to, target } => {
+            target.order(app, Command::Prioritise { priority: to }, actor, output).await
+        }
     }
 }
 
@@ -102,7 +175,7 @@ impl Target {
         let deferred = answer == Answer::Deferred;
         let when = if deferred { ", once the call under way has resolved" } else { "" };
         let value = json!({ "lead": person.lead, "command": command.name(), "deferred": deferred });
-        output.say(format!("{}: done{when}", command.name()), &value);
+        output.say(format!("{command}: done{when}"), &value);
         Ok(())
     }
 }

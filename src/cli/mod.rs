@@ -4,6 +4,7 @@ mod accounts;
 mod campaigns;
 mod doctor;
 mod leads;
+mod orders;
 mod output;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use url::Url;
 use crate::app::{self, App};
 use crate::config::{Global, Serving};
 use crate::{bench, demo};
+use orders::confirmed;
 use output::Output;
 pub(crate) use output::table;
 
@@ -67,6 +69,9 @@ enum Command {
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
+    /// Orders for many leads that are carried out in the background.
+    #[command(subcommand)]
+    Operation(orders::OperationCommand),
     /// Check over the whole database that the four promises were kept.
     Judge(leads::JudgeArgs),
 }
@@ -105,19 +110,23 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
         }
         Command::Client(command) => {
-            with(global, async |app| accounts::client(app, command, output).await).await?;
+            with(global, async |app| accounts::client(app, command, &global.actor, output).await).await?;
         }
         Command::Account(command) => {
-            return with(global, async |app| accounts::account(app, command, output).await).await;
+            let account = async |app: &App| accounts::account(app, command, &global.actor, output).await;
+            return with(global, account).await;
         }
         Command::Campaign(command) => {
             with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;
         }
         Command::Leads(command) => {
-            return with(global, async |app| leads::many(app, command, output).await).await;
+            return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;
         }
         Command::Lead(command) => {
             with(global, async |app| leads::one(app, command, &global.actor, output).await).await?;
+        }
+        Command::Operation(command) => {
+            with(global, async |app| orders::run(app, command, &global.actor, output).await).await?;
         }
         Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
     }

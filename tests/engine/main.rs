@@ -3,6 +3,7 @@
 
 mod barrier;
 mod limits;
+mod operations;
 mod orders;
 mod plans;
 mod poison;

@@ -40,7 +40,7 @@ pub enum Why {
     CampaignNotRunning,
     /// Its campaign has ended.
     CampaignEnded,
-    /// The account is resting or disabled.
+    /// The account is resting, paused or disabled, or the client is paused.
     AccountNotReady,
     /// The number is on a suppression list.
     Suppressed {
@@ -182,7 +182,9 @@ impl fmt::Display for Why {
             Self::UnreadableRules => f.write_str("the campaign's rules cannot be read; save them again"),
             Self::CampaignNotRunning => f.write_str("the campaign is not running"),
             Self::CampaignEnded => f.write_str("the campaign has ended"),
-            Self::AccountNotReady => f.write_str("the carrier account is resting or disabled"),
+            Self::AccountNotReady => {
+                f.write_str("the carrier account is resting, paused or disabled, or the client is paused")
+            }
             Self::Suppressed { until: None } => f.write_str("the number is on a suppression list"),
             Self::Suppressed { until: Some(until) } => {
                 write!(f, "the number is on a suppression list until {}", until.format("%Y-%m-%d %H:%M UTC"))

@@ -3,6 +3,7 @@
 //! To add a kind: write its file, add its line to [`registry`], and test it.
 
 pub mod await_status;
+pub mod bulk;
 pub mod dial;
 pub mod end_campaign;
 pub mod registry;

@@ -3,7 +3,9 @@
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::JobOrder;
 
-use super::{Ctx, Job, JobError, await_status::AwaitStatus, dial::Dial, end_campaign::EndCampaign};
+use super::{
+    Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, dial::Dial, end_campaign::EndCampaign,
+};
 
 /// Declares the registry: what each kind is called, how many run at once, how often
 /// one is tried, and how its arguments become a run.
@@ -31,7 +33,7 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, EndCampaign];
+registry![Dial, AwaitStatus, EndCampaign, Bulk];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {

@@ -1,15 +1,20 @@
 //! Campaigns: making them, and what people order for them.
 
+use outdial_workflows::Moment;
+use outdial_workflows::attempt::Revision;
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, JobId, LaneId};
 use outdial_workflows::rules::Rules;
 
-use super::{OperationError, named, the_one};
+use serde_json::json;
+
+use super::{By, OperationError, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, end_campaign::EndCampaign};
 use crate::store::attempts::Underway;
+use crate::store::audit::Entry;
 use crate::store::queue::NewJob;
 use crate::store::{self, StoreError};
 
@@ -35,18 +40,12 @@ pub async fn create(
     client: ClientId,
     spec: CampaignSpec<'_>,
 ) -> Result<CampaignId, OperationError> {
-    let checked = spec.rules.check();
-    checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })?;
+    check(spec.rules)?;
     let mut tx = engine.pool().begin().await?;
     let account = store::accounts::read(&mut tx, client, spec.account).await?;
     let given = spec.account.to_string();
     let account = account.ok_or(OperationError::NotFound { kind: "account", given })?;
-    if spec.rules.calendar == Calendar::Open && !account.emulated {
-        let problem = "the open calendar is only for accounts whose carrier is emulated on this machine; \
-                       give the campaign calling hours"
-            .into();
-        return Err(OperationError::Invalid { place: "calendar".into(), problem });
-    }
+    check_calendar(spec.rules, account.emulated)?;
     let now = engine.now_in(&mut tx).await?;
     let new = store::campaigns::NewCampaign {
         id: CampaignId::new(now),
@@ -61,6 +60,94 @@ pub async fn create(
     tx.commit().await?;
     Ok(new.id)
 }
+
+fn check(rules: &Rules) -> Result<(), OperationError> {
+    let checked = rules.check();
+    checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })
+}
+
+fn check_calendar(rules: &Rules, emulated: bool) -> Result<(), OperationError> {
+    if rules.calendar != Calendar::Open || emulated {
+        return Ok(());
+    }
+    let problem = "the open calendar is only for accounts whose carrier is emulated on this machine; \
+                   give the campaign calling hours"
+        .into();
+    Err(OperationError::Invalid { place: "calendar".into(), problem })
+}
+
+/// A campaign's present rules and their revision.
+///
+/// # Errors
+/// If the campaign does not exist, or its rules come from a newer version.
+pub async fn rules(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<(Revision, Rules), OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
+    let given = campaign.to_string();
+    let facts = facts.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    drop(conn);
+    let rules = engine.rules(client, campaign, facts.revision).await?;
+    let unreadable = || OperationError::NotPossible("its rules cannot be read by this version".into());
+    Ok((facts.revision, rules.as_deref().cloned().ok_or_else(unreadable)?))
+}
+
+/// Gives a campaign new rules, as a new revision. Attempts that were reserved under the old ones are
+/// judged again before they are sent; leads that wait are judged by the new ones when their turn comes.
+/// `from`: the revision that the edit was made on; another person's edit since is not overwritten.
+///
+/// # Errors
+/// If a rule cannot be kept, or the campaign has another revision by now.
+pub async fn edit(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    from: Revision,
+    rules: &Rules,
+    by: By<'_>,
+) -> Result<Revision, OperationError> {
+    check(rules)?;
+    let edited = engine.forbid(client, async |conn, now| {
+        if store::campaigns::lock_state(conn, client, campaign).await?.is_none() {
+            return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
+        }
+        let Some(facts) = store::campaigns::facts(conn, client, &[campaign.0]).await?.pop() else {
+            return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
+        };
+        if facts.revision != from {
+            let text = format!(
+                "it was edited meanwhile: it has revision {} now, and this edit was made on {}; look again",
+                facts.revision.0, from.0
+            );
+            return Ok(Err(OperationError::NotPossible(text)));
+        }
+        if let Err(error) = check_calendar(rules, facts.emulated) {
+            return Ok(Err(error));
+        }
+        let next = Revision(from.0 + 1);
+        store::campaigns::revise(conn, client, campaign, next, rules, by.actor, now).await?;
+        let details = json!({ "revision": next.0 });
+        let (action, subject, id) = ("edit", "campaign", campaign.0);
+        let By { actor, reason } = by;
+        store::audit::note(
+            conn,
+            client,
+            Entry { actor, action, subject, id, reason, details: &details },
+            now,
+        )
+        .await?;
+        store::notify(conn, &EDITED.payload(client)).await?;
+        Ok(Ok(next))
+    });
+    let next = edited.await??;
+    engine.hub().signal(client, EDITED);
+    Ok(next)
+}
+
+const EDITED: Signal = Signal { jobs: false, admission: true };
 
 /// The campaign with this id or name.
 ///
@@ -131,6 +218,23 @@ pub async fn order(
     actor: &str,
     reason: Option<&str>,
 ) -> Result<Ordered, OperationError> {
+    order_until(engine, client, campaign, order, actor, reason, None).await
+}
+
+/// As [`order`]; a pause resumes by itself at `resume_at`.
+///
+/// # Errors
+/// As [`order`].
+pub async fn order_until(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    order: Order,
+    actor: &str,
+    reason: Option<&str>,
+    resume_at: Option<Moment>,
+) -> Result<Ordered, OperationError> {
+    let resume_at = resume_at.filter(|_| order == Order::Pause);
     let carry_out = async |conn: &mut sqlx::PgConnection, now| {
         let Some(from) = store::campaigns::lock_state(conn, client, campaign).await? else {
             return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
@@ -140,8 +244,18 @@ pub async fn order(
             return Ok(Err(OperationError::NotPossible(text)));
         };
         let changed = state != from;
-        if changed {
-            store::campaigns::set_state(conn, client, campaign, state, actor, reason, now).await?;
+        if changed || resume_at.is_some() {
+            let by = By { actor, reason };
+            store::campaigns::set_state(conn, client, campaign, state, by, resume_at, now).await?;
+            let details = json!({ "from": from.name(), "to": state.name(), "resume_at": resume_at });
+            let (action, subject, id) = (order.name(), "campaign", campaign.0);
+            store::audit::note(
+                conn,
+                client,
+                Entry { actor, action, subject, id, reason, details: &details },
+                now,
+            )
+            .await?;
         }
         if changed && order == Order::Cancel {
             let job =
@@ -167,7 +281,7 @@ async fn queue_bulk(
     client: ClientId,
     kind: &'static str,
     job: &impl serde::Serialize,
-    now: outdial_workflows::Moment,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let args = serde_json::to_value(job).unwrap_or_default();
     let job = NewJob { id: JobId::new(now), kind, step: None, args, priority: 3 };

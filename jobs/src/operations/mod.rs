@@ -1,10 +1,15 @@
 //! What people and programs do with Outdial, whatever they speak through: clients,
 //! accounts, campaigns, leads.
 
+pub mod bulk;
 pub mod campaigns;
 pub mod judging;
 pub mod leads;
+pub mod pausing;
+pub mod recurring;
 pub mod setup;
+
+pub use crate::store::audit::By;
 
 use crate::engine::{AccountError, EngineError};
 use crate::store::StoreError;

@@ -13,9 +13,12 @@ use super::rows::PriorityRow;
 
 /// Clients that have a running campaign.
 pub async fn clients(conn: &mut PgConnection) -> Result<Vec<ClientId>, StoreError> {
-    let clients = sqlx::query_scalar!("select distinct client_id from campaigns where state = 'running'")
-        .fetch_all(conn)
-        .await?;
+    let clients = sqlx::query_scalar!(
+        "select distinct c.client_id from campaigns c join clients l on l.client_id = c.client_id
+            where c.state = 'running' and l.paused_by is null"
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(clients.into_iter().map(ClientId).collect())
 }
 
@@ -23,7 +26,7 @@ pub async fn clients(conn: &mut PgConnection) -> Result<Vec<ClientId>, StoreErro
 pub async fn accounts(conn: &mut PgConnection, client: ClientId) -> Result<Vec<AccountId>, StoreError> {
     let accounts = sqlx::query_scalar!(
         "select a.account_id from accounts a
-        where a.client_id = $1 and a.enabled and exists (
+        where a.client_id = $1 and a.enabled and a.paused_by is null and exists (
             select from campaigns c where c.client_id = $1 and c.account_id = a.account_id and c.state = 'running')
         order by a.account_id",
         client.0
@@ -69,7 +72,8 @@ pub async fn lock_account(
     .await?;
     let account = sqlx::query_as!(
         Account,
-        "select limits, resting_until, version from accounts where client_id = $1 and account_id = $2 and enabled",
+        "select limits, resting_until, version from accounts where client_id = $1 and account_id = $2
+            and enabled and paused_by is null",
         client.0,
         account.0
     )

@@ -282,22 +282,22 @@ pub struct Underway {
     pub ledger: outdial_workflows::attempt::Ledger,
 }
 
-/// The attempts of a campaign, or of one of its leads, that were committed to and are not over:
+/// The attempts of a client, of one of its campaigns or accounts, that were committed to and are not over:
 /// those that an order to stop cannot take back.
 pub async fn underway(
     conn: &mut PgConnection,
     client: ClientId,
     campaign: Option<CampaignId>,
-    lead: Option<LeadId>,
+    account: Option<AccountId>,
 ) -> Result<Vec<Underway>, StoreError> {
     let rows = sqlx::query!(
         r#"select lead_id, number, ledger as "ledger: LedgerRow" from attempts
         where client_id = $1 and live and ledger <> 'reserved'
-            and ($2::uuid is null or campaign_id = $2) and ($3::uuid is null or lead_id = $3)
+            and ($2::uuid is null or campaign_id = $2) and ($3::uuid is null or account_id = $3)
         order by submitted_at limit 10000"#,
         client.0,
         campaign.map(|campaign| campaign.0),
-        lead.map(|lead| lead.0)
+        account.map(|account| account.0)
     )
     .fetch_all(conn)
     .await?;

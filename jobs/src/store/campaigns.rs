@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::audit::By;
 use super::rows::CampaignStateRow;
 
 /// What decisions need to know of a campaign and its account.
@@ -28,6 +29,8 @@ pub struct CampaignFacts {
     pub emulated: bool,
     /// Whether the account may dial at all.
     pub enabled: bool,
+    /// Whether a person paused the account or its client.
+    pub paused: bool,
     /// Until when it rests.
     pub resting_until: Option<Moment>,
     /// The client's barrier version.
@@ -37,7 +40,7 @@ pub struct CampaignFacts {
 impl CampaignFacts {
     /// Whether the account may dial at `now`.
     pub fn account_ready(&self, now: Moment) -> bool {
-        self.enabled && self.resting_until.is_none_or(|until| until <= now)
+        self.enabled && !self.paused && self.resting_until.is_none_or(|until| until <= now)
     }
 }
 
@@ -49,7 +52,8 @@ pub async fn facts(
 ) -> Result<Vec<CampaignFacts>, StoreError> {
     let rows = sqlx::query!(
         r#"select c.campaign_id, c.state as "state: CampaignStateRow", c.revision, c.account_id, a.version,
-            a.emulated, a.enabled, a.resting_until, l.barrier_version
+            a.emulated, a.enabled, a.resting_until, l.barrier_version,
+            (a.paused_by is not null or l.paused_by is not null) as "paused!"
         from campaigns c
         join accounts a on a.client_id = c.client_id and a.account_id = c.account_id
         join clients l on l.client_id = c.client_id
@@ -69,6 +73,7 @@ pub async fn facts(
             account_version: row.version,
             emulated: row.emulated,
             enabled: row.enabled,
+            paused: row.paused,
             resting_until: row.resting_until,
             barrier: BarrierVersion(row.barrier_version),
         })
@@ -236,19 +241,56 @@ pub async fn set_state(
     client: ClientId,
     campaign: CampaignId,
     state: CampaignState,
-    actor: &str,
-    reason: Option<&str>,
+    by: By<'_>,
+    resume_at: Option<Moment>,
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update campaigns set state = $3, changed_by = $4, reason = $5, changed_at = $6
+        "update campaigns set state = $3, changed_by = $4, reason = $5, resume_at = $6, changed_at = $7
         where client_id = $1 and campaign_id = $2",
         client.0,
         campaign.0,
         CampaignStateRow::from(state) as CampaignStateRow,
-        actor,
-        reason,
+        by.actor,
+        by.reason,
+        resume_at,
         now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes a revision, and makes it the campaign's present one.
+pub async fn revise(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    revision: Revision,
+    rules: &Rules,
+    actor: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rules = serde_json::to_value(rules);
+    let rules =
+        rules.map_err(|problem| super::error::unreadable("campaign_revisions", campaign.0, problem))?;
+    sqlx::query!(
+        "insert into campaign_revisions (client_id, campaign_id, revision, rules, actor, created_at)
+        values ($1, $2, $3, $4, $5, $6)",
+        client.0,
+        campaign.0,
+        revision.0,
+        rules,
+        actor,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "update campaigns set revision = $3 where client_id = $1 and campaign_id = $2",
+        client.0,
+        campaign.0,
+        revision.0
     )
     .execute(conn)
     .await?;

@@ -7,7 +7,9 @@ use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
 
 use super::StoreError;
+use super::bulk::BulkState;
 use super::error::unreadable;
+use super::recurring::Action;
 use crate::providers::Provider;
 
 /// Declares a row enum and its conversions to and from the domain's, both exhaustive,
@@ -42,6 +44,8 @@ row_enum! {
         Scheduled, Initiated, Ringing, Connected, InProgress, Completed, Failed, Cancelled,
     }
     CallResultRow "call_result" = CallResult { Answered, NoAnswer, Busy, Voicemail, Failed, InvalidNumber, Lost }
+    BulkStateRow "bulk_state" = BulkState { Running, Done, Cancelled }
+    ActionRow "recurring_action" = Action { Start, Pause, Again }
     OutcomeRow "outcome" = Outcome {
         Successful, AppointmentScheduled, QualifiedLead, SaleMade, NotInterested, NoAnswer, Voicemail,
         WrongNumber, DoNotCall, Failed, Busy, InvalidNumber, Unknown,

@@ -3,22 +3,21 @@
 //! run twice.
 
 mod inbox;
+mod orders;
 mod partitions;
 mod prune;
 mod stale_calls;
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use cron::Schedule as Cron;
 use outdial_workflows::Moment;
-use outdial_workflows::calendar::parse_zone;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
+use crate::operations::recurring;
 use crate::store::schedules::Schedule;
 use crate::store::{self, StoreError};
 
@@ -41,8 +40,8 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 4] {
-    [&stale_calls::StaleCalls, &inbox::Inbox, &prune::Prune, &partitions::Partitions]
+fn all() -> [&'static dyn Sweep; 5] {
+    [&stale_calls::StaleCalls, &orders::Orders, &inbox::Inbox, &prune::Prune, &partitions::Partitions]
 }
 
 /// Runs until told to stop.
@@ -148,10 +147,8 @@ async fn run_one(
 
 /// The first run after `now`, by the clock of the schedule's zone.
 fn next_run(schedule: &Schedule, now: Moment) -> Result<Moment, String> {
-    let cron = Cron::from_str(&schedule.cron).map_err(|problem| problem.to_string())?;
-    let zone = parse_zone(&schedule.zone).map_err(|problem| problem.to_string())?;
-    let next = cron.after(&now.with_timezone(&zone)).next();
-    next.map(|at| at.to_utc()).ok_or_else(|| "it never runs".to_owned())
+    let next = recurring::next_time(&schedule.cron, &schedule.zone, now)?;
+    next.ok_or_else(|| "it never runs".to_owned())
 }
 
 /// Rolls pending statistics up, once a second while there are any, and rarely otherwise.

@@ -1,0 +1,324 @@
+//! Orders for many leads: previewed, carried out by a job, stopped.
+
+use outdial_workflows::ids::{CampaignId, ClientId, JobId, LeadId, new_id};
+use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::workflow::{Priority, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::OperationError;
+use crate::engine::Engine;
+use crate::engine::wake::Signal;
+use crate::jobs::{Job, bulk::Bulk};
+use crate::store::audit::Entry;
+use crate::store::bulk::{BulkOperation, BulkState, Place, Standing, Tally};
+use crate::store::queue::NewJob;
+use crate::store::{self, StoreError};
+
+/// How many leads the walk passes in one look at the database.
+pub const PAGE: i64 = 2_000;
+/// A preview counts no further than this: beyond, it says "more than".
+const PREVIEW: u64 = 200_000;
+
+/// Which leads are meant. Everything that is given must fit; within a list, one must.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filter {
+    /// Those of this campaign; without it those of all the client's campaigns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignId>,
+    /// In one of these states.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// With one of these outcomes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<Outcome>,
+    /// Of one of these priorities.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub priorities: Vec<Priority>,
+    /// For one of these reasons, by name, as `unknown_zone`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// One of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leads: Vec<LeadId>,
+}
+
+impl Filter {
+    /// Whether a lead is meant.
+    pub fn fits(&self, lead: &Standing) -> bool {
+        let among = |list: &[_], one| list.is_empty() || list.contains(&one);
+        among(&self.states, lead.state)
+            && (self.outcomes.is_empty()
+                || lead.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome)))
+            && (self.priorities.is_empty() || self.priorities.contains(&lead.priority))
+            && (self.why.is_empty() || self.why.contains(&lead.why))
+            && (self.leads.is_empty() || self.leads.contains(&lead.place.1))
+    }
+
+    /// Where the walk begins.
+    pub(crate) fn first(&self) -> Place {
+        self.campaign.map_or(Place::START, |campaign| Place(campaign, LeadId(Uuid::nil())))
+    }
+
+    /// The campaign after which it ends.
+    pub(crate) fn last(&self) -> CampaignId {
+        self.campaign.unwrap_or(CampaignId(Uuid::max()))
+    }
+}
+
+/// How many leads an order would reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// Leads that fit.
+    pub leads: u64,
+    /// Whether all were counted: a preview stops after 200,000 looked at.
+    pub exact: bool,
+}
+
+/// Counts the leads that an order would reach.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub async fn preview(engine: &Engine, client: ClientId, filter: &Filter) -> Result<Preview, OperationError> {
+    let mut preview = Preview { leads: 0, exact: true };
+    let (mut after, mut looked_at) = (filter.first(), 0);
+    let mut conn = engine.pool().acquire().await?;
+    loop {
+        let page = store::bulk::walk(&mut conn, client, after, filter.last(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(preview) };
+        after = last.place;
+        looked_at += page.len() as u64;
+        preview.leads += page.iter().filter(|lead| filter.fits(lead)).count() as u64;
+        if looked_at >= PREVIEW {
+            preview.exact = false;
+            return Ok(preview);
+        }
+    }
+}
+
+/// An order for many leads, as people see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Operation {
+    /// Its id.
+    pub id: Uuid,
+    /// The tenant.
+    pub client: ClientId,
+    /// What is ordered, in words.
+    pub order: String,
+    /// For which leads.
+    pub filter: Value,
+    /// Who ordered it.
+    pub actor: String,
+    /// In their words.
+    pub reason: Option<String>,
+    /// Where it stands.
+    pub state: BulkState,
+    /// What came of it so far.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// When it was ordered.
+    pub created_at: outdial_workflows::Moment,
+    /// When it last moved.
+    pub changed_at: outdial_workflows::Moment,
+}
+
+impl Operation {
+    fn of(client: ClientId, stored: BulkOperation) -> Self {
+        let command = serde_json::from_value::<Command>(stored.command);
+        Self {
+            id: stored.id,
+            client,
+            order: command.map_or_else(|_| "unreadable".into(), |command| command.to_string()),
+            filter: stored.filter,
+            actor: stored.actor,
+            reason: stored.reason,
+            state: stored.state,
+            tally: stored.tally,
+            created_at: stored.created_at,
+            changed_at: stored.changed_at,
+        }
+    }
+}
+
+/// Orders something for all leads that fit. A job carries it out, page by page; once this returns, it
+/// is not forgotten.
+///
+/// # Errors
+/// If the filter names a campaign that does not exist.
+pub async fn order(
+    engine: &Engine,
+    client: ClientId,
+    filter: &Filter,
+    command: Command,
+    actor: &str,
+    reason: Option<&str>,
+) -> Result<Operation, OperationError> {
+    let ordered = engine.allow(async |conn, now| {
+        if let Some(campaign) = filter.campaign
+            && store::campaigns::lock_state(conn, client, campaign).await?.is_none()
+        {
+            return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
+        }
+        let new = BulkOperation {
+            id: new_id(now),
+            command: serde_json::to_value(command).unwrap_or_default(),
+            filter: serde_json::to_value(filter).unwrap_or_default(),
+            actor: actor.to_owned(),
+            reason: reason.map(str::to_owned),
+            state: BulkState::Running,
+            tally: Tally::default(),
+            after: Place::START,
+            created_at: now,
+            changed_at: now,
+        };
+        store::bulk::insert(conn, client, &new).await?;
+        let action = command.to_string();
+        let entry =
+            Entry { actor, action: &action, subject: "operation", id: new.id, reason, details: &new.filter };
+        store::audit::note(conn, client, entry, now).await?;
+        let args = serde_json::to_value(Bulk { client, operation: new.id }).unwrap_or_default();
+        let job = NewJob { id: JobId::new(now), kind: Bulk::KIND, step: None, args, priority: 3 };
+        store::queue::insert(conn, client, &[job], now).await?;
+        store::notify(conn, &QUEUED.payload(client)).await?;
+        Ok(Ok(new))
+    });
+    let new = ordered.await??;
+    engine.hub().signal(client, QUEUED);
+    Ok(Operation::of(client, new))
+}
+
+const QUEUED: Signal = Signal { jobs: true, admission: false };
+
+/// The operation with this id.
+///
+/// # Errors
+/// If there is none.
+pub async fn find(engine: &Engine, given: &str) -> Result<Operation, OperationError> {
+    let not_found = || OperationError::NotFound { kind: "operation", given: given.to_owned() };
+    let id = Uuid::try_parse(given).map_err(|_| not_found())?;
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::bulk::list(&mut conn, None, Some(id), 1).await?.pop();
+    found.map(|(client, stored)| Operation::of(client, stored)).ok_or_else(not_found)
+}
+
+/// The latest operations.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub async fn latest(engine: &Engine, limit: i64) -> Result<Vec<Operation>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::bulk::list(&mut conn, None, None, limit).await?;
+    Ok(found.into_iter().map(|(client, stored)| Operation::of(client, stored)).collect())
+}
+
+/// Stops an operation. The page that is under way is finished; what was changed stays changed.
+///
+/// # Errors
+/// If there is none, or it has ended.
+pub async fn cancel(engine: &Engine, given: &str, actor: &str) -> Result<Operation, OperationError> {
+    let operation = find(engine, given).await?;
+    let (client, id) = (operation.client, operation.id);
+    let cancelled = engine.allow(async |conn, now| {
+        let cancelled = store::bulk::end(conn, client, id, BulkState::Cancelled, now).await?;
+        if cancelled {
+            let details = Value::Null;
+            let (action, subject) = ("cancel", "operation");
+            let entry = Entry { actor, action, subject, id, reason: None, details: &details };
+            store::audit::note(conn, client, entry, now).await?;
+        }
+        Ok(cancelled)
+    });
+    match cancelled.await? {
+        true => find(engine, given).await,
+        false => Err(OperationError::NotPossible(format!("it is {} already", operation.state.name()))),
+    }
+}
+
+/// Counts an answer.
+pub(crate) fn count(tally: &mut Tally, answer: Answer) {
+    match answer {
+        Answer::Deferred => tally.deferred += 1,
+        Answer::Declined(why) => {
+            tally.declined += 1;
+            tally.declined_for = Some(why);
+        }
+        _ => tally.changed += 1,
+    }
+}
+
+/// What the job needs to go on.
+pub(crate) struct Page {
+    pub(crate) operation: BulkOperation,
+    pub(crate) command: Command,
+    /// Those that fit, of the leads that were passed.
+    pub(crate) leads: Vec<LeadId>,
+    pub(crate) passed: usize,
+    /// Where the walk is then; `None` when it is over.
+    pub(crate) place: Option<Place>,
+}
+
+/// The next page of an operation; `None` if it does not run any more.
+pub(crate) async fn page(engine: &Engine, client: ClientId, id: Uuid) -> Result<Option<Page>, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    let operation = store::bulk::read(&mut conn, client, id).await?;
+    let Some(operation) = operation.filter(|operation| operation.state == BulkState::Running) else {
+        return Ok(None);
+    };
+    let unreadable = |problem: serde_json::Error| StoreError::Unreadable {
+        table: "bulk_operations",
+        id,
+        problem: problem.to_string(),
+    };
+    let filter: Filter = serde_json::from_value(operation.filter.clone()).map_err(unreadable)?;
+    let command: Command = serde_json::from_value(operation.command.clone()).map_err(unreadable)?;
+    let after = operation.after.max(filter.first());
+    let page = store::bulk::walk(&mut conn, client, after, filter.last(), PAGE).await?;
+    Ok(Some(Page {
+        place: page.last().map(|lead| lead.place),
+        passed: page.len(),
+        leads: page.iter().filter(|lead| filter.fits(lead)).map(|lead| lead.place.1).collect(),
+        operation,
+        command,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(outcome: Option<Outcome>) -> Standing {
+        let place = Place(CampaignId(Uuid::from_u128(1)), LeadId(Uuid::from_u128(2)));
+        let (state, priority) = (State::Finished, Priority::Normal);
+        Standing { place, state, outcome, priority, why: "attempts_used_up".into() }
+    }
+
+    fn filter(text: &str) -> Filter {
+        serde_json::from_str(text).expect("a filter")
+    }
+
+    #[test]
+    fn whatever_a_filter_names_must_fit() {
+        let lead = finished(Some(Outcome::NoAnswer));
+        for (text, fits) in [
+            ("{}", true),
+            (r#"{"states": ["waiting", "finished"]}"#, true),
+            (r#"{"states": ["waiting"]}"#, false),
+            (r#"{"outcomes": ["no_answer"], "why": ["attempts_used_up"]}"#, true),
+            (r#"{"outcomes": ["no_answer"], "why": ["settled"]}"#, false),
+            (r#"{"priorities": ["low"]}"#, false),
+            (r#"{"leads": ["00000000-0000-0000-0000-000000000002"]}"#, true),
+            (r#"{"leads": ["00000000-0000-0000-0000-000000000003"]}"#, false),
+        ] {
+            assert_eq!(filter(text).fits(&lead), fits, "{text}");
+        }
+        assert!(!filter(r#"{"outcomes": ["no_answer"]}"#).fits(&finished(None)));
+    }
+
+    #[test]
+    fn a_filter_with_a_misspelt_name_is_refused() {
+        assert!(serde_json::from_str::<Filter>(r#"{"state": ["waiting"]}"#).is_err());
+    }
+}

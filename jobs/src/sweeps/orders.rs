@@ -1,0 +1,26 @@
+//! What people ordered for a time that has come: recurring orders, and the ends of pauses.
+
+use async_trait::async_trait;
+use outdial_workflows::Moment;
+
+use super::Sweep;
+use crate::engine::Engine;
+use crate::operations::recurring;
+use crate::store::StoreError;
+
+pub(super) struct Orders;
+
+#[async_trait]
+impl Sweep for Orders {
+    fn name(&self) -> &'static str {
+        "orders"
+    }
+
+    fn cron(&self) -> &'static str {
+        "*/10 * * * * *"
+    }
+
+    async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
+        recurring::carry_out_due(engine, now).await
+    }
+}
