@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::wake::Signal;
 use crate::engine::{Engine, Happened};
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
@@ -131,9 +132,11 @@ impl Worker {
 }
 
 async fn hand_back_unbegun(engine: &Engine) -> Result<(), StoreError> {
-    let mut conn = engine.pool().acquire().await?;
-    store::queue::hand_back_all(&mut conn, engine.node()).await?;
-    Ok(())
+    let mut tx = engine.pool().begin().await?;
+    for client in store::queue::hand_back_all(&mut tx, engine.node()).await? {
+        store::notify(&mut tx, &Signal::JOBS.payload(client)).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// The apalis side: one worker whose handler spawns each job elsewhere and waits for
@@ -237,10 +240,14 @@ async fn hand_back(
     unharmed: bool,
     error: &str,
 ) -> Result<(), StoreError> {
-    let mut conn = engine.pool().acquire().await?;
-    let run_at = engine.now_in(&mut conn).await? + pause;
-    store::queue::hand_back(&mut conn, claimed.lease, run_at, unharmed, Some(error)).await?;
-    Ok(())
+    let mut tx = engine.pool().begin().await?;
+    let run_at = engine.now_in(&mut tx).await? + pause;
+    let given = store::queue::hand_back(&mut tx, claimed.lease, run_at, unharmed, Some(error)).await?;
+    if given && pause.is_zero() {
+        // Another process may take it at once, and should not have to look for it.
+        store::notify(&mut tx, &Signal::JOBS.payload(claimed.lease.client)).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Out of the queue, visible, and told to its workflow, whose timers go on without it.

@@ -94,7 +94,7 @@ async fn what_runs_all_the_time_reads_by_index() {
     .await;
     assert!(next.is_some());
     uses(&world, "workflows_timers", async |conn| {
-        store::workflows::timers_due(conn, later, 1_000).await.expect("read")
+        store::workflows::timers_due(conn, later, &[], 1_000).await.expect("read")
     })
     .await;
     let campaign = due[0].lead;

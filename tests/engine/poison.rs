@@ -273,3 +273,26 @@ async fn a_client_whose_commits_rest_does_not_hold_up_the_timers_of_others() {
     elsewhere.stop().await;
     world.end().await;
 }
+
+/// A batch of timers that makes a client rest is not waited for either.
+#[tokio::test]
+async fn a_sweep_does_not_wait_for_a_client_whose_commits_begin_to_rest_meanwhile() {
+    let clock = Setup::clock_at("2026-01-14T06:30:00Z");
+    let world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let campaign = world.campaign(json!({})).await;
+    let leads = world.leads(campaign, &phones(1, 30)).await;
+    assert_eq!(world.engine.admit(world.client).await.expect("a round").reserved, 30);
+    forbid(&world, &leads, "waiting").await;
+    clock.advance(TimeDelta::seconds(6));
+    let fired = tokio::time::timeout(Duration::from_secs(20), world.engine.fire_due_timers()).await;
+    assert_eq!(fired.expect("less than the minute that the client rests").expect("fired"), 30);
+    until_aside(&world, 21).await;
+    // What is due of it is not even looked at, so that it cannot hide what is due of others.
+    assert_eq!(world.engine.fire_due_timers().await.expect("fired"), 0);
+    world.engine.stop().await;
+    mend(&world, &leads).await;
+    let elsewhere = world.another_engine().await;
+    elsewhere.fire_due_timers().await.expect("fired");
+    elsewhere.stop().await;
+    world.end().await;
+}

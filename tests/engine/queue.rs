@@ -360,9 +360,13 @@ async fn a_cut_listener_hears_again_and_catches_up_on_what_it_missed() {
 
 /// Waits until somebody listens for notifications.
 async fn until_heard(lab: &Lab) {
+    until_listening(lab, 1).await;
+}
+
+async fn until_listening(lab: &Lab, processes: i64) {
     let listening = "select count(*) from pg_stat_activity
         where datname = current_database() and query ilike 'listen%' and state = 'idle'";
-    until("the listener to listen", async || lab.world.count(listening).await == 1).await;
+    until("listeners to listen", async || lab.world.count(listening).await == processes).await;
 }
 
 #[tokio::test]
@@ -469,5 +473,30 @@ async fn jobs_run_in_the_order_of_their_priority() {
     let order: Vec<u64> = lab.began.lock().expect("held for moments").iter().map(|(job, ..)| *job).collect();
     assert_eq!(order, [2, 1, 0]);
     worker.drain().await;
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn what_a_stopping_process_gives_back_is_announced_and_taken_by_another_at_once() {
+    let lab = Lab::new().await;
+    let engine = lab.world.another_engine().await;
+    let node = engine.node();
+    let stopping = world::start(&lab.world.db, engine, kinds(1), by_signal()).await;
+    let other = lab.worker(1, by_signal()).await;
+    until_listening(&lab, 2).await;
+    // Claimed and not begun: on its way to a worker.
+    let mut tx = lab.world.db.pool().begin().await.expect("a transaction");
+    let now = lab.world.database_time().await;
+    let args = json!({ "lab": lab.name, "job": 0, "does": 0 });
+    let job = NewJob { id: JobId::new(now), kind: KIND, step: None, args, priority: 2 };
+    store::queue::insert(&mut tx, lab.world.client, &[job], now).await.expect("queued");
+    let until = now + TimeDelta::hours(1);
+    let claimed = store::queue::claim(&mut tx, node, &[KIND.to_owned()], &[1], now, until).await;
+    assert_eq!(claimed.expect("claimed").len(), 1);
+    tx.commit().await.expect("committed");
+    stopping.drain().await;
+    lab.until_done(1).await;
+    assert_ne!(lab.began.lock().expect("held for moments")[0].1, node);
+    other.drain().await;
     lab.end().await;
 }

@@ -13,7 +13,9 @@ use axum::routing::{any, post};
 use outdial_emulators::exotel::{Config, Exotel as Emulator, Scenario};
 use outdial_jobs::providers::exotel::stream::{self, StreamEvent};
 use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings, http_client};
-use outdial_jobs::providers::{Carrier, DialBody, DialOrder, Permit, Question, Webhook, WebhookRequest};
+use outdial_jobs::providers::{
+    Carrier, DialBody, DialOrder, Permit, Question, Requests, Webhook, WebhookRequest,
+};
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Submission};
 use outdial_workflows::call::{CallFact, CallId, CallStatus, DialReply, Found};
@@ -42,6 +44,8 @@ pub(super) struct World {
     heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
     pub(super) rules: Rules,
     pub(super) phone: PhoneNumber,
+    /// How many requests questions have taken.
+    requests: Requests,
 }
 
 impl World {
@@ -53,7 +57,15 @@ impl World {
         let public_url = listen(tell).await;
         let exotel = adapter(&emulator, "token1");
         let rules = Rules { caller_id: Some("08040000000".into()), ..Rules::default() };
-        Self { emulator, exotel, public_url, heard: Mutex::new(heard), rules, phone }
+        Self {
+            emulator,
+            exotel,
+            public_url,
+            heard: Mutex::new(heard),
+            rules,
+            phone,
+            requests: Requests::default(),
+        }
     }
 
     pub(super) fn compose(&self, key: DialKey) -> DialBody {
@@ -89,7 +101,8 @@ impl World {
     }
 
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
-        Question { key, attempt, rules: &self.rules, phone: &self.phone, now: now() }
+        let (phone, requests) = (&self.phone, &self.requests);
+        Question { key, attempt, rules: &self.rules, phone, now: now(), requests }
     }
 
     pub(super) async fn next(&self) -> Heard {

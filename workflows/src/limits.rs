@@ -123,15 +123,25 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// Takes one read of `max` a `window`.
+    /// Takes `reads` of `max` a `window`, and the whole window for what needs more than that.
     ///
     /// # Errors
-    /// If the window is used up: when it is over.
-    pub fn take(self, max: u32, window: TimeDelta, now: Moment) -> Result<Self, Moment> {
+    /// If the window has not that many left: when it is over.
+    pub fn take(self, reads: u32, max: u32, window: TimeDelta, now: Moment) -> Result<Self, Moment> {
+        let reads = reads.min(max);
         match self.since.filter(|since| now < *since + window) {
-            Some(since) if self.count >= max => Err(since + window),
-            Some(_) => Ok(Self { count: self.count + 1, ..self }),
-            None => Ok(Self { since: Some(now), count: 1 }),
+            Some(since) if self.count.saturating_add(reads) > max => Err(since + window),
+            Some(_) => Ok(Self { count: self.count + reads, ..self }),
+            None => Ok(Self { since: Some(now), count: reads }),
+        }
+    }
+
+    /// Gives back reads that were `taken` and not made, unless another window has begun.
+    #[must_use]
+    pub fn give_back(self, reads: u32, taken: Self) -> Self {
+        match self.since == taken.since {
+            true => Self { count: self.count.saturating_sub(reads), ..self },
+            false => self,
         }
     }
 }
@@ -179,10 +189,23 @@ mod tests {
     fn reads_beyond_the_share_wait_for_the_next_window() {
         let minute = TimeDelta::minutes(1);
         let fresh = Reads { since: None, count: 0 };
-        let one = fresh.take(2, minute, at(0)).expect("the first");
-        let two = one.take(2, minute, at(10)).expect("the second");
-        assert_eq!(two.take(2, minute, at(20)), Err(at(60_000)));
-        assert_eq!(two.take(2, minute, at(60_000)), Ok(Reads { since: Some(at(60_000)), count: 1 }));
+        let one = fresh.take(1, 3, minute, at(0)).expect("the first");
+        let three = one.take(2, 3, minute, at(10)).expect("two more");
+        assert_eq!(three.take(1, 3, minute, at(20)), Err(at(60_000)));
+        assert_eq!(one.take(3, 3, minute, at(20)), Err(at(60_000)));
+        let next = Reads { since: Some(at(60_000)), count: 1 };
+        assert_eq!(three.take(1, 3, minute, at(60_000)), Ok(next));
+        assert_eq!(fresh.take(14, 3, minute, at(0)), Ok(Reads { since: Some(at(0)), count: 3 }));
+    }
+
+    #[test]
+    fn reads_that_were_taken_and_not_made_are_given_back_within_their_window() {
+        let minute = TimeDelta::minutes(1);
+        let taken = Reads { since: None, count: 0 }.take(14, 20, minute, at(0)).expect("free");
+        let since = taken.take(2, 20, minute, at(10)).expect("free");
+        assert_eq!(since.give_back(12, taken), Reads { since: Some(at(0)), count: 4 });
+        let later = taken.take(2, 20, minute, at(60_000)).expect("a new window");
+        assert_eq!(later.give_back(12, taken), later);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use outdial_workflows::ids::ClientId;
 use outdial_workflows::input::Input;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Engine, EngineError, Item, Reply, commit};
 use crate::store::{self, Failure, PATIENCE, StoreError};
@@ -41,12 +41,33 @@ pub(super) struct Gather {
     /// When workflows of a client were put into quarantine lately. Outlives a committer, which
     /// ends whenever its client's queue is empty.
     quarantined: Mutex<HashMap<ClientId, VecDeque<Instant>>>,
+    /// Told each time that a workflow is put into quarantine.
+    one_more: Notify,
 }
 
 impl Gather {
     fn note_quarantine(&self, client: ClientId) {
         let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
         quarantined.entry(client).or_default().push_back(Instant::now());
+        self.one_more.notify_waiters();
+    }
+
+    /// The clients whose commits rest.
+    pub(super) fn resting(&self) -> Vec<ClientId> {
+        let clients: Vec<ClientId> =
+            self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        clients.into_iter().filter(|client| self.too_many_quarantined(*client)).collect()
+    }
+
+    /// Returns once a client's commits rest; at once if they do.
+    pub(super) async fn rests(&self, client: ClientId) {
+        loop {
+            let one_more = self.one_more.notified();
+            if self.too_many_quarantined(client) {
+                return;
+            }
+            one_more.await;
+        }
     }
 
     /// Whether more of a client's workflows were put into quarantine lately than rows explain.

@@ -165,6 +165,21 @@ impl Engine {
         gather::put(self, client, Item { lead, input, lease }).await
     }
 
+    /// The same for sweeps, which go on to other clients while this one's commits rest. `None`: they
+    /// rest, and the input may be taken in later, or not.
+    pub(crate) async fn input_unless_resting(
+        &self,
+        client: ClientId,
+        lead: LeadId,
+        input: Input,
+    ) -> Option<Result<Reply, EngineError>> {
+        tokio::select! {
+            biased;
+            () = self.inner.gather.rests(client) => None,
+            taken = self.input(client, lead, input, None) => Some(taken),
+        }
+    }
+
     /// The database.
     pub fn pool(&self) -> &PgPool {
         &self.inner.pool

@@ -129,21 +129,22 @@ pub(super) async fn fire_due(engine: &Engine, overdue: TimeDelta) -> Result<usiz
 async fn due(engine: &Engine, overdue: TimeDelta) -> Result<(Moment, Vec<(ClientId, LeadId)>), StoreError> {
     let mut conn = engine.inner.pool.acquire().await?;
     let now = engine.inner.clock.now(&mut conn).await?;
-    let due = store::workflows::timers_due(&mut conn, now - overdue, FIRED_AT_ONCE).await?;
+    // A client whose commits rest takes nothing in; what is due of it stays due.
+    let resting = engine.inner.gather.resting();
+    let due = store::workflows::timers_due(&mut conn, now - overdue, &resting, FIRED_AT_ONCE).await?;
     Ok((now, due.into_iter().map(|timer| (timer.client, timer.lead)).collect()))
 }
 
-/// Not waited for: one client's commits may rest, and the others' timers must not.
+/// Not waited for: one client's commits may take their time, and the others' timers must not.
 fn fire_meanwhile(engine: &Engine, due: Vec<(ClientId, LeadId)>) {
     let firing = engine.clone();
     engine.inner.tasks.spawn(async move { fire(&firing, due).await });
 }
 
+/// Fires timers, and waits until they are taken in or their client's commits rest.
 async fn fire(engine: &Engine, due: Vec<(ClientId, LeadId)>) {
-    // A client whose commits rest takes nothing in; what is due of it stays due.
-    let due = due.into_iter().filter(|(client, _)| !engine.inner.gather.too_many_quarantined(*client));
-    let fired = due.map(|(client, lead)| async move {
-        if let Err(error) = engine.input(client, lead, Input::Timer, None).await {
+    let fired = due.into_iter().map(|(client, lead)| async move {
+        if let Some(Err(error)) = engine.input_unless_resting(client, lead, Input::Timer).await {
             tracing::warn!(lead.id = %lead, error = &error as &dyn std::error::Error, "a timer could not be fired");
         }
     });

@@ -17,6 +17,9 @@ pub struct Signal {
 }
 
 impl Signal {
+    /// Jobs were queued, and nothing else happened.
+    pub const JOBS: Self = Self { jobs: true, admission: false };
+
     /// Nothing.
     pub fn is_empty(self) -> bool {
         self == Self::default()

@@ -10,9 +10,10 @@ use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, Dia
 use outdial_workflows::input::Input;
 use outdial_workflows::limits::Reads;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 
 use super::{Ctx, Job, JobError};
-use crate::providers::{Question, SharedCarrier};
+use crate::providers::{Question, Requests, SharedCarrier};
 use crate::store::{self, StoreError};
 
 /// Asks about an attempt whose fate is not known, or whose webhook did not come.
@@ -47,8 +48,12 @@ impl Job for AwaitStatus {
         let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
-                let now = store::in_time(self.take_read(ctx, attempt.account, &carrier)).await?;
-                (now, self.ask(&carrier, &attempt, &rules, now).await)
+                let (now, taken) = self.take_reads(ctx, &attempt, &carrier).await?;
+                let requests = Requests::default();
+                let answer = self.ask(&carrier, &attempt, &rules, now, &requests).await;
+                self.give_back(ctx, attempt.account, taken, taken.reads.saturating_sub(requests.count()))
+                    .await?;
+                (now, answer)
             }
             None => {
                 let cause = "the campaign's rules cannot be read".into();
@@ -72,12 +77,13 @@ impl AwaitStatus {
         attempt: &Attempt,
         rules: &outdial_workflows::rules::Rules,
         now: Moment,
+        requests: &Requests,
     ) -> Found {
         let Some(phone) = &attempt.phone else {
             return Found::CannotTell { cause: "the number was erased".into() };
         };
         let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
-        let question = Question { key, attempt, rules, phone, now };
+        let question = Question { key, attempt, rules, phone, now, requests };
         match &attempt.call_id {
             Some(call) => carrier.status(call, &question).await,
             None => carrier.find(&question).await,
@@ -92,26 +98,24 @@ impl AwaitStatus {
         .await
     }
 
-    /// Takes one read from the account's share, or asks to be run again when there is one.
-    async fn take_read(
+    /// Takes as many reads from the account's share as asking may need, or asks to be run again
+    /// when there are.
+    async fn take_reads(
         &self,
         ctx: &Ctx,
-        account: AccountId,
+        attempt: &Attempt,
         carrier: &SharedCarrier,
-    ) -> Result<Moment, JobError> {
+    ) -> Result<(Moment, Taken), JobError> {
         let mut tx = ctx.engine.pool().begin().await.map_err(StoreError::from)?;
-        let stored = store::accounts::lock_reads(&mut tx, self.client, account).await?;
+        let stored = self.lock_reads(&mut tx, attempt.account).await?;
         let now = ctx.engine.now_in(&mut tx).await?;
         let (max, window) = carrier.reads();
-        let (since, count) = stored.unwrap_or((None, 0));
-        let used = Reads { since, count: u32::try_from(count).unwrap_or(0) };
-        match used.take(max, window, now) {
-            Ok(Reads { since, count }) => {
-                let since = since.unwrap_or(now);
-                let count = i32::try_from(count).unwrap_or(i32::MAX);
-                store::accounts::set_reads(&mut tx, self.client, account, since, count).await?;
+        let reads = carrier.most_reads(attempt.call_id.as_ref()).min(max);
+        match stored.take(reads, max, window, now) {
+            Ok(window) => {
+                self.set_reads(&mut tx, attempt.account, window).await?;
                 tx.commit().await.map_err(StoreError::from)?;
-                Ok(now)
+                Ok((now, Taken { reads, window }))
             }
             Err(again_at) => {
                 let wait = (again_at - now).to_std().unwrap_or(Duration::from_secs(1));
@@ -119,4 +123,45 @@ impl AwaitStatus {
             }
         }
     }
+
+    /// Lost in a crash, they count until their window is over.
+    async fn give_back(
+        &self,
+        ctx: &Ctx,
+        account: AccountId,
+        taken: Taken,
+        unused: u32,
+    ) -> Result<(), StoreError> {
+        if unused == 0 {
+            return Ok(());
+        }
+        let mut tx = ctx.engine.pool().begin().await?;
+        let stored = self.lock_reads(&mut tx, account).await?;
+        self.set_reads(&mut tx, account, stored.give_back(unused, taken.window)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn lock_reads(&self, conn: &mut PgConnection, account: AccountId) -> Result<Reads, StoreError> {
+        let stored = store::accounts::lock_reads(conn, self.client, account).await?;
+        let (since, count) = stored.unwrap_or((None, 0));
+        Ok(Reads { since, count: u32::try_from(count).unwrap_or(0) })
+    }
+
+    async fn set_reads(
+        &self,
+        conn: &mut PgConnection,
+        account: AccountId,
+        reads: Reads,
+    ) -> Result<(), StoreError> {
+        let Some(since) = reads.since else { return Ok(()) };
+        let count = i32::try_from(reads.count).unwrap_or(i32::MAX);
+        store::accounts::set_reads(conn, self.client, account, since, count).await
+    }
+}
+
+/// Reads that were taken from the account's share, as it then was.
+#[derive(Clone, Copy)]
+struct Taken {
+    reads: u32,
+    window: Reads,
 }

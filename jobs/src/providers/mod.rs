@@ -7,6 +7,7 @@ pub mod exotel;
 mod permit;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -73,6 +74,24 @@ pub struct Question<'a> {
     pub phone: &'a PhoneNumber,
     /// The present time.
     pub now: Moment,
+    /// Counts the requests that the answer takes.
+    pub requests: &'a Requests,
+}
+
+/// How many requests were sent, so that those an answer might have taken and did not are not counted.
+#[derive(Debug, Default)]
+pub struct Requests(AtomicU32);
+
+impl Requests {
+    /// Another one is sent.
+    pub fn another(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many were.
+    pub fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A webhook as it came in.
@@ -125,6 +144,10 @@ pub trait Carrier: Send + Sync {
     /// How many status reads the account may make in a window of this length, so
     /// that asking does not eat the budget for dialling.
     fn reads(&self) -> (u32, TimeDelta);
+
+    /// The most requests that [`Carrier::status`] takes where the call has a name, and
+    /// [`Carrier::find`] where it has none.
+    fn most_reads(&self, call: Option<&CallId>) -> u32;
 
     /// The exact bytes of a dial request. Pure: the same order gives the same bytes.
     ///

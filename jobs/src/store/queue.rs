@@ -1,5 +1,7 @@
 //! The queue's table.
 
+use std::collections::HashSet;
+
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AttemptNumber, ClientId, JobId, LeadId, NodeId};
 use serde_json::Value;
@@ -237,15 +239,16 @@ pub async fn hand_back(
 }
 
 /// Gives back whatever a node that runs nothing any more still holds: claims that were never begun.
-pub async fn hand_back_all(conn: &mut PgConnection, node: NodeId) -> Result<u64, StoreError> {
-    let given = sqlx::query!(
+/// Returns whose they are.
+pub async fn hand_back_all(conn: &mut PgConnection, node: NodeId) -> Result<HashSet<ClientId>, StoreError> {
+    let clients = sqlx::query_scalar!(
         "update jobs set lease_owner = null, lease_token = null, lease_until = null, tries = greatest(tries - 1, 0)
-        where lease_owner = $1",
+        where lease_owner = $1 returning client_id",
         node.0
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(given.rows_affected())
+    Ok(clients.into_iter().map(ClientId).collect())
 }
 
 /// Frees all leases of nodes that are known dead, to run first. Their claims count as tries.

@@ -275,17 +275,20 @@ pub struct DueTimer {
     pub lead: LeadId,
 }
 
-/// The timers that were due by `before`, the oldest first.
+/// The timers that were due by `before`, the oldest first, but for those of some clients.
 pub async fn timers_due(
     conn: &mut PgConnection,
     before: Moment,
+    but: &[ClientId],
     limit: i64,
 ) -> Result<Vec<DueTimer>, StoreError> {
     let rows = sqlx::query!(
         "select client_id, lead_id from workflows
         where state in ('dialling', 'calling', 'settling') and not quarantined and wake_at <= $1
-        order by wake_at limit $2",
+            and client_id <> all($2)
+        order by wake_at limit $3",
         before,
+        &but.iter().map(|client| client.0).collect::<Vec<_>>(),
         limit
     )
     .fetch_all(conn)

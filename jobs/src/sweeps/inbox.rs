@@ -32,9 +32,10 @@ impl Sweep for Inbox {
                 tracing::error!(inbox.id = %id, "kept news cannot be read by this version; it stays");
                 continue;
             };
-            match engine.input(client, lead, input, None).await {
-                Ok(_) => taken += 1,
-                Err(error) => {
+            match engine.input_unless_resting(client, lead, input).await {
+                Some(Ok(_)) => taken += 1,
+                None => continue,
+                Some(Err(error)) => {
                     tracing::warn!(inbox.id = %id, error = &error as &dyn std::error::Error, "kept news was not taken in");
                     continue;
                 }

@@ -6,6 +6,7 @@ use outdial_workflows::call::{CallFact, CallId, Found};
 use reqwest::StatusCode;
 use url::Url;
 
+use super::answer::Answer;
 use super::wire::{self, Call, CallDetails, CallEnvelope, CallList, DetailsEnvelope};
 use super::{Exotel, mapping};
 use crate::providers::Question;
@@ -28,7 +29,13 @@ const PAGE_SIZE: u32 = 50;
 const PAGES_MAX: u32 = 4;
 
 /// Most call details read for one question.
-const DETAILS_MAX: usize = 10;
+const DETAILS_MAX: u8 = 10;
+
+/// The most requests that finding a call takes.
+pub(super) const FIND_MAX: u32 = PAGES_MAX + DETAILS_MAX as u32;
+
+/// The most requests about a call with a name: v1, and v3 where that is of no use.
+pub(super) const STATUS_MAX: u32 = 2;
 
 /// A listed call that may be the one looked for.
 struct Candidate {
@@ -61,11 +68,11 @@ impl Exotel {
         let mut candidates = self.candidates(question, submitted).await?;
         candidates.sort_by_key(|candidate| candidate.created.map(|at| (at - submitted).abs()));
         let mut nameless = Vec::new();
-        for (read, candidate) in candidates.into_iter().enumerate() {
+        for (read, candidate) in (0..).zip(candidates) {
             if read == DETAILS_MAX {
                 return Err(format!("more than {DETAILS_MAX} calls to this number within two days"));
             }
-            let details = self.details(&candidate.sid).await?;
+            let details = self.details(&candidate.sid, question).await?;
             match details.as_ref().and_then(|details| details.custom_field.as_deref()) {
                 Some(field) if field == key => {
                     return mapping::fact(Some(&candidate.call), details.as_ref(), self.settings.zone)
@@ -85,7 +92,7 @@ impl Exotel {
         let mut found = Vec::new();
         let mut after = None;
         for _ in 0..PAGES_MAX {
-            let answer = self.get(self.list_url(question, submitted, after.as_deref())).await?;
+            let answer = self.read(self.list_url(question, submitted, after.as_deref()), question).await?;
             let list: CallList = match answer.status {
                 StatusCode::OK => answer.json().ok_or("the list of calls is not in the documented form")?,
                 _ => return Err(format!("the list of calls cannot be read: {}", answer.words())),
@@ -100,6 +107,11 @@ impl Exotel {
             }
         }
         Err(format!("more than {} calls to this number within two days", PAGES_MAX * PAGE_SIZE))
+    }
+
+    async fn read(&self, url: Url, question: &Question<'_>) -> Result<Answer, String> {
+        question.requests.another();
+        self.get(url).await
     }
 
     /// `None` for a call that the person made.
@@ -126,8 +138,8 @@ impl Exotel {
     }
 
     /// The v3 details. `None` if the account has none to offer; `Err` if asking again may help.
-    async fn details(&self, sid: &str) -> Result<Option<CallDetails>, String> {
-        let answer = self.get(self.v3(&["calls", sid])).await?;
+    async fn details(&self, sid: &str, question: &Question<'_>) -> Result<Option<CallDetails>, String> {
+        let answer = self.read(self.v3(&["calls", sid]), question).await?;
         match answer.status.as_u16() {
             200 => Ok(answer.json::<DetailsEnvelope>().map(|envelope| envelope.response.call_details)),
             408 | 429 => Err(format!("the v3 call details cannot be read: {}", answer.words())),
@@ -138,7 +150,7 @@ impl Exotel {
 
     /// The latest about a call with a name.
     pub(super) async fn status_of(&self, call: &CallId, question: &Question<'_>) -> Found {
-        match self.look_up(&call.0).await {
+        match self.look_up(&call.0, question).await {
             Ok(Some(fact)) => Found::Call(fact),
             Ok(None) => self.not_seen(question),
             Err(cause) => Found::CannotTell { cause: self.credentials.tidy(&cause) },
@@ -146,10 +158,10 @@ impl Exotel {
     }
 
     /// v1 first; v3 where v1 does not know the call or is not understood. `None`: neither knows it.
-    async fn look_up(&self, sid: &str) -> Result<Option<CallFact>, String> {
+    async fn look_up(&self, sid: &str, question: &Question<'_>) -> Result<Option<CallFact>, String> {
         let mut url = self.v1(&["Calls", &format!("{sid}.json")]);
         url.query_pairs_mut().append_pair("details", "true");
-        let answer = self.get(url).await?;
+        let answer = self.read(url, question).await?;
         let trouble = match answer.status {
             StatusCode::OK => match answer.json::<CallEnvelope>() {
                 Some(CallEnvelope { call }) => match mapping::fact(Some(&call), None, self.settings.zone) {
@@ -161,7 +173,7 @@ impl Exotel {
             StatusCode::NOT_FOUND => None,
             _ => return Err(format!("the call's details cannot be read: {}", answer.words())),
         };
-        match (self.details(sid).await?, trouble) {
+        match (self.details(sid, question).await?, trouble) {
             (Some(details), _) => mapping::fact(None, Some(&details), self.settings.zone).map(Some),
             (None, Some(trouble)) => Err(trouble),
             (None, None) => Ok(None),

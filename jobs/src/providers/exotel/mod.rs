@@ -148,6 +148,13 @@ impl Carrier for Exotel {
         (self.settings.reads_per_minute, settings::millis(LIMIT_WINDOW_MS))
     }
 
+    fn most_reads(&self, call: Option<&CallId>) -> u32 {
+        match call {
+            Some(_) => ask::STATUS_MAX,
+            None => ask::FIND_MAX,
+        }
+    }
+
     fn compose(&self, order: &DialOrder<'_>) -> Result<DialBody, CannotCompose> {
         self.compose_order(order)
     }

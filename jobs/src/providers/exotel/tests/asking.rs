@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::stub::{Act, Stub, json};
 use crate::providers::exotel::fixtures;
-use crate::providers::{Carrier, Question};
+use crate::providers::{Carrier, Question, Requests};
 
 /// A listed call, created at the submission in the account's own time.
 fn call(sid: &str, status: &str) -> Value {
@@ -39,11 +39,15 @@ async fn ask(acts: Vec<Act>, sid: Option<&str>) -> (String, Vec<String>) {
     let exotel = fixtures::exotel(&stub.url);
     let (attempt, rules, phone) = (fixtures::attempt(), fixtures::rules(), fixtures::phone());
     let now = fixtures::submitted_at() + TimeDelta::minutes(1);
-    let question = Question { key: fixtures::key(), attempt: &attempt, rules: &rules, phone: &phone, now };
-    let found = match sid {
-        Some(sid) => exotel.status(&CallId(sid.into()), &question).await,
+    let (key, requests) = (fixtures::key(), &Requests::default());
+    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let call = sid.map(|sid| CallId(sid.into()));
+    let found = match &call {
+        Some(call) => exotel.status(call, &question).await,
         None => exotel.find(&question).await,
     };
+    assert_eq!(usize::try_from(requests.count()), Ok(stub.requests().len()), "each request is counted");
+    assert!(requests.count() <= exotel.most_reads(call.as_ref()));
     let told = match found {
         Found::Call(fact) => format!("{} {}", fact.call_id.expect("a call id"), fact.status.name()),
         Found::NotSeen { conclusive_after_ms } => format!("not seen {conclusive_after_ms}"),
