@@ -13,7 +13,7 @@ use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
 use super::orders::{Many, moment};
-use super::output::Output;
+use super::output::{Output, columns};
 use crate::app::App;
 use crate::import;
 
@@ -150,7 +150,7 @@ pub(super) async fn one(app: &App, command: LeadCommand, actor: &str, output: &O
         LeadCommand::Explain { lead } => {
             let person = leads::find(&app.engine, &lead).await?;
             let told = judging::explain_lead(&app.engine, person.client, person.lead).await?;
-            output.say(&told, &told);
+            output.say(told.text(columns()).trim_end(), &told);
             Ok(())
         }
         LeadCommand::Pause(target) => target.order(app, Command::Pause, actor, output).await,

@@ -17,7 +17,7 @@ use crate::config::{Global, Serving};
 use crate::{bench, demo};
 use orders::confirmed;
 use output::Output;
-pub(crate) use output::table;
+pub(crate) use output::{columns, table};
 
 /// Calls people who asked, or agreed, to be called: every lead a durable workflow.
 #[derive(Parser, Debug)]

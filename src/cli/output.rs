@@ -40,6 +40,11 @@ impl Output {
     }
 }
 
+/// How many columns the terminal has; what is not read on one is not wrapped.
+pub(crate) fn columns() -> usize {
+    terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| width.0.into())
+}
+
 /// A table for people.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut builder = tabled::builder::Builder::default();

@@ -4,8 +4,7 @@
 //! leads that nobody looks at, and no answer can be out of date.
 
 mod outlook;
-
-use std::fmt;
+mod text;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -191,34 +190,4 @@ fn attempt_line(attempt: &Attempt) -> AttemptLine {
 fn line(recorded: &Recorded) -> Line {
     let Recorded { at, event, .. } = recorded;
     Line { at: *at, step: event.step(), attempt: event.attempt(), text: event.to_string() }
-}
-
-impl fmt::Display for Explanation {
-    /// The answer in a few lines, then the history as a timeline.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.outcome {
-            Some(outcome) => writeln!(f, "{} as {outcome}: {}", self.state.name(), self.why)?,
-            None => writeln!(f, "{}: {}", self.state.name(), self.why)?,
-        }
-        if let Some(next) = &self.next {
-            let at =
-                next.local.clone().unwrap_or_else(|| next.at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-            writeln!(f, "next: {at}: {}", next.what)?;
-        }
-        if let Some(then) = &self.afterwards {
-            writeln!(f, "then: {then}")?;
-        }
-        for change in &self.to_change {
-            writeln!(f, "to do: {change}")?;
-        }
-        if !self.history.is_empty() {
-            writeln!(f, "{:<19}  {:<14}  {:<7}  what", "time (UTC)", "step", "attempt")?;
-        }
-        for Line { at, step, attempt, text } in &self.history {
-            let attempt = attempt.map(|attempt| attempt.to_string()).unwrap_or_default();
-            let at = at.format("%Y-%m-%d %H:%M:%S").to_string();
-            writeln!(f, "{at}  {:<14}  {attempt:<7}  {text}", step.name())?;
-        }
-        Ok(())
-    }
 }

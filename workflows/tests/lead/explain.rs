@@ -56,15 +56,51 @@ fn an_explanation_tells_the_whole_story() {
     assert_snapshot!(asked(&after(&unanswered()), |_| ()), @r"
     waiting: attempt 1 ended with no answer; trying again
     next: Mon 12 Jan 2026 14:00:30 in Asia/Kolkata: may be called from then on
-    time (UTC)           step            attempt  what
-    2026-01-12 06:30:00  schedule                 lead accepted
-    2026-01-12 06:30:00  dial            1        attempt 1 reserved under revision 1, within calling hours in Asia/Kolkata, to be sent by 2026-01-12 06:30:05 UTC
-    2026-01-12 06:30:00  dial            1        attempt 1 committed to and sent
-    2026-01-12 06:30:00  dial            1        attempt 1 accepted by the carrier as call call-1
-    2026-01-12 06:30:30  await_status    1        attempt 1 ended: no answer
-    2026-01-12 06:30:30  record_outcome  1        attempt 1 recorded as no answer
-    2026-01-12 06:30:30  retry                    due again at 2026-01-12 08:30:30 UTC: attempt 1 ended with no answer; trying again
+    Mon 12 Jan 2026, UTC
+    06:30:00  schedule        lead accepted
+    06:30:00  dial            attempt 1 reserved under revision 1, within calling hours in Asia/Kolkata, to be sent by 2026-01-12 06:30:05 UTC
+    06:30:00  dial            attempt 1 committed to and sent
+    06:30:00  dial            attempt 1 accepted by the carrier as call call-1
+    06:30:30  await_status    attempt 1 ended: no answer
+    06:30:30  record_outcome  attempt 1 recorded as no answer
+    06:30:30  retry           due again at 2026-01-12 08:30:30 UTC: attempt 1 ended with no answer; trying again
     ");
+}
+
+#[test]
+fn a_story_is_wrapped_to_the_terminal_and_each_day_is_named_once() {
+    let second = [Step::Wake, Step::Submit, Step::Dropped, Step::Wake, Step::NotListed];
+    let told = steps(&[&[Step::Wait("6h")], &unanswered(), &[Step::Wake], &second]);
+    let explanation = asked(&after(&told), |_| ());
+    assert_snapshot!(explanation.text(80), @r"
+    dialling: it is not known whether attempt 2 reached the phone; the carrier is
+      being asked, and nobody is dialled until it is known
+    next: Tue 13 Jan 2026 10:00:10 in Asia/Kolkata: the carrier is asked, unless it
+      reports first
+    Mon 12 Jan 2026, UTC
+    06:30:00  schedule        lead accepted
+    12:30:00  dial            attempt 1 reserved under revision 1, within calling
+                              hours in Asia/Kolkata, to be sent by 2026-01-12
+                              12:30:05 UTC
+    12:30:00  dial            attempt 1 committed to and sent
+    12:30:00  dial            attempt 1 accepted by the carrier as call call-1
+    12:30:30  await_status    attempt 1 ended: no answer
+    12:30:30  record_outcome  attempt 1 recorded as no answer
+    12:30:30  retry           due again at 2026-01-12 14:30:30 UTC: attempt 1 ended
+                              with no answer; trying again
+    14:30:30  schedule        postponed to 2026-01-13 04:30:00 UTC: outside calling
+                              hours in Asia/Kolkata, which open Tue 13 Jan 10:00
+    Tue 13 Jan 2026, UTC
+    04:30:00  dial            attempt 2 reserved under revision 1, within calling
+                              hours in Asia/Kolkata, to be sent by 2026-01-13
+                              04:30:05 UTC
+    04:30:00  dial            attempt 2 committed to and sent
+    04:30:00  dial            attempt 2 unknown, the carrier will be asked: the
+                              connection dropped
+    04:30:05  await_status    asked about attempt 2: the carrier does not list it
+    ");
+    assert!(explanation.text(120).lines().all(|line| line.chars().count() <= 120));
+    assert_eq!(explanation.text(0), explanation.text(60));
 }
 
 #[test]
