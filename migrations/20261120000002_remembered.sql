@@ -1,5 +1,5 @@
 -- What came of earlier attempts, how often reservations came to nothing, and what a carrier said
--- of a second call are remembered.
+-- of a second call are remembered; reads are set aside for questions under way.
 
 alter table workflows
     add column recorded smallint not null default 0,
@@ -21,3 +21,9 @@ alter table attempts
     add constraint attempts_second_call_differs check (
         second_call_id is null or (call_id is not null and second_call_id <> call_id));
 comment on column attempts.second_call_id is 'Another call that the carrier named for it, which must be impossible; alerted once.';
+
+alter table accounts
+    add column reads_held integer not null default 0,
+    add constraint accounts_reads_held_are_not_negative check (reads_held >= 0);
+comment on column accounts.reads is 'Status reads made in the present window.';
+comment on column accounts.reads_held is 'Status reads set aside in the present window, for questions under way.';

@@ -48,7 +48,10 @@ impl Report {
             self.by_outcome.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]);
         screen.say(&crate::cli::table(&["outcome", "leads"], rows));
         if let Some(story) = story {
-            screen.say(&format!("\nThe story of one lead:\n\n{}", story.text(crate::cli::columns())));
+            screen.say(&format!(
+                "\nThe story of one lead:\n\n{}",
+                story.text(crate::cli::columns()).trim_end()
+            ));
         }
         let Self { leads, dials, double_dials, .. } = self;
         let seconds = self.elapsed_ms as f64 / 1_000.0;

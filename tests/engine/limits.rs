@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use outdial_emulators::exotel::Scenario;
+use outdial_emulators::exotel::{Quirk, Scenario};
 use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::providers::exotel::Settings;
@@ -224,5 +224,26 @@ async fn a_lead_whose_number_is_busy_waits_twice_as_long_each_time() {
     clock.advance(TimeDelta::minutes(1));
     assert_eq!(world.engine.fire_due_timers().await.expect("fired"), 1);
     world.run("delete from jobs where kind = 'end_campaign.v1'").await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_read_draws_on_the_accounts_share_and_none_that_was_not_made() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let silent = Scenario::answered(Duration::from_secs(20)).with(Quirk::NoCallbacks);
+    let lost = silent.clone().with(Quirk::AcceptThenDrop);
+    let leads = [
+        world.scripted(campaign, "+919876543210", [silent]).await,
+        world.scripted(campaign, "+919876543211", [lost]).await,
+    ];
+    for lead in leads {
+        assert_eq!(told(&world.finished(lead).await), ["bound: successful"]);
+    }
+    until("all jobs to be done", async || world.count("select count(*) from jobs").await == 0).await;
+    let reads = i64::try_from(world.carrier.totals().reads).expect("a count");
+    assert!(reads > 2, "a lost dial takes two reads, and a call without webhooks more");
+    assert_eq!(world.count("select reads::bigint from accounts").await, reads);
+    assert_eq!(world.count("select reads_held::bigint from accounts").await, 0);
     world.end().await;
 }

@@ -227,10 +227,14 @@ async fn a_bot_that_talks_to_us_directly_proves_the_answer_by_its_stream() {
     world.work().await;
     let campaign = world.campaign(json!({ "agent": { "mode": "stream" } })).await;
     let lead = world.scripted(campaign, "+919876543210", [answered().with(Quirk::NoCallbacks)]).await;
-    let record = world.until(lead, |record| names(record).contains(&"progressed")).await;
-    assert!(record.attempts[0].answered_at.is_some());
     let by_stream = |event: &Event| matches!(event, Event::Progressed { source: Source::Stream, .. });
-    assert!(record.events.iter().any(|recorded| by_stream(&recorded.event)), "{:?}", record.events);
+    // A question to the carrier may have heard of the ringing before.
+    world
+        .until(lead, |record| {
+            record.events.iter().any(|recorded| by_stream(&recorded.event))
+                && record.attempts[0].answered_at.is_some()
+        })
+        .await;
     let record = world.finished(lead).await;
     assert_eq!(told(&record), ["bound: successful"]);
     world.end().await;

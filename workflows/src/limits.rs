@@ -114,35 +114,48 @@ fn frees_at(usage: &Usage, max: u32, window: TimeDelta) -> Option<Moment> {
 
 /// Status reads of an account in the present window, so that asking leaves the
 /// carrier's budget to dialling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// When the window began; `None` if nothing was ever read.
     pub since: Option<Moment>,
-    /// Reads in it.
-    pub count: u32,
+    /// Reads made in it.
+    pub made: u32,
+    /// Reads set aside in it, for questions under way. What a crash leaves set aside counts until
+    /// the window is over.
+    pub held: u32,
 }
 
+/// A question takes about so long; then the reads that it did not need are free again.
+const QUESTION: TimeDelta = TimeDelta::seconds(1);
+
 impl Reads {
-    /// Takes `reads` of `max` a `window`, and the whole window for what needs more than that.
+    /// Sets aside `reads` of `max` a `window` for a question; the whole window for one that may need
+    /// more than that.
     ///
     /// # Errors
-    /// If the window has not that many left: when it is over.
-    pub fn take(self, reads: u32, max: u32, window: TimeDelta, now: Moment) -> Result<Self, Moment> {
+    /// If there are not that many left: when to try again.
+    pub fn hold(self, reads: u32, max: u32, window: TimeDelta, now: Moment) -> Result<Self, Moment> {
         let reads = reads.min(max);
-        match self.since.filter(|since| now < *since + window) {
-            Some(since) if self.count.saturating_add(reads) > max => Err(since + window),
-            Some(_) => Ok(Self { count: self.count + reads, ..self }),
-            None => Ok(Self { since: Some(now), count: reads }),
+        let Some(since) = self.since.filter(|since| now < *since + window) else {
+            return Ok(Self { since: Some(now), made: 0, held: reads });
+        };
+        let with_these = self.made.saturating_add(reads);
+        if with_these > max {
+            return Err(since + window);
         }
+        if with_these.saturating_add(self.held) > max {
+            return Err((now + QUESTION).min(since + window));
+        }
+        Ok(Self { held: self.held + reads, ..self })
     }
 
-    /// Gives back reads that were `taken` and not made, unless another window has begun.
+    /// A question for which `reads` were set aside in the window that began at `since` made `made`.
     #[must_use]
-    pub fn give_back(self, reads: u32, taken: Self) -> Self {
-        match self.since == taken.since {
-            true => Self { count: self.count.saturating_sub(reads), ..self },
-            false => self,
+    pub fn settle(self, since: Option<Moment>, reads: u32, made: u32) -> Self {
+        if self.since != since {
+            return self;
         }
+        Self { made: self.made.saturating_add(made), held: self.held.saturating_sub(reads), ..self }
     }
 }
 
@@ -188,24 +201,28 @@ mod tests {
     #[test]
     fn reads_beyond_the_share_wait_for_the_next_window() {
         let minute = TimeDelta::minutes(1);
-        let fresh = Reads { since: None, count: 0 };
-        let one = fresh.take(1, 3, minute, at(0)).expect("the first");
-        let three = one.take(2, 3, minute, at(10)).expect("two more");
-        assert_eq!(three.take(1, 3, minute, at(20)), Err(at(60_000)));
-        assert_eq!(one.take(3, 3, minute, at(20)), Err(at(60_000)));
-        let next = Reads { since: Some(at(60_000)), count: 1 };
-        assert_eq!(three.take(1, 3, minute, at(60_000)), Ok(next));
-        assert_eq!(fresh.take(14, 3, minute, at(0)), Ok(Reads { since: Some(at(0)), count: 3 }));
+        let hold = |reads: Reads, n, ms| reads.hold(n, 3, minute, at(ms));
+        let two = hold(Reads::default(), 2, 0).expect("free").settle(Some(at(0)), 2, 2);
+        assert_eq!(two, Reads { since: Some(at(0)), made: 2, held: 0 });
+        assert_eq!(hold(two, 1, 10), Ok(Reads { held: 1, ..two }));
+        assert_eq!(hold(two, 2, 10), Err(at(60_000)));
+        assert_eq!(hold(two, 2, 60_000), Ok(Reads { since: Some(at(60_000)), made: 0, held: 2 }));
+        assert_eq!(hold(Reads::default(), 14, 0), Ok(Reads { since: Some(at(0)), made: 0, held: 3 }));
     }
 
     #[test]
-    fn reads_that_were_taken_and_not_made_are_given_back_within_their_window() {
+    fn reads_that_a_question_did_not_need_are_free_again_within_their_window() {
         let minute = TimeDelta::minutes(1);
-        let taken = Reads { since: None, count: 0 }.take(14, 20, minute, at(0)).expect("free");
-        let since = taken.take(2, 20, minute, at(10)).expect("free");
-        assert_eq!(since.give_back(12, taken), Reads { since: Some(at(0)), count: 4 });
-        let later = taken.take(2, 20, minute, at(60_000)).expect("a new window");
-        assert_eq!(later.give_back(12, taken), later);
+        let asking = Reads::default().hold(14, 20, minute, at(0)).expect("free");
+        assert_eq!(asking.hold(14, 20, minute, at(10)), Err(at(1_010)));
+        assert_eq!(asking.hold(14, 20, minute, at(59_900)), Err(at(60_000)));
+        let asked = asking.settle(Some(at(0)), 14, 2);
+        assert_eq!(
+            asked.hold(14, 20, minute, at(1_010)),
+            Ok(Reads { since: Some(at(0)), made: 2, held: 14 })
+        );
+        let later = asking.hold(2, 20, minute, at(60_000)).expect("a new window");
+        assert_eq!(later.settle(Some(at(0)), 14, 14), later);
     }
 
     #[test]

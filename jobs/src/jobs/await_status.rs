@@ -8,9 +8,7 @@ use outdial_workflows::attempt::Attempt;
 use outdial_workflows::call::Found;
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::Input;
-use outdial_workflows::limits::Reads;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 
 use super::{Ctx, Job, JobError};
 use crate::providers::{Question, Requests, SharedCarrier};
@@ -48,11 +46,10 @@ impl Job for AwaitStatus {
         let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
-                let (now, taken) = self.take_reads(ctx, &attempt, &carrier).await?;
+                let (now, held) = self.hold_reads(ctx, &attempt, &carrier).await?;
                 let requests = Requests::default();
                 let answer = self.ask(&carrier, &attempt, &rules, now, &requests).await;
-                self.give_back(ctx, attempt.account, taken, taken.reads.saturating_sub(requests.count()))
-                    .await?;
+                self.settle_reads(ctx, attempt.account, held, requests.count()).await?;
                 (now, answer)
             }
             None => {
@@ -98,24 +95,24 @@ impl AwaitStatus {
         .await
     }
 
-    /// Takes as many reads from the account's share as asking may need, or asks to be run again
+    /// Sets aside as many reads of the account's share as asking may need, or asks to be run again
     /// when there are.
-    async fn take_reads(
+    async fn hold_reads(
         &self,
         ctx: &Ctx,
         attempt: &Attempt,
         carrier: &SharedCarrier,
-    ) -> Result<(Moment, Taken), JobError> {
+    ) -> Result<(Moment, HeldReads), JobError> {
         let mut tx = ctx.engine.pool().begin().await.map_err(StoreError::from)?;
-        let stored = self.lock_reads(&mut tx, attempt.account).await?;
+        let stored = store::accounts::lock_reads(&mut tx, self.client, attempt.account).await?;
         let now = ctx.engine.now_in(&mut tx).await?;
         let (max, window) = carrier.reads();
         let reads = carrier.most_reads(attempt.call_id.as_ref()).min(max);
-        match stored.take(reads, max, window, now) {
-            Ok(window) => {
-                self.set_reads(&mut tx, attempt.account, window).await?;
+        match stored.hold(reads, max, window, now) {
+            Ok(held) => {
+                store::accounts::set_reads(&mut tx, self.client, attempt.account, held).await?;
                 tx.commit().await.map_err(StoreError::from)?;
-                Ok((now, Taken { reads, window }))
+                Ok((now, HeldReads { since: held.since, reads }))
             }
             Err(again_at) => {
                 let wait = (again_at - now).to_std().unwrap_or(Duration::from_secs(1));
@@ -124,44 +121,24 @@ impl AwaitStatus {
         }
     }
 
-    /// Lost in a crash, they count until their window is over.
-    async fn give_back(
+    async fn settle_reads(
         &self,
         ctx: &Ctx,
         account: AccountId,
-        taken: Taken,
-        unused: u32,
+        held: HeldReads,
+        made: u32,
     ) -> Result<(), StoreError> {
-        if unused == 0 {
-            return Ok(());
-        }
         let mut tx = ctx.engine.pool().begin().await?;
-        let stored = self.lock_reads(&mut tx, account).await?;
-        self.set_reads(&mut tx, account, stored.give_back(unused, taken.window)).await?;
+        let stored = store::accounts::lock_reads(&mut tx, self.client, account).await?;
+        let settled = stored.settle(held.since, held.reads, made);
+        store::accounts::set_reads(&mut tx, self.client, account, settled).await?;
         Ok(tx.commit().await?)
-    }
-
-    async fn lock_reads(&self, conn: &mut PgConnection, account: AccountId) -> Result<Reads, StoreError> {
-        let stored = store::accounts::lock_reads(conn, self.client, account).await?;
-        let (since, count) = stored.unwrap_or((None, 0));
-        Ok(Reads { since, count: u32::try_from(count).unwrap_or(0) })
-    }
-
-    async fn set_reads(
-        &self,
-        conn: &mut PgConnection,
-        account: AccountId,
-        reads: Reads,
-    ) -> Result<(), StoreError> {
-        let Some(since) = reads.since else { return Ok(()) };
-        let count = i32::try_from(reads.count).unwrap_or(i32::MAX);
-        store::accounts::set_reads(conn, self.client, account, since, count).await
     }
 }
 
-/// Reads that were taken from the account's share, as it then was.
+/// Reads that were set aside in the window that began then.
 #[derive(Clone, Copy)]
-struct Taken {
+struct HeldReads {
+    since: Option<Moment>,
     reads: u32,
-    window: Reads,
 }

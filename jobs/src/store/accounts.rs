@@ -2,6 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, ClientId};
+use outdial_workflows::limits::Reads;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -147,20 +148,27 @@ pub async fn rest(
     Ok(())
 }
 
-/// The account's status reads, locked: since when they are counted, and how many.
+/// Locks the account's row, and reads its status reads. An account that is gone has none.
 pub async fn lock_reads(
     conn: &mut PgConnection,
     client: ClientId,
     account: AccountId,
-) -> Result<Option<(Option<Moment>, i32)>, StoreError> {
+) -> Result<Reads, StoreError> {
     let row = sqlx::query!(
-        "select reads_since, reads from accounts where client_id = $1 and account_id = $2 for no key update",
+        "select reads_since, reads, reads_held from accounts
+        where client_id = $1 and account_id = $2 for no key update",
         client.0,
         account.0
     )
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| (row.reads_since, row.reads)))
+    let number = |n| u32::try_from(n).unwrap_or(0); // The schema keeps it from being negative.
+    let reads = row.map(|row| Reads {
+        since: row.reads_since,
+        made: number(row.reads),
+        held: number(row.reads_held),
+    });
+    Ok(reads.unwrap_or_default())
 }
 
 /// Writes back what [`lock_reads`] read.
@@ -168,15 +176,17 @@ pub async fn set_reads(
     conn: &mut PgConnection,
     client: ClientId,
     account: AccountId,
-    since: Moment,
-    reads: i32,
+    reads: Reads,
 ) -> Result<(), StoreError> {
+    let number = |n| i32::try_from(n).unwrap_or(i32::MAX);
     sqlx::query!(
-        "update accounts set reads_since = $3, reads = $4 where client_id = $1 and account_id = $2",
+        "update accounts set reads_since = $3, reads = $4, reads_held = $5
+        where client_id = $1 and account_id = $2",
         client.0,
         account.0,
-        since,
-        reads
+        reads.since,
+        number(reads.made),
+        number(reads.held)
     )
     .execute(conn)
     .await?;
