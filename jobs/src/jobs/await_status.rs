@@ -46,10 +46,10 @@ impl Job for AwaitStatus {
         let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
-                let (now, held) = self.hold_reads(ctx, &attempt, &carrier).await?;
+                let (now, held) = store::in_time(self.hold_reads(ctx, &attempt, &carrier)).await?;
                 let requests = Requests::default();
                 let answer = self.ask(&carrier, &attempt, &rules, now, &requests).await;
-                self.settle_reads(ctx, attempt.account, held, requests.count()).await?;
+                store::in_time(self.settle_reads(ctx, attempt.account, held, requests.count())).await?;
                 (now, answer)
             }
             None => {
