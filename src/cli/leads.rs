@@ -103,7 +103,8 @@ async fn import_file(app: &App, import: &Import, output: &Output) -> anyhow::Res
 
 #[derive(Subcommand, Debug)]
 pub(super) enum LeadCommand {
-    /// Say why a lead stands where it does, what happened so far, and what comes next.
+    /// Say why a lead stands where it does, what happened so far, and what comes next. Exits with 1 if
+    /// some of what is stored of it cannot be read; the rest is shown.
     Explain {
         /// Its id, external id or number.
         lead: String,
@@ -145,26 +146,32 @@ pub(super) struct Target {
     reason: Option<String>,
 }
 
-pub(super) async fn one(app: &App, command: LeadCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
+pub(super) async fn one(
+    app: &App,
+    command: LeadCommand,
+    actor: &str,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     match command {
         LeadCommand::Explain { lead } => {
             let person = leads::find(&app.engine, &lead).await?;
             let told = judging::explain_lead(&app.engine, person.client, person.lead).await?;
             output.say(told.text(columns()).trim_end(), &told);
-            Ok(())
+            return Ok(if told.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        LeadCommand::Pause(target) => target.order(app, Command::Pause, actor, output).await,
-        LeadCommand::Resume(target) => target.order(app, Command::Resume, actor, output).await,
-        LeadCommand::Cancel(target) => target.order(app, Command::Cancel, actor, output).await,
-        LeadCommand::Retry(target) => target.order(app, Command::Retry, actor, output).await,
+        LeadCommand::Pause(target) => target.order(app, Command::Pause, actor, output).await?,
+        LeadCommand::Resume(target) => target.order(app, Command::Resume, actor, output).await?,
+        LeadCommand::Cancel(target) => target.order(app, Command::Cancel, actor, output).await?,
+        LeadCommand::Retry(target) => target.order(app, Command::Retry, actor, output).await?,
         LeadCommand::Reschedule { at, target } => {
             let at = moment(&at, app.engine.now().await?)?;
-            target.order(app, Command::Reschedule { at }, actor, output).await
+            target.order(app, Command::Reschedule { at }, actor, output).await?;
         }
         LeadCommand::Prioritise { to, target } => {
-            target.order(app, Command::Prioritise { priority: to }, actor, output).await
+            target.order(app, Command::Prioritise { priority: to }, actor, output).await?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Target {

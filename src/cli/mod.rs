@@ -72,7 +72,8 @@ enum Command {
     /// Orders for many leads that are carried out in the background.
     #[command(subcommand)]
     Operation(orders::OperationCommand),
-    /// Check over the whole database that the four promises were kept.
+    /// Check over the whole database that the four promises were kept. Exits with 0 if they were, with
+    /// 1 if one was broken or something stored cannot be read, and with 2 if there is no verdict.
     Judge(leads::JudgeArgs),
 }
 
@@ -80,11 +81,14 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
+    // To a script, a broken promise and a database that is away are not the same.
+    let no_answer =
+        if matches!(cli.command, Command::Judge(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     match carry_out(cli, &output).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
-            ExitCode::FAILURE
+            no_answer
         }
     }
 }
@@ -123,7 +127,7 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;
         }
         Command::Lead(command) => {
-            with(global, async |app| leads::one(app, command, &global.actor, output).await).await?;
+            return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;
         }
         Command::Operation(command) => {
             with(global, async |app| orders::run(app, command, &global.actor, output).await).await?;

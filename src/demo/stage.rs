@@ -84,9 +84,9 @@ impl Stage {
     pub(super) async fn most_telling_lead(&self) -> anyhow::Result<Option<Explanation>> {
         let mut conn = self.app.engine.pool().acquire().await?;
         let nobody = LeadId(Uuid::nil());
-        let page = store::judging::records(&mut conn, self.client, nobody, None, 200).await?;
+        let page = store::judging::stored(&mut conn, self.client, nobody, None, 200).await?;
         drop(conn);
-        let Some(lead) = page.iter().max_by_key(|record| record.events.len()) else { return Ok(None) };
+        let Some(lead) = page.iter().max_by_key(|stored| stored.events.len()) else { return Ok(None) };
         Ok(Some(judging::explain_lead(&self.app.engine, self.client, lead.lead).await?))
     }
 }

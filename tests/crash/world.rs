@@ -281,12 +281,12 @@ impl World {
         let mut records = vec![];
         loop {
             let after = records.last().map_or(LeadId(Uuid::nil()), |record: &LeadRecord| record.lead);
-            let page = store::judging::records(&mut conn, self.client, after, None, 500).await;
-            let page = page.expect("they can be read");
+            let page = store::judging::stored(&mut conn, self.client, after, None, 500).await;
+            let page = page.expect("the database answers");
             if page.is_empty() {
                 return records;
             }
-            records.extend(page);
+            records.extend(page.into_iter().map(|stored| stored.whole().expect("all can be read")));
         }
     }
 

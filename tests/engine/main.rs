@@ -9,6 +9,7 @@ mod plans;
 mod poison;
 mod queue;
 mod stories;
+mod unreadable;
 mod upkeep;
 
 #[path = "../support"]

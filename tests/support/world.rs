@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses some of this")]
 
 use std::future::Future;
+use std::process::Stdio;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,13 +27,14 @@ use outdial_jobs::{store, sweeps};
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId, NodeId};
-use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::input::{self, Answer};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::net::TcpListener;
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 use url::Url;
 use uuid::Uuid;
@@ -100,7 +102,7 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) client: ClientId,
     pub(crate) account: AccountId,
-    key: SealKey,
+    key: String,
     clock: Arc<dyn Clock>,
     public_url: Url,
     http: JoinHandle<anyhow::Result<()>>,
@@ -126,7 +128,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let public_url = Url::parse(&format!("http://{address}")).expect("a URL");
-        let key = SealKey::parse(&SealKey::generate()).expect("a key");
+        let key = SealKey::generate();
         let clock = setup.clock.unwrap_or_else(|| Arc::new(DatabaseClock));
         let engine = engine(&db, &key, &clock, &public_url).await;
         sweeps::prepare(&engine).await.expect("schedules and partitions are made");
@@ -240,7 +242,7 @@ impl World {
         self.lead(campaign, phone).await
     }
 
-    pub(crate) async fn command(&self, lead: LeadId, command: Command) -> Answer {
+    pub(crate) async fn command(&self, lead: LeadId, command: input::Command) -> Answer {
         let answer = leads::order(&self.engine, self.client, lead, command, "a test", None).await;
         answer.expect("the order makes sense")
     }
@@ -249,8 +251,8 @@ impl World {
     pub(crate) async fn record(&self, lead: LeadId) -> LeadRecord {
         let mut conn = self.db.pool().acquire().await.expect("a connection");
         let nobody = LeadId(Uuid::nil());
-        let page = store::judging::records(&mut conn, self.client, nobody, Some(lead), 1).await;
-        page.expect("it is read").pop().expect("it is there")
+        let page = store::judging::stored(&mut conn, self.client, nobody, Some(lead), 1).await;
+        page.expect("it is read").pop().expect("it is there").whole().expect("all of it can be read")
     }
 
     /// Waits until a lead satisfies `holds`.
@@ -293,6 +295,23 @@ impl World {
     pub(crate) async fn run(&self, statement: &str) -> u64 {
         let done = sqlx::query(AssertSqlSafe(statement)).execute(self.db.pool()).await;
         done.unwrap_or_else(|error| panic!("{statement}: {error}")).rows_affected()
+    }
+
+    /// A command as people give it, about this world's database.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outdial"));
+        command.args(["--database-url", self.db.url(), "--encryption-key", &self.key]);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Gives a command, and hears what it says in JSON and the code that it exits with.
+    pub(crate) async fn says(&self, arguments: &[&str]) -> (Value, Option<i32>) {
+        let output =
+            soon("a command", self.program(arguments).arg("--json").output()).await.expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        (value, output.status.code())
     }
 
     /// The time by the database's clock.
@@ -340,8 +359,9 @@ impl Drop for World {
     }
 }
 
-async fn engine(db: &TestDb, key: &SealKey, clock: &Arc<dyn Clock>, public_url: &Url) -> Engine {
-    let (key, clock, public_url) = (key.clone(), Arc::clone(clock), public_url.clone());
+async fn engine(db: &TestDb, key: &str, clock: &Arc<dyn Clock>, public_url: &Url) -> Engine {
+    let key = SealKey::parse(key).expect("a key");
+    let (clock, public_url) = (Arc::clone(clock), public_url.clone());
     let node = NodeId(Uuid::new_v4());
     Engine::new(Parts { pool: pool(db, 10), clock, key, public_url, node })
 }

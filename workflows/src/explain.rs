@@ -56,8 +56,8 @@ pub struct Known<'a> {
 pub struct Explanation {
     /// The lead.
     pub lead: LeadId,
-    /// Where it stands.
-    pub state: State,
+    /// Where it stands; `None` if that cannot be read.
+    pub state: Option<State>,
     /// Why, in a sentence.
     pub why: String,
     /// What came of it, once finished.
@@ -72,6 +72,9 @@ pub struct Explanation {
     pub attempts: Vec<AttemptLine>,
     /// What happened, the oldest first.
     pub history: Vec<Line>,
+    /// What is stored of it and cannot be read, each naming its row; the above is without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// What happens next.
@@ -136,7 +139,7 @@ pub fn explain(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Explanation
     let zone = zone_of(known);
     Explanation {
         lead: workflow.lead,
-        state: workflow.state,
+        state: Some(workflow.state),
         why: workflow.why.to_string(),
         outcome: workflow.outcome,
         next: outlook.next.map(|(at, what)| Next { at, local: zone.map(|zone| local(at, zone)), what }),
@@ -144,6 +147,23 @@ pub fn explain(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Explanation
         to_change: outlook.to_change,
         attempts: story.attempts.iter().map(attempt_line).collect(),
         history: story.events.iter().map(line).collect(),
+        unreadable: vec![],
+    }
+}
+
+/// What is left to tell of a lead whose state cannot be read.
+pub fn explain_remains(lead: LeadId, attempts: &[Attempt], events: &[Recorded]) -> Explanation {
+    Explanation {
+        lead,
+        state: None,
+        why: "its state cannot be read by this version, which leaves it alone".into(),
+        outcome: None,
+        next: None,
+        afterwards: None,
+        to_change: vec!["run the version that wrote it, or mend the row and release it".into()],
+        attempts: attempts.iter().map(attempt_line).collect(),
+        history: events.iter().map(line).collect(),
+        unreadable: vec![],
     }
 }
 

@@ -11,7 +11,8 @@
 //!
 //! What it cannot see: for how long a campaign was paused (the history of a lead does
 //! not say), and what an account's limits or a lead's zone were before they were
-//! edited. Limits are judged as they are now; of zones see [`Rule::Zone`].
+//! edited. Limits are judged as they are now; of zones see [`Rule::Zone`]. A lead of which a row
+//! cannot be read is named and not judged.
 
 mod hours;
 mod lead;
@@ -20,7 +21,7 @@ mod rows;
 mod spans;
 mod verdict;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
@@ -34,7 +35,7 @@ use crate::phone::PhoneNumber;
 use crate::rules::Rules;
 use crate::workflow::Workflow;
 
-pub use verdict::{Finding, MOST_LISTED, Promise, Rule, Verdict};
+pub use verdict::{Finding, MOST_LISTED, Promise, Rule, Unreadable, Verdict};
 
 /// What holds for many leads at once.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,7 @@ pub struct Judge {
     suppressed: HashMap<(ClientId, PhoneNumber), Vec<SuppressionRecord>>,
     spans: spans::Spans,
     dials: HashMap<DialKey, u32>,
+    unheard: HashSet<LeadId>,
     verdict: Verdict,
 }
 
@@ -136,6 +138,7 @@ impl Judge {
             suppressed,
             spans: spans::Spans::default(),
             dials: HashMap::new(),
+            unheard: HashSet::new(),
             verdict: Verdict::default(),
         }
     }
@@ -170,6 +173,13 @@ impl Judge {
         }
     }
 
+    /// Notes that something stored cannot be read. A lead that it is about is not heard: half a story
+    /// would accuse of what the other half explains.
+    pub fn unreadable(&mut self, lead: Option<LeadId>, problem: String) {
+        self.unheard.extend(lead);
+        self.verdict.cannot_read(Unreadable { lead, problem });
+    }
+
     /// A carrier's own count of the calls it made for a key, where it can be had:
     /// emulators count.
     pub fn provider_dials(&mut self, key: DialKey, dials: u32) {
@@ -178,7 +188,7 @@ impl Judge {
 
     /// What is to be said in the end.
     pub fn finish(mut self) -> Verdict {
-        let across = self.spans.judge(&self.world, &self.dials);
+        let across = self.spans.judge(&self.world, &self.dials, &self.unheard);
         for finding in across {
             self.verdict.add(finding);
         }

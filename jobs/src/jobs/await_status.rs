@@ -29,15 +29,16 @@ impl Job for AwaitStatus {
     const TRIES: i16 = 20;
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        let number = i16::try_from(self.number.get()).unwrap_or(i16::MAX);
         let (attempts, campaign) = store::in_time(async {
             let mut conn = ctx.engine.pool().acquire().await?;
-            let attempts = store::attempts::of_leads(&mut conn, self.client, &[self.lead.0]).await?;
+            let attempts = store::attempts::load(&mut conn, self.client, &[self.lead.0], &[number]).await?;
             let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
             Ok::<_, StoreError>((attempts, campaign))
         })
         .await?;
-        let mut attempts = attempts.into_iter().map(|(_, attempt)| attempt);
-        let attempt = attempts.find(|attempt| attempt.number == self.number && attempt.is_live());
+        let attempt = attempts.into_iter().next().transpose().map_err(|(_, error)| error)?;
+        let attempt = attempt.map(|(_, attempt)| attempt).filter(Attempt::is_live);
         let (Some(attempt), Some(campaign)) = (attempt, campaign) else {
             // It resolved meanwhile: nothing is left to ask.
             let answer = Found::CannotTell { cause: "nothing is left to ask".into() };

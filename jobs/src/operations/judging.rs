@@ -1,6 +1,6 @@
 //! Judging a whole database, and explaining one lead.
 
-use outdial_workflows::explain::{Explanation, Known, Story, explain};
+use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
 use outdial_workflows::gate::GateFacts;
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
@@ -22,39 +22,50 @@ pub struct Evidence {
     pub strict: bool,
 }
 
-/// Judges every lead of every client. `progress` is told after each page how many were judged.
+/// Judges every lead of every client; a row that cannot be read is named in the verdict, and the
+/// others are judged all the same. `progress` is told after each page how many leads were looked at.
 ///
 /// # Errors
-/// If the database cannot be read.
+/// If the database cannot be asked.
 pub async fn judge(
     engine: &Engine,
     evidence: &Evidence,
     mut progress: impl FnMut(u64),
 ) -> Result<Verdict, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let world = store::judging::world(&mut conn).await?;
+    let (world, unreadable) = store::judging::world(&mut conn).await?;
     let now = engine.now_in(&mut conn).await?;
     let mut judge = Judge::new(world, now);
     if evidence.strict {
         judge = judge.strict();
     }
-    let mut judged = 0;
+    unreadable.iter().for_each(|error| judge.unreadable(None, error.to_string()));
+    let mut looked_at = 0;
     for (client, _) in store::clients::list(&mut conn).await? {
         let mut after = LeadId(Uuid::nil());
         loop {
-            let page = store::judging::records(&mut conn, client, after, None, PAGE).await?;
+            let page = store::judging::stored(&mut conn, client, after, None, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.lead;
-            page.iter().for_each(|record| judge.lead(record));
-            judged += page.len() as u64;
-            progress(judged);
+            looked_at += page.len() as u64;
+            for stored in page {
+                let lead = stored.lead;
+                match stored.whole() {
+                    Ok(record) => judge.lead(&record),
+                    Err(rows) => {
+                        rows.iter().for_each(|error| judge.unreadable(Some(lead), error.to_string()));
+                    }
+                }
+            }
+            progress(looked_at);
         }
     }
     evidence.dials.iter().for_each(|(key, dials)| judge.provider_dials(*key, *dials));
     Ok(judge.finish())
 }
 
-/// Why a lead stands where it does, what happened so far, and what comes next.
+/// Why a lead stands where it does, what happened so far, and what comes next; of what cannot be
+/// read, which rows.
 ///
 /// # Errors
 /// If the lead does not exist.
@@ -64,32 +75,37 @@ pub async fn explain_lead(
     lead: LeadId,
 ) -> Result<Explanation, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let page = store::judging::records(&mut conn, client, LeadId(Uuid::nil()), Some(lead), 1).await?;
+    let page = store::judging::stored(&mut conn, client, LeadId(Uuid::nil()), Some(lead), 1).await?;
     let not_found = || OperationError::NotFound { kind: "lead", given: lead.to_string() };
-    let record = page.into_iter().next().ok_or_else(not_found)?;
-    let facts = store::campaigns::facts(&mut conn, client, &[record.campaign.0]).await?;
+    let stored = page.into_iter().next().ok_or_else(not_found)?;
+    let unreadable = stored.unreadable.iter().map(ToString::to_string).collect();
+    let Some(workflow) = &stored.workflow else {
+        let remains = explain_remains(lead, &stored.attempts, &stored.events);
+        return Ok(Explanation { unreadable, ..remains });
+    };
+    let facts = store::campaigns::facts(&mut conn, client, &[stored.campaign.0]).await?;
     let facts = facts.into_iter().next().ok_or_else(not_found)?;
     let now = engine.now_in(&mut conn).await?;
-    let phones: Vec<String> = record.phone.iter().map(|phone| phone.as_str().to_owned()).collect();
+    let phones: Vec<String> = stored.phone.iter().map(|phone| phone.as_str().to_owned()).collect();
     let suppressed = store::suppressions::of_phones(&mut conn, client, &phones).await?;
     drop(conn);
-    let rules = engine.rules(client, record.campaign, facts.revision).await?;
+    let rules = engine.rules(client, stored.campaign, facts.revision).await?;
     let gate = GateFacts {
         campaign: facts.state,
         account_ready: facts.account_ready(now),
         account_emulated: facts.emulated,
-        zone: record.zone.clone(),
+        zone: stored.zone.clone(),
         suppressed: suppressed
             .iter()
-            .filter(|row| row.campaign.is_none_or(|bounded| bounded == record.campaign))
+            .filter(|row| row.campaign.is_none_or(|bounded| bounded == stored.campaign))
             .map(|row| row.expires_at)
             .collect(),
     };
     let story = Story {
-        workflow: &record.workflow,
-        quarantined: record.quarantined,
-        attempts: &record.attempts,
-        events: &record.events,
+        workflow,
+        quarantined: stored.quarantined,
+        attempts: &stored.attempts,
+        events: &stored.events,
     };
     let known = Known {
         gate: &gate,
@@ -99,5 +115,5 @@ pub async fn explain_lead(
         campaign_room: None,
         ahead: None,
     };
-    Ok(explain(&story, &known, now))
+    Ok(Explanation { unreadable, ..explain(&story, &known, now) })
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
-use super::rows::{CallResultRow, CallStatusRow, LedgerRow, OutcomeRow, count, small};
+use super::rows::{CallResultRow, CallStatusRow, LedgerRow, Lenient, OutcomeRow, count, small};
 
 struct AttemptRow {
     lead_id: Uuid,
@@ -19,7 +19,7 @@ struct AttemptRow {
     revision: i32,
     account_id: Uuid,
     phone: Option<String>,
-    ledger: LedgerRow,
+    ledger: Lenient<LedgerRow>,
     counts: bool,
     barrier_version: i64,
     dial_by: Moment,
@@ -29,14 +29,14 @@ struct AttemptRow {
     replied_at: Option<Moment>,
     call_id: Option<String>,
     second_call_id: Option<String>,
-    status: CallStatusRow,
+    status: Lenient<CallStatusRow>,
     answered_at: Option<Moment>,
     ended_at: Option<Moment>,
-    result: Option<CallResultRow>,
+    result: Option<Lenient<CallResultRow>>,
     talk_ms: Option<i32>,
     cause: Option<String>,
-    verdict: Option<OutcomeRow>,
-    outcome: Option<OutcomeRow>,
+    verdict: Option<Lenient<OutcomeRow>>,
+    outcome: Option<Lenient<OutcomeRow>>,
     recording_url: Option<String>,
     asked: i16,
 }
@@ -50,14 +50,19 @@ impl TryFrom<AttemptRow> for Attempt {
         let talk = row.talk_ms.map(u32::try_from).transpose();
         let talk = talk.map_err(|problem| unreadable("attempts", id, problem))?.map(|ms| Talk { ms });
         let phone = row.phone.map(|phone| phone.parse()).transpose();
+        let result = row.result.map(|result| result.read("attempts", id)).transpose()?;
         let end = |result: CallResultRow| CallEnd { result: result.into(), talk, cause: row.cause };
+        let outcome = |value: Option<Lenient<OutcomeRow>>| {
+            let value = value.map(|value| value.read("attempts", id)).transpose()?;
+            Ok::<_, StoreError>(value.map(Into::into))
+        };
         Ok(Self {
             number: AttemptNumber::new(number)
                 .ok_or_else(|| unreadable("attempts", id, "attempt number 0"))?,
             revision: Revision(row.revision),
             account: AccountId(row.account_id),
             phone: phone.map_err(|problem| unreadable("attempts", id, problem))?,
-            ledger: row.ledger.into(),
+            ledger: row.ledger.read("attempts", id)?.into(),
             counts: row.counts,
             barrier: BarrierVersion(row.barrier_version),
             dial_by: row.dial_by,
@@ -66,11 +71,11 @@ impl TryFrom<AttemptRow> for Attempt {
             replied_at: row.replied_at,
             call_id: row.call_id.map(CallId),
             second_call_id: row.second_call_id.map(CallId),
-            status: row.status.into(),
+            status: row.status.read("attempts", id)?.into(),
             answered_at: row.answered_at,
-            ended: row.ended_at.zip(row.result.map(end)),
-            verdict: row.verdict.map(Into::into),
-            outcome: row.outcome.map(Into::into),
+            ended: row.ended_at.zip(result.map(end)),
+            verdict: outcome(row.verdict)?,
+            outcome: outcome(row.outcome)?,
             recording_url: row.recording_url,
             asked: count("attempts", id, row.asked)?,
         })
@@ -80,7 +85,7 @@ impl TryFrom<AttemptRow> for Attempt {
 /// An attempt that was read, or the lead whose row cannot be read.
 pub type Loaded = Result<(LeadId, Attempt), (LeadId, StoreError)>;
 
-/// Reads these attempts. Their workflows are locked, and only who holds that lock writes them.
+/// Reads these attempts. They stay as they were read only while the reader holds their workflows' lock.
 pub async fn load(
     conn: &mut PgConnection,
     client: ClientId,
@@ -89,11 +94,11 @@ pub async fn load(
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
-        r#"select a.lead_id, a.number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
+        r#"select a.lead_id, a.number, revision, account_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
-            second_call_id, status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
-            talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
-            recording_url, asked
+            second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
+            result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
         from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
         join attempts a on a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -111,21 +116,21 @@ pub async fn of_leads(
     conn: &mut PgConnection,
     client: ClientId,
     leads: &[Uuid],
-) -> Result<Vec<(LeadId, Attempt)>, StoreError> {
+) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
-        r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: LedgerRow", counts,
+        r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
-            second_call_id, status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow",
-            talk_ms, cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow",
-            recording_url, asked
+            second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
+            result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
         from attempts where client_id = $1 and lead_id = any($2) order by lead_id, number"#,
         client.0,
         leads
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(|row| loaded(row).map_err(|(_, error)| error)).collect()
+    Ok(rows.into_iter().map(loaded).collect())
 }
 
 fn loaded(row: AttemptRow) -> Loaded {

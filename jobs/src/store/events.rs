@@ -35,12 +35,15 @@ pub async fn append(
     Ok(())
 }
 
+/// An event that was read, or the lead whose row cannot be read.
+pub type Loaded = Result<(LeadId, Recorded), (LeadId, StoreError)>;
+
 /// The histories of these leads, by lead and in order.
 pub async fn of_leads(
     conn: &mut PgConnection,
     client: ClientId,
     leads: &[Uuid],
-) -> Result<Vec<(LeadId, Recorded)>, StoreError> {
+) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
         "select lead_id, seq, at, event from workflow_events
         where client_id = $1 and lead_id = any($2) order by lead_id, seq",
@@ -49,15 +52,17 @@ pub async fn of_leads(
     )
     .fetch_all(conn)
     .await?;
-    let read = |lead, value| {
-        serde_json::from_value::<Event>(value).map_err(|problem| unreadable("workflow_events", lead, problem))
+    let read = |row: (Uuid, i64, Moment, serde_json::Value)| {
+        let (id, seq, at, event) = row;
+        match serde_json::from_value::<Event>(event) {
+            Ok(event) => Ok((LeadId(id), Recorded { seq, at, event })),
+            Err(problem) => {
+                let problem = format!("event {seq}: {problem}");
+                Err((LeadId(id), unreadable("workflow_events", id, problem)))
+            }
+        }
     };
-    rows.into_iter()
-        .map(|row| {
-            let event = read(row.lead_id, row.event)?;
-            Ok((LeadId(row.lead_id), Recorded { seq: row.seq, at: row.at, event }))
-        })
-        .collect()
+    Ok(rows.into_iter().map(|row| read((row.lead_id, row.seq, row.at, row.event))).collect())
 }
 
 /// Makes sure that there is a partition for each month from `from` to `to`, both included as their first days.

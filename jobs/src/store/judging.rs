@@ -2,18 +2,23 @@
 
 use std::collections::HashMap;
 
-use outdial_workflows::attempt::Revision;
+use outdial_workflows::attempt::{Attempt, Revision};
+use outdial_workflows::history::Recorded;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use outdial_workflows::judge::{AccountWorld, LeadRecord, SuppressionRecord, World};
+use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::workflow::Workflow;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
-use super::rows::CampaignStateRow;
+use super::rows::{CampaignStateRow, Lenient};
+use super::workflows::Seen;
 
-/// The rules, accounts and suppressions of all clients.
-pub async fn world(conn: &mut PgConnection) -> Result<World, StoreError> {
+/// The rules, accounts and suppressions of all clients, and those rows of theirs that cannot be read.
+pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), StoreError> {
+    let mut unreadable_rows = vec![];
     let mut world = World {
         rules: HashMap::new(),
         accounts: HashMap::new(),
@@ -31,72 +36,140 @@ pub async fn world(conn: &mut PgConnection) -> Result<World, StoreError> {
     }
     for row in sqlx::query!("select account_id, limits, emulated from accounts").fetch_all(&mut *conn).await?
     {
-        let limits = serde_json::from_value(row.limits);
-        let limits = limits.map_err(|problem| unreadable("accounts", row.account_id, problem))?;
+        let limits = serde_json::from_value(row.limits).unwrap_or_else(|problem| {
+            unreadable_rows.push(unreadable("accounts", row.account_id, problem));
+            vec![]
+        });
         world.accounts.insert(AccountId(row.account_id), AccountWorld { limits, emulated: row.emulated });
     }
-    let states = sqlx::query!(r#"select campaign_id, state as "state: CampaignStateRow" from campaigns"#);
+    let states =
+        sqlx::query!(r#"select campaign_id, state as "state: Lenient<CampaignStateRow>" from campaigns"#);
     for row in states.fetch_all(&mut *conn).await? {
-        world.campaigns.insert(CampaignId(row.campaign_id), row.state.into());
+        match row.state.read("campaigns", row.campaign_id) {
+            Ok(state) => drop(world.campaigns.insert(CampaignId(row.campaign_id), state.into())),
+            Err(error) => unreadable_rows.push(error),
+        }
     }
     let rows = sqlx::query!(
         "select client_id, suppression_id, phone, campaign_id, created_at, expires_at, removed_at from suppressions"
     );
     for row in rows.fetch_all(conn).await? {
-        world.suppressions.push(SuppressionRecord {
-            client: ClientId(row.client_id),
-            phone: row
-                .phone
-                .parse()
-                .map_err(|problem| unreadable("suppressions", row.suppression_id, problem))?,
-            campaign: row.campaign_id.map(CampaignId),
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-            removed_at: row.removed_at,
-        });
+        match row.phone.parse() {
+            Ok(phone) => world.suppressions.push(SuppressionRecord {
+                client: ClientId(row.client_id),
+                phone,
+                campaign: row.campaign_id.map(CampaignId),
+                created_at: row.created_at,
+                expires_at: row.expires_at,
+                removed_at: row.removed_at,
+            }),
+            Err(problem) => {
+                unreadable_rows.push(unreadable("suppressions", row.suppression_id, problem));
+            }
+        }
     }
-    Ok(world)
+    Ok((world, unreadable_rows))
 }
 
-/// A page of whole stories of a client's leads after `after`; `only` bounds it to one lead.
-pub async fn records(
+/// What is stored of a lead, as far as this version can read it.
+#[derive(Debug)]
+pub struct Stored {
+    /// The tenant.
+    pub client: ClientId,
+    /// The lead.
+    pub lead: LeadId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The number; `None` once erased, or if it cannot be read.
+    pub phone: Option<PhoneNumber>,
+    /// The zone as it was given.
+    pub zone: Option<String>,
+    /// The state; `None` if it cannot be read.
+    pub workflow: Option<Workflow>,
+    /// Whether it is in quarantine.
+    pub quarantined: bool,
+    /// Those attempts that can be read, by number.
+    pub attempts: Vec<Attempt>,
+    /// Those events that can be read, by seq.
+    pub events: Vec<Recorded>,
+    /// What cannot be read, each naming its row.
+    pub unreadable: Vec<StoreError>,
+}
+
+impl Stored {
+    /// The lead's whole record, if all of it can be read.
+    ///
+    /// # Errors
+    /// What cannot be read: at least one row.
+    pub fn whole(self) -> Result<LeadRecord, Vec<StoreError>> {
+        match self.workflow {
+            Some(workflow) if self.unreadable.is_empty() => Ok(LeadRecord {
+                client: self.client,
+                lead: self.lead,
+                campaign: self.campaign,
+                phone: self.phone,
+                zone: self.zone,
+                workflow,
+                quarantined: self.quarantined,
+                attempts: self.attempts,
+                events: self.events,
+            }),
+            Some(_) | None => Err(self.unreadable),
+        }
+    }
+}
+
+/// A page of what is stored of a client's leads after `after`; `only` bounds it to one lead. A row
+/// that cannot be read spoils its own lead alone.
+pub async fn stored(
     conn: &mut PgConnection,
     client: ClientId,
     after: LeadId,
     only: Option<LeadId>,
     limit: i64,
-) -> Result<Vec<LeadRecord>, StoreError> {
+) -> Result<Vec<Stored>, StoreError> {
     let seen = super::workflows::page(&mut *conn, client, after, only, limit).await?;
-    let ids: Vec<Uuid> = seen.iter().map(|seen| seen.workflow.lead.0).collect();
-    let contacts = super::leads::contacts(&mut *conn, client, &ids).await?;
-    let mut contacts: HashMap<_, _> = contacts.into_iter().map(|contact| (contact.lead, contact)).collect();
-    let mut attempts = by_lead(super::attempts::of_leads(&mut *conn, client, &ids).await?);
-    let mut events = by_lead(super::events::of_leads(&mut *conn, client, &ids).await?);
-    Ok(seen
-        .into_iter()
-        .map(|seen| {
-            let lead = seen.workflow.lead;
-            let contact = contacts.remove(&lead);
-            let (phone, zone) = contact.map(|contact| (contact.phone, contact.zone)).unwrap_or_default();
-            LeadRecord {
-                client,
-                lead,
-                campaign: seen.workflow.campaign,
-                phone,
-                zone,
-                workflow: seen.workflow,
-                quarantined: seen.quarantined,
-                attempts: attempts.remove(&lead).unwrap_or_default(),
-                events: events.remove(&lead).unwrap_or_default(),
-            }
-        })
-        .collect())
+    let ids: Vec<Uuid> = seen.iter().map(|seen| seen.lead.0).collect();
+    let mut unreadable: HashMap<LeadId, Vec<StoreError>> = HashMap::new();
+    let contacts = super::leads::load(&mut *conn, client, &ids).await?.into_iter();
+    let contacts = contacts.map(|contact| contact.map(|contact| (contact.lead, contact))).collect();
+    let mut contacts = by_lead(contacts, &mut unreadable);
+    let mut attempts = by_lead(super::attempts::of_leads(&mut *conn, client, &ids).await?, &mut unreadable);
+    let mut events = by_lead(super::events::of_leads(&mut *conn, client, &ids).await?, &mut unreadable);
+    let mut stored = |seen: Seen| {
+        let lead = seen.lead;
+        let contact = contacts.remove(&lead).and_then(|mut contacts| contacts.pop());
+        let (phone, zone) = contact.map(|contact| (contact.phone, contact.zone)).unwrap_or_default();
+        let mut unreadable = unreadable.remove(&lead).unwrap_or_default();
+        let workflow = seen.workflow.map_err(|error| unreadable.insert(0, error)).ok();
+        Stored {
+            client,
+            lead,
+            campaign: seen.campaign,
+            phone,
+            zone,
+            workflow,
+            quarantined: seen.quarantined,
+            attempts: attempts.remove(&lead).unwrap_or_default(),
+            events: events.remove(&lead).unwrap_or_default(),
+            unreadable,
+        }
+    };
+    Ok(seen.into_iter().map(&mut stored).collect())
 }
 
-fn by_lead<T>(rows: Vec<(LeadId, T)>) -> HashMap<LeadId, Vec<T>> {
+type Read<T> = Result<(LeadId, T), (LeadId, StoreError)>;
+
+fn by_lead<T>(
+    rows: Vec<Read<T>>,
+    unreadable: &mut HashMap<LeadId, Vec<StoreError>>,
+) -> HashMap<LeadId, Vec<T>> {
     let mut by_lead: HashMap<LeadId, Vec<T>> = HashMap::new();
-    for (lead, row) in rows {
-        by_lead.entry(lead).or_default().push(row);
+    for row in rows {
+        match row {
+            Ok((lead, row)) => by_lead.entry(lead).or_default().push(row),
+            Err((lead, error)) => unreadable.entry(lead).or_default().push(error),
+        }
     }
     by_lead
 }

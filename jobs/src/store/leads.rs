@@ -21,12 +21,25 @@ pub struct Contact {
     pub zone: Option<String>,
 }
 
+/// A person who was read, or the lead whose row cannot be read.
+pub type Loaded = Result<Contact, (LeadId, StoreError)>;
+
 /// What dialling needs of these people.
 pub async fn contacts(
     conn: &mut PgConnection,
     client: ClientId,
     leads: &[Uuid],
 ) -> Result<Vec<Contact>, StoreError> {
+    let loaded = load(conn, client, leads).await?;
+    loaded.into_iter().map(|contact| contact.map_err(|(_, error)| error)).collect()
+}
+
+/// The same, row by row.
+pub async fn load(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
         "select lead_id, phone, zone from leads where client_id = $1 and lead_id = any($2)",
         client.0,
@@ -34,13 +47,12 @@ pub async fn contacts(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let phone = row.phone.map(|phone| phone.parse()).transpose();
-            let phone = phone.map_err(|problem| unreadable("leads", row.lead_id, problem))?;
-            Ok(Contact { lead: LeadId(row.lead_id), phone, zone: row.zone })
-        })
-        .collect()
+    let read = |id: Uuid, phone: Option<String>, zone| {
+        let phone = phone.map(|phone| phone.parse()).transpose();
+        let phone = phone.map_err(|problem| (LeadId(id), unreadable("leads", id, problem)))?;
+        Ok(Contact { lead: LeadId(id), phone, zone })
+    };
+    Ok(rows.into_iter().map(|row| read(row.lead_id, row.phone, row.zone)).collect())
 }
 
 /// A lead to be accepted.

@@ -5,6 +5,8 @@ use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
+use sqlx::Postgres;
+use sqlx::postgres::{PgTypeInfo, PgValueRef};
 
 use super::StoreError;
 use super::bulk::BulkState;
@@ -49,6 +51,34 @@ row_enum! {
     OutcomeRow "outcome" = Outcome {
         Successful, AppointmentScheduled, QualifiedLead, SaleMade, NotInterested, NoAnswer, Voicemail,
         WrongNumber, DoNotCall, Failed, Busy, InvalidNumber, Unknown,
+    }
+}
+
+/// A value that this version may not know: a row that holds one is unreadable by itself, and
+/// the others of its query are read all the same.
+#[derive(Debug)]
+pub(super) struct Lenient<T>(Result<T, String>);
+
+impl<T> Lenient<T> {
+    /// The value, or what is wrong with the row.
+    pub(super) fn read(self, table: &'static str, id: uuid::Uuid) -> Result<T, StoreError> {
+        self.0.map_err(|problem| unreadable(table, id, problem))
+    }
+}
+
+impl<T: sqlx::Type<Postgres>> sqlx::Type<Postgres> for Lenient<T> {
+    fn type_info() -> PgTypeInfo {
+        T::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        T::compatible(ty)
+    }
+}
+
+impl<'r, T: sqlx::Decode<'r, Postgres>> sqlx::Decode<'r, Postgres> for Lenient<T> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        Ok(Self(T::decode(value).map_err(|problem| problem.to_string())))
     }
 }
 

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
-use super::rows::{OutcomeRow, PriorityRow, StateRow, count, small};
+use super::rows::{Lenient, OutcomeRow, PriorityRow, StateRow, count, small};
 
 struct WorkflowRow {
     lead_id: Uuid,
     campaign_id: Uuid,
     lane_id: Uuid,
-    state: StateRow,
-    priority: PriorityRow,
+    state: Lenient<StateRow>,
+    priority: Lenient<PriorityRow>,
     wake_at: Option<Moment>,
     why: Value,
     attempts: i16,
@@ -28,7 +28,7 @@ struct WorkflowRow {
     collisions: i16,
     withdrawals: i16,
     intent: Option<Value>,
-    outcome: Option<OutcomeRow>,
+    outcome: Option<Lenient<OutcomeRow>>,
     events: i64,
     quarantined: bool,
 }
@@ -78,10 +78,10 @@ impl TryFrom<WorkflowRow> for Workflow {
             lead: LeadId(id),
             campaign: CampaignId(row.campaign_id),
             lane: LaneId(row.lane_id),
-            state: row.state.into(),
+            state: row.state.read("workflows", id)?.into(),
             why: serde_json::from_value(row.why).map_err(read)?,
             wake_at: row.wake_at,
-            priority: row.priority.into(),
+            priority: row.priority.read("workflows", id)?.into(),
             attempts: number(row.attempts)?,
             recorded: number(row.recorded)?,
             counted: number(row.counted)?,
@@ -91,7 +91,7 @@ impl TryFrom<WorkflowRow> for Workflow {
             collisions: number(row.collisions)?,
             withdrawals: number(row.withdrawals)?,
             intent: row.intent.map(serde_json::from_value).transpose().map_err(read)?,
-            outcome: row.outcome.map(Into::into),
+            outcome: row.outcome.map(|outcome| outcome.read("workflows", id)).transpose()?.map(Into::into),
             events: row.events,
         })
     }
@@ -106,9 +106,10 @@ pub async fn lock(
 ) -> Result<Vec<Locked>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+            priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
-            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
+            withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
         order by lead_id for no key update"#,
         client.0,
@@ -128,9 +129,10 @@ pub async fn lock_due(
 ) -> Result<Vec<Locked>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+            priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
-            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
+            withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
         from workflows where client_id = $1 and lead_id = any($2)
             and state = 'waiting' and not quarantined and wake_at <= $3
         order by lead_id for no key update skip locked"#,
@@ -338,8 +340,12 @@ pub async fn campaign_of(
 /// A workflow as the judge and explanations see it.
 #[derive(Debug)]
 pub struct Seen {
-    /// The row.
-    pub workflow: Workflow,
+    /// The lead.
+    pub lead: LeadId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The row, or why it cannot be read.
+    pub workflow: Result<Workflow, StoreError>,
     /// Whether it is in quarantine.
     pub quarantined: bool,
 }
@@ -354,9 +360,10 @@ pub async fn page(
 ) -> Result<Vec<Seen>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: StateRow", priority as "priority: PriorityRow",
+        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+            priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
-            withdrawals, intent, outcome as "outcome: OutcomeRow", events, quarantined
+            withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
         from workflows where client_id = $1 and lead_id > $2 and ($3::uuid is null or lead_id = $3)
         order by lead_id limit $4"#,
         client.0,
@@ -366,9 +373,11 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await?;
-    let seen = |row: WorkflowRow| {
-        let quarantined = row.quarantined;
-        Ok(Seen { workflow: Workflow::try_from(row)?, quarantined })
+    let seen = |row: WorkflowRow| Seen {
+        lead: LeadId(row.lead_id),
+        campaign: CampaignId(row.campaign_id),
+        quarantined: row.quarantined,
+        workflow: Workflow::try_from(row),
     };
-    rows.into_iter().map(seen).collect()
+    Ok(rows.into_iter().map(seen).collect())
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{Explanation, Line};
+use crate::workflow::State;
 
 /// Where the words of a history line begin: after the time and the longest step name.
 const WORDS_AT: usize = 26;
@@ -27,6 +28,9 @@ impl Explanation {
         for change in &self.to_change {
             text.say(&format!("to do: {change}"), 2);
         }
+        for row in &self.unreadable {
+            text.say(&format!("not shown: {row}"), 2);
+        }
         let mut day = None;
         for Line { at, step, text: words, .. } in &self.history {
             if day.replace(at.date_naive()) != Some(at.date_naive()) {
@@ -39,9 +43,10 @@ impl Explanation {
     }
 
     fn headline(&self) -> String {
+        let state = self.state.map_or("unreadable", State::name);
         match self.outcome {
-            Some(outcome) => format!("{} as {outcome}: {}", self.state.name(), self.why),
-            None => format!("{}: {}", self.state.name(), self.why),
+            Some(outcome) => format!("{state} as {outcome}: {}", self.why),
+            None => format!("{state}: {}", self.why),
         }
     }
 }

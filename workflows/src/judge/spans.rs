@@ -142,8 +142,13 @@ impl Spans {
         });
     }
 
-    pub(super) fn judge(&mut self, world: &World, dials: &HashMap<DialKey, u32>) -> Vec<Finding> {
-        let mut findings = self.carriers_count(dials);
+    pub(super) fn judge(
+        &mut self,
+        world: &World,
+        dials: &HashMap<DialKey, u32>,
+        unheard: &HashSet<LeadId>,
+    ) -> Vec<Finding> {
+        let mut findings = self.carriers_count(dials, unheard);
         findings.extend(numbers_in_use(&self.spans));
         self.spans.sort_unstable_by_key(|span| (span.account, span.from));
         for of_account in self.spans.chunk_by(|a, b| a.account == b.account) {
@@ -167,7 +172,7 @@ impl Spans {
     }
 
     /// What carriers say that they did.
-    fn carriers_count(&self, dials: &HashMap<DialKey, u32>) -> Vec<Finding> {
+    fn carriers_count(&self, dials: &HashMap<DialKey, u32>, unheard: &HashSet<LeadId>) -> Vec<Finding> {
         let mut unknown: HashSet<&DialKey> = dials.keys().collect();
         let mut findings = Vec::new();
         for span in &self.spans {
@@ -186,13 +191,16 @@ impl Spans {
                 findings.push(Finding { warning: !span.followed, ..span.accused(Rule::LateCall, found) });
             }
         }
-        let unsubmitted = unknown.into_iter().filter(|key| dials.get(key).is_some_and(|count| *count > 0));
-        findings.extend(unsubmitted.map(|DialKey(key)| Finding {
-            rule: Rule::DialWithoutSubmission,
-            lead: key.lead,
-            attempt: Some(key.number),
-            warning: false,
-            found: "the carrier dialled although it was never submitted".to_owned(),
+        findings.extend(unknown.into_iter().filter_map(|DialKey(key)| {
+            let (rule, found) = match (unheard.contains(&key.lead), dials.get(&DialKey(*key)).copied()) {
+                (_, None | Some(0)) | (true, Some(1)) => return None,
+                (true, Some(count)) => (Rule::ProviderDials, format!("the carrier dialled {count} times")),
+                (false, Some(_)) => {
+                    let found = "the carrier dialled although it was never submitted".to_owned();
+                    (Rule::DialWithoutSubmission, found)
+                }
+            };
+            Some(Finding { rule, lead: key.lead, attempt: Some(key.number), warning: false, found })
         }));
         findings
     }

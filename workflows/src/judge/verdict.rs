@@ -166,6 +166,24 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Something stored that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The lead that it is about, if it is about one; that lead was not judged.
+    pub lead: Option<LeadId>,
+    /// Which row, and what is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lead {
+            Some(lead) => write!(f, "not judged: lead {lead}: {}", self.problem),
+            None => write!(f, "judged without: {}", self.problem),
+        }
+    }
+}
+
 /// What the judge says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -179,6 +197,10 @@ pub struct Verdict {
     pub counts: BTreeMap<Promise, u64>,
     /// How many warnings there were.
     pub warned: u64,
+    /// How many rows could not be read.
+    pub unread: u64,
+    /// Those rows, the first [`MOST_LISTED`].
+    pub unreadable: Vec<Unreadable>,
     /// What broke a promise, the first [`MOST_LISTED`].
     pub violations: Vec<Finding>,
     /// What did not, but should be looked at, the first [`MOST_LISTED`].
@@ -186,9 +208,16 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether every promise was kept.
+    /// Whether everything could be read, and every promise was kept.
     pub fn kept(&self) -> bool {
-        self.counts.is_empty()
+        self.counts.is_empty() && self.unread == 0
+    }
+
+    pub(super) fn cannot_read(&mut self, row: Unreadable) {
+        self.unread += 1;
+        if self.unreadable.len() < MOST_LISTED {
+            self.unreadable.push(row);
+        }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -212,19 +241,27 @@ impl fmt::Display for Verdict {
         write!(f, "Leads heard: {leads}, finished: {finished}, attempts: {attempts}; ")?;
         if self.kept() {
             f.write_str("all four promises were kept")?;
+        } else if self.counts.is_empty() {
+            f.write_str("as far as it can be read, all four promises were kept")?;
         } else {
             let counts = self.counts.iter().map(|(promise, count)| format!("{promise} (broken: {count})"));
             write!(f, "not kept: {}", counts.collect::<Vec<_>>().join(", "))?;
+        }
+        if self.unread > 0 {
+            write!(f, "; rows that cannot be read: {}", self.unread)?;
         }
         if self.warned > 0 {
             write!(f, "; warnings: {}", self.warned)?;
         }
         f.write_str(".")?;
+        for row in &self.unreadable {
+            write!(f, "\n{row}")?;
+        }
         for finding in self.violations.iter().chain(&self.warnings) {
             write!(f, "\n{finding}")?;
         }
-        let unlisted = self.counts.values().sum::<u64>() + self.warned;
-        let listed = self.violations.len() + self.warnings.len();
+        let unlisted = self.counts.values().sum::<u64>() + self.warned + self.unread;
+        let listed = self.violations.len() + self.warnings.len() + self.unreadable.len();
         match unlisted.saturating_sub(u64::try_from(listed).unwrap_or(u64::MAX)) {
             0 => Ok(()),
             more => write!(f, "\nand {more} more, not listed"),

@@ -94,6 +94,25 @@ fn a_verdict_is_a_sentence_and_each_finding_another() {
 }
 
 #[test]
+fn a_verdict_names_what_could_not_be_read_and_vouches_for_the_rest_alone() {
+    let case = Case::of(&answered());
+    let mut judge = Judge::new(case.world.clone(), case.now);
+    judge.lead(&case.record);
+    let lead = LeadId(Uuid::from_u128(5));
+    judge.unreadable(Some(lead), format!("row {lead} of workflows cannot be read: unknown variant"));
+    judge.unreadable(None, "row 6 of accounts cannot be read: unknown field".into());
+    let verdict = judge.finish();
+    assert!(!verdict.kept());
+    insta::assert_snapshot!(verdict.to_string(), @r"
+    Leads heard: 1, finished: 1, attempts: 1; as far as it can be read, all four promises were kept; rows that cannot be read: 2.
+    not judged: lead 00000000-0000-0000-0000-000000000005: row 00000000-0000-0000-0000-000000000005 of workflows cannot be read: unknown variant
+    judged without: row 6 of accounts cannot be read: unknown field
+    ");
+    let written = serde_json::to_string(&verdict).expect("serialises");
+    assert_eq!(serde_json::from_str::<Verdict>(&written).expect("reads back"), verdict);
+}
+
+#[test]
 fn a_verdict_reads_back_as_what_was_written_and_counts_what_it_does_not_list() {
     let mut case = Case::of(&answered());
     case.world.rules.clear();

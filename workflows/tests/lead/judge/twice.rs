@@ -89,3 +89,20 @@ fn the_carriers_own_count_is_heard() {
     assert_eq!(counted(&concluded_absent(), &[(1, 1), (2, 1)]), (vec![Rule::LateCall], 0));
     assert_eq!(counted(&concluded_absent()[..5], &[(1, 1)]), (vec![], 1));
 }
+
+#[test]
+fn a_lead_that_cannot_be_read_is_accused_only_of_what_the_carrier_counted_twice() {
+    let key = |n| DialKey(AttemptRef { client: CLIENT, lead: LEAD, number: number(n) });
+    let case = Case::of(&reached_later());
+    let mut judge = Judge::new(case.world.clone(), case.now);
+    judge.unreadable(Some(LEAD), "row 4 of attempts cannot be read: no such result".into());
+    judge.provider_dials(key(1), 1);
+    judge.provider_dials(key(2), 2);
+    let verdict = judge.finish();
+    assert!(!verdict.kept());
+    insta::assert_snapshot!(verdict.to_string(), @r"
+    Leads heard: 0, finished: 0, attempts: 0; not kept: never twice (broken: 1); rows that cannot be read: 1.
+    not judged: lead 00000000-0000-0000-0000-000000000004: row 4 of attempts cannot be read: no such result
+    never twice: lead 00000000-0000-0000-0000-000000000004, attempt 2: the carrier dialled 2 times
+    ");
+}
