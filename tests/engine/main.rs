@@ -2,6 +2,7 @@
 //! the real worker.
 
 mod barrier;
+mod inbox;
 mod limits;
 mod operations;
 mod orders;

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 use outdial_jobs::store;
 use outdial_workflows::Moment;
+use outdial_workflows::call::CallId;
 use outdial_workflows::ids::NodeId;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -58,7 +59,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'webhook_inbox')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -118,6 +119,20 @@ async fn what_runs_all_the_time_reads_by_index() {
         store::upkeep::erase_bodies(conn, now, 100).await.expect("erased")
     })
     .await;
+    world.run(
+        "insert into webhook_inbox (client_id, inbox_id, account_id, provider, call_id, input, received_at)
+        select client_id, lead_id, account_id, 'exotel', call_id || case when ctid < '(1,0)' then '' else ' of nobody' end,
+            '{}', now() from attempts",
+    )
+    .await;
+    world.run("analyze webhook_inbox").await;
+    let calls: Vec<CallId> = (1..4).map(|n| CallId(n.to_string())).collect();
+    for index in ["attempts_by_call", "webhook_inbox_unmatched"] {
+        uses(&world, index, async |conn| {
+            store::inbox::matched_calls(conn, client, &calls).await.expect("read")
+        })
+        .await;
+    }
     // These rows are nobody's story: there is nothing to judge.
     world.settle().await;
 }

@@ -297,6 +297,11 @@ impl World {
         done.unwrap_or_else(|error| panic!("{statement}: {error}")).rows_affected()
     }
 
+    /// Where the carrier reaches us.
+    pub(crate) fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
     /// A command as people give it, about this world's database.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outdial"));

@@ -104,6 +104,36 @@ pub enum Input {
     },
 }
 
+/// News that names its call in the carrier's words alone, so that the attempt has to be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum CallNews {
+    /// As [`Input::News`].
+    Fact {
+        /// What is new.
+        fact: CallFact,
+        /// From where.
+        source: Source,
+    },
+    /// As [`Input::Verdict`].
+    Verdict {
+        /// What came of it.
+        outcome: Outcome,
+        /// Who says so.
+        source: Source,
+    },
+}
+
+impl CallNews {
+    /// The same, now that it is known which attempt made the call.
+    pub fn of(self, attempt: AttemptNumber) -> Input {
+        match self {
+            Self::Fact { fact, source } => Input::News { attempt, fact, source },
+            Self::Verdict { outcome, source } => Input::Verdict { attempt, outcome, source },
+        }
+    }
+}
+
 /// What a person may order for one lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, Ledger, Revision};
-use outdial_workflows::call::CarrierTimes;
+use outdial_workflows::call::{CallId, CarrierTimes};
 use outdial_workflows::decide::decide;
 use outdial_workflows::gate::GateFacts;
 use outdial_workflows::history::Event;
@@ -127,6 +127,14 @@ impl Case {
         let was_live = |number| self.before.attempt(number).is_some_and(Attempt::is_live);
         let resolved = move |now: &&Attempt| !now.is_live() && was_live(now.number);
         self.run.attempts.iter().filter(resolved).map(|now| now.number)
+    }
+
+    /// The carrier's names for calls that attempts are known by since this batch.
+    pub(super) fn named(&self) -> impl Iterator<Item = &CallId> {
+        let before = |number| self.before.attempt(number).and_then(|attempt| attempt.call_id.as_ref());
+        self.run.attempts.iter().filter_map(move |attempt| {
+            attempt.call_id.as_ref().filter(|call| before(attempt.number) != Some(*call))
+        })
     }
 
     pub(super) fn is_changed(&self) -> bool {

@@ -10,6 +10,7 @@ mod carriers;
 mod commit;
 mod fold;
 mod gather;
+mod inbox;
 pub mod observe;
 mod timers;
 pub mod wake;
@@ -19,7 +20,7 @@ use std::time::Instant;
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{ClientId, LeadId, NodeId};
-use outdial_workflows::input::{Answer, Input};
+use outdial_workflows::input::{Answer, CallNews, Input};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +29,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::seal::SealKey;
+use crate::store::inbox::CallOf;
 use crate::store::queue::Lease;
 use crate::store::{self, StoreError};
 
@@ -178,6 +180,23 @@ impl Engine {
             () = self.inner.gather.rests(client) => None,
             taken = self.input(client, lead, input, None) => Some(taken),
         }
+    }
+
+    /// Takes in news that names its call in the carrier's words alone. It may come before an attempt
+    /// is known to have made that call: it is then kept, and taken in as soon as one is.
+    ///
+    /// # Errors
+    /// If it could not be kept; the carrier is to send it again.
+    pub async fn call_news(&self, of: &CallOf<'_>, news: &CallNews) -> Result<(), EngineError> {
+        inbox::take(self, of, news).await
+    }
+
+    /// Takes in all kept news that can be by now, as the sweep does. Returns how much.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn take_kept_news(&self) -> Result<u64, StoreError> {
+        inbox::sweep(self).await
     }
 
     /// The database.

@@ -1,12 +1,12 @@
-//! Takes in news that was kept while its workflow was in quarantine.
+//! Takes in kept news whose time has come: its workflow was let go from quarantine, or an
+//! attempt was bound to its call by a process that died before it looked.
 
 use async_trait::async_trait;
 use outdial_workflows::Moment;
-use outdial_workflows::input::Input;
 
 use super::Sweep;
 use crate::engine::Engine;
-use crate::store::{self, StoreError};
+use crate::store::StoreError;
 
 pub(super) struct Inbox;
 
@@ -20,32 +20,7 @@ impl Sweep for Inbox {
         "30 * * * * *"
     }
 
-    async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
-        let kept = store::in_time(async {
-            let mut conn = engine.pool().acquire().await?;
-            store::inbox::workable(&mut conn, 1_000).await
-        });
-        let kept = kept.await?;
-        let mut taken = 0;
-        for (client, id, lead, input) in kept {
-            let Ok(input) = serde_json::from_value::<Input>(input) else {
-                tracing::error!(inbox.id = %id, "kept news cannot be read by this version; it stays");
-                continue;
-            };
-            match engine.input_unless_resting(client, lead, input).await {
-                Some(Ok(_)) => taken += 1,
-                None => continue,
-                Some(Err(error)) => {
-                    tracing::warn!(inbox.id = %id, error = &error as &dyn std::error::Error, "kept news was not taken in");
-                    continue;
-                }
-            }
-            store::in_time(async {
-                let mut conn = engine.pool().acquire().await?;
-                store::inbox::applied(&mut conn, client, id, now).await
-            })
-            .await?;
-        }
-        Ok(taken)
+    async fn run(&self, engine: &Engine, _now: Moment) -> Result<u64, StoreError> {
+        engine.take_kept_news().await
     }
 }

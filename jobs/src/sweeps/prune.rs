@@ -1,5 +1,5 @@
-//! Erases what need not be kept: request bodies after a day, inbox rows after a week,
-//! nodes that nobody has seen for an hour.
+//! Erases what need not be kept: request bodies after a day, inbox rows that were taken
+//! in, or that nobody's call answers to, after a week, nodes that nobody has seen for an hour.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use outdial_workflows::Moment;
-use outdial_workflows::call::{DialReply, Refusal, RefusalKind};
+use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
 use outdial_workflows::input::{Answer, Command, Input, Rest};
 use outdial_workflows::workflow::Workflow;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Happened, Item, Reply, ToSend};
+use super::{Engine, EngineError, Happened, Item, Reply, ToSend, inbox};
 use crate::crash;
 use crate::providers::{DialOrder, Provider};
 use crate::store::workflows::Locked;
@@ -85,6 +85,8 @@ pub(super) struct Decided {
     pub(super) timers: Vec<(LeadId, Option<Moment>)>,
     rests: Vec<Rest>,
     happened: Vec<Happened>,
+    /// Calls that attempts are known by from this commit on.
+    named: Vec<CallId>,
 }
 
 impl Decided {
@@ -98,6 +100,9 @@ impl Decided {
         engine.inner.timers.set(client, &self.timers);
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
+        if !self.named.is_empty() {
+            inbox::follow_meanwhile(engine, client, self.named.clone());
+        }
         for rest in &self.rests {
             tracing::warn!(account.id = %rest.account, until = %rest.until, cause = rest.cause,
                 "a carrier account rests");
@@ -252,7 +257,8 @@ impl Batch<'_> {
         let timers = changed.map(|case| (case.run.workflow.lead, timed(&case.run.workflow))).collect();
         let signal = fold::signal(self.cases.values());
         let happened = self.engine.inner.observed.of_commit(self.cases.values());
-        Decided { answers, signal, timers, rests: self.rests, happened }
+        let named = self.cases.values().flat_map(Case::named).cloned().collect();
+        Decided { answers, signal, timers, rests: self.rests, happened, named }
     }
 }
 
