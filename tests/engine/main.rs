@@ -2,6 +2,7 @@
 //! the real worker.
 
 mod barrier;
+mod imports;
 mod inbox;
 mod limits;
 mod operations;

@@ -270,17 +270,30 @@ async fn the_work_of_a_dead_process_of_this_host_is_taken_over_at_once() {
 }
 
 #[tokio::test]
-async fn the_work_of_another_host_is_taken_over_when_its_leases_run_out() {
+async fn the_work_of_another_host_is_taken_over_when_its_leases_run_out_and_not_before() {
     let lab = Lab::new().await;
-    lab.queue([(0, json!(0))]).await;
-    let elsewhere = node_of(Process { host: "another".into(), pid: 1, started: 1 });
+    // Whether a process of another host is gone cannot be seen from here, whatever its number.
+    let elsewhere = |host: &str| node_of(Process { host: host.into(), pid: 1, started: 1 });
     let lease_until = lab.world.database_time().await + TimeDelta::milliseconds(400);
-    claim_for(&lab, &elsewhere, lease_until).await;
-    let worker = lab.worker(1, pace()).await;
+    lab.queue((0..10).map(|job| (job, json!(0)))).await;
+    claim_for(&lab, &elsewhere("another"), lease_until).await;
+    lab.queue((10..20).map(|job| (job, json!(0)))).await;
+    let distant = lab.world.database_time().await + TimeDelta::hours(1);
+    claim_for(&lab, &elsewhere("a third"), distant).await;
+    let workers = [lab.worker(4, pace()).await, lab.worker(4, pace()).await];
     lab.until_begun(1).await;
     assert!(lab.world.database_time().await >= lease_until);
-    lab.until_done(1).await;
-    worker.drain().await;
+    lab.until_done(10).await;
+    // Whoever claims this has looked at the others too.
+    lab.queue((20..22).map(|job| (job, json!(0)))).await;
+    lab.until_done(12).await;
+    let begun: Vec<u64> = lab.begun().into_keys().collect();
+    assert_eq!(begun, (0..10).chain(20..22).collect::<Vec<u64>>(), "the third's leases hold");
+    assert_eq!(lab.world.count("select count(*) from nodes").await, 4, "and nobody is taken for dead");
+    lab.world.run("update jobs set lease_until = clock_timestamp()").await;
+    lab.until_done(22).await;
+    assert_eq!(lab.begun(), (0..22).map(|job| (job, 1)).collect());
+    join_all(workers.map(Worker::drain)).await;
     lab.end().await;
 }
 

@@ -152,3 +152,59 @@ async fn a_run_of_a_schedule_is_claimed_by_one_process_only() {
     assert_eq!(claims.into_iter().filter(|claimed| matches!(claimed, Ok(true))).count(), 1);
     world.end().await;
 }
+
+/// Notes each claim of a schedule's run, and each run.
+async fn watch_schedules(world: &World) {
+    for statement in [
+        "create table claims (name text, due timestamptz)",
+        "create table runs (name text)",
+        "create function claimed() returns trigger language plpgsql as
+            $$ begin insert into claims values (old.name, old.next_at); return new; end $$",
+        "create function ran() returns trigger language plpgsql as
+            $$ begin insert into runs values (new.name); return new; end $$",
+        "create trigger claimed after update of next_at on schedules for each row execute function claimed()",
+        "create trigger ran after update of last_ms on schedules for each row execute function ran()",
+    ] {
+        world.run(statement).await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_processes_that_find_a_run_due_one_runs_it() {
+    let mut world = World::new().await;
+    // Every second, to both at the same moment; the others stay out of it.
+    world.run("update schedules set next_at = now() + interval '1 day' where name <> 'inbox'").await;
+    world.run("update schedules set cron = '* * * * * *' where name = 'inbox'").await;
+    watch_schedules(&world).await;
+    world.work().await;
+    world.work_elsewhere().await;
+    until("some runs", async || world.count("select count(*) from runs").await >= 5).await;
+    world.settle().await;
+    let claims = world.count("select count(*) from claims").await;
+    assert_eq!(world.count("select count(distinct due) from claims").await, claims, "each by one of them");
+    assert_eq!(world.count("select count(*) from runs").await, claims);
+}
+
+#[tokio::test]
+async fn a_missed_run_is_made_up_for_once_or_skipped_as_its_schedule_says() {
+    let mut world = World::new().await;
+    // No further run comes in the middle of the test.
+    world.run("update schedules set cron = '0 0 0 1 1 *', next_at = now() + interval '1 day'").await;
+    for (name, missed, late) in
+        [("prune", "once", "3 days"), ("inbox", "skip", "3 days"), ("stale_calls", "skip", "20 seconds")]
+    {
+        let set = format!("missed = '{missed}', next_at = now() - interval '{late}'");
+        world.run(&format!("update schedules set {set} where name = '{name}'")).await;
+    }
+    watch_schedules(&world).await;
+    world.work().await;
+    until("all three to be claimed", async || world.count("select count(*) from claims").await == 3).await;
+    world.settle().await;
+    let runs: Vec<String> = sqlx::query_scalar("select name from runs order by name")
+        .fetch_all(world.db.pool())
+        .await
+        .expect("listed");
+    assert_eq!(runs, ["prune", "stale_calls"], "what was missed by less than a minute is merely late");
+    assert_eq!(world.count("select count(*) from schedules where next_at < now()").await, 0);
+    assert_eq!(world.count("select count(*) from claims").await, 3);
+}

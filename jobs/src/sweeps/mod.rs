@@ -82,7 +82,7 @@ pub async fn prepare(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Runs what is due and claims it first; tells how long to wait for the next.
+/// Runs what is due and claims it first; tells how long to wait before looking again.
 async fn turn(engine: &Engine) -> Result<Duration, StoreError> {
     let (now, schedules) = store::in_time(async {
         let mut conn = engine.pool().acquire().await?;
@@ -91,17 +91,21 @@ async fn turn(engine: &Engine) -> Result<Duration, StoreError> {
     })
     .await?;
     let mut next = now + TimeDelta::from_std(LOOK).unwrap_or(TimeDelta::seconds(30));
+    let mut found_due = false;
     for schedule in schedules {
         let Some(sweep) = all().into_iter().find(|sweep| sweep.name() == schedule.name) else {
             continue; // From a newer version.
         };
         if schedule.next_at <= now {
             run_one(engine, sweep, &schedule, now).await?;
+            found_due = true;
         } else {
             next = next.min(schedule.next_at);
         }
     }
-    Ok((next - now).to_std().unwrap_or_default())
+    // What ran is due again at a time that is not known here, and time has passed meanwhile.
+    let wait = if found_due { TimeDelta::zero() } else { next - now };
+    Ok(wait.to_std().unwrap_or_default())
 }
 
 async fn run_one(
