@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use outdial_jobs::providers::exotel::Settings;
+use outdial_workflows::history::Event;
+use outdial_workflows::ids::DialKey;
 use rand::RngExt;
 use rustix::process::Signal;
 
 use super::cluster::TestDb;
 use super::process::ready;
-use super::world::{World, anything};
+use super::world::{World, anything, settings, well_behaved};
 
 /// How hard it is.
 struct Load {
@@ -36,6 +39,51 @@ async fn a_worker_frozen_for_longer_than_its_leases_calls_nobody_again() {
 #[ignore = "takes minutes"]
 async fn a_worker_frozen_for_a_long_time_calls_nobody_again() {
     frozen_again_and_again(Load { leads: 2_000, at_once: 100, times: 40 }).await;
+}
+
+/// Everything that has to do with time between processes is as in production.
+#[tokio::test]
+async fn a_worker_frozen_before_it_sends_is_overtaken_once_its_leases_ran_out_and_sends_nothing_more() {
+    let Settings { silence_ms, .. } = Settings::default();
+    let database = TestDb::new().await;
+    let world = World::with(database.url(), 10, Settings { silence_ms, ..settings() }).await;
+    world.add_leads(well_behaved(30)).await;
+    let ear = world.ear();
+    ready(world.port()).await;
+    let frozen = world.mute_worker(&["--crash-at", "place.before_send:5:freeze"]);
+    world.start().await;
+    frozen.frozen().await;
+    let leases = world.leases().await;
+    let dials = world.carrier.dials();
+    let sent = |lead, number| {
+        let key = |text: &String| text.parse::<DialKey>().map(|DialKey(key)| (key.lead, key.number));
+        dials.keys.keys().any(|dialled| key(dialled) == Ok((lead, number)))
+    };
+    let other = world.mute_worker(&[]);
+    // All of them, also those that the frozen one had in its hands.
+    let all = world.all_finished(Duration::from_secs(90)).await;
+    println!("frozen with {} leases: all finished {all:.1?} later", leases.len());
+    let mut taken_over = 0;
+    for record in world.records().await {
+        for recorded in &record.events {
+            let Event::BecameUnknown { attempt, .. } = recorded.event else { continue };
+            let lease = leases.iter().find(|(lead, number, _)| (*lead, *number) == (record.lead, attempt));
+            if let Some((lead, number, until)) = lease.filter(|(lead, number, _)| !sent(*lead, *number)) {
+                assert!(recorded.at >= *until, "{lead} {number}: taken at {} of {until}", recorded.at);
+                taken_over += 1;
+            }
+        }
+    }
+    assert!(taken_over >= 1, "at least the request that it was about to send");
+    let before = world.carrier.dials().timeline.len();
+    frozen.signal(Signal::CONT);
+    // It works on: it renews what it holds, finds that it holds nothing, and stops in peace.
+    frozen.stop().await;
+    assert_eq!(world.carrier.dials().timeline.len(), before, "what it was about to send never leaves");
+    world.assert_promises_kept().await;
+    world.assert_nothing_left_late().await;
+    other.stop().await;
+    ear.stop().await;
 }
 
 async fn killed_again_and_again(load: Load) {

@@ -17,8 +17,9 @@ use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
+use outdial_workflows::Moment;
 use outdial_workflows::history::Event;
-use outdial_workflows::ids::{AttemptRef, CampaignId, ClientId, DialKey, LeadId, NodeId};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, NodeId};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
@@ -79,6 +80,11 @@ pub(super) struct World {
 impl World {
     /// A campaign that makes so many calls at once.
     pub(super) async fn new(database: &str, at_once: u32) -> Self {
+        Self::with(database, at_once, settings()).await
+    }
+
+    /// The same with other settings of the account.
+    pub(super) async fn with(database: &str, at_once: u32, settings: Settings) -> Self {
         let carrier = Exotel::start(carrier()).await.expect("the emulator starts");
         let pool = PgPoolOptions::new().max_connections(3).connect(database).await;
         let pool = pool.expect("the server takes connections");
@@ -93,7 +99,7 @@ impl World {
         setup::check_key(&engine).await.expect("the database takes the key");
         sweeps::prepare(&engine).await.expect("the sweeps are prepared");
         let client = setup::create_client(&engine, "Crash").await.expect("a client");
-        let campaign = campaign(&engine, client, &carrier, at_once).await;
+        let campaign = campaign(&engine, client, &carrier, at_once, settings).await;
         Self {
             carrier,
             pool,
@@ -246,6 +252,18 @@ impl World {
         self.assert_statistics_right().await;
     }
 
+    /// The jobs that are leased: the lead and the attempt that each is about, and until when.
+    pub(super) async fn leases(&self) -> Vec<(LeadId, AttemptNumber, Moment)> {
+        let leases: Vec<(Uuid, i16, Moment)> = sqlx::query_as(
+            "select lead_id, number, lease_until from jobs where lease_owner is not null and lead_id is not null",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("they can be read");
+        let number = |number: i16| u16::try_from(number).ok().and_then(AttemptNumber::new).expect("a number");
+        leases.into_iter().map(|(lead, attempt, until)| (LeadId(lead), number(attempt), until)).collect()
+    }
+
     /// No request leaves later than its permit allows after the moment that it was decided at.
     pub(super) async fn assert_nothing_left_late(&self) {
         // The permit's two seconds, and one for a busy machine.
@@ -377,12 +395,9 @@ fn carrier() -> emulated::Config {
     }
 }
 
-async fn campaign(engine: &Engine, client: ClientId, carrier: &Exotel, at_once: u32) -> CampaignId {
-    let who = emulated::Account::default();
-    let credentials =
-        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
-    // What takes minutes with people takes seconds here.
-    let settings = Settings {
+/// What takes minutes with people takes seconds here.
+pub(super) fn settings() -> Settings {
+    Settings {
         request_timeout_ms: 1_500,
         silence_ms: 4_000,
         ask_first_ms: 300,
@@ -391,7 +406,19 @@ async fn campaign(engine: &Engine, client: ClientId, carrier: &Exotel, at_once: 
         absent_after_ms: Some(6_000),
         reads_per_minute: 199,
         ..Settings::default()
-    };
+    }
+}
+
+async fn campaign(
+    engine: &Engine,
+    client: ClientId,
+    carrier: &Exotel,
+    at_once: u32,
+    settings: Settings,
+) -> CampaignId {
+    let who = emulated::Account::default();
+    let credentials =
+        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
     let base_url: Url = carrier.base_url().parse().expect("a URL");
     let spec = AccountSpec {
         name: "Emulated",
