@@ -114,8 +114,8 @@ async fn news_of_a_call_that_is_known_already_is_taken_in_at_once() {
     let (world, leads) = unknown(1).await;
     bind(&world, &world.engine, leads[0], &call(1)).await;
     hear(&world, &world.engine, world.account, &call(1), ended()).await;
-    assert_eq!(told(&world.record(leads[0]).await), ["bound: successful"]);
-    assert_eq!(world.count(OPEN).await, 0);
+    assert_eq!(told(&world.finished(leads[0]).await), ["bound: successful"]);
+    until("the news to be noted as taken in", async || world.count(OPEN).await == 0).await;
     world.end().await;
 }
 

@@ -163,7 +163,8 @@ async fn a_lead_with_an_attempt_that_cannot_be_read_is_put_aside_and_all_others_
     .await;
     let mut conn = world.db.pool().acquire().await.expect("a connection");
     let aside = store::quarantine::open(&mut conn, 10).await.expect("listed");
-    assert_eq!((aside.len(), aside[0].lead_id), (1, Some(lead.0)), "{aside:?}");
+    // Late news of its call may find it unreadable at the same time as admission does.
+    assert!(!aside.is_empty() && aside.iter().all(|row| row.lead_id == Some(lead.0)), "{aside:?}");
     assert!(aside[0].error.contains("of attempts cannot be read"), "{aside:?}");
     assert_eq!(told(&world.record(others[0]).await), ["bound: successful"]);
     // The version that knows the value is back.

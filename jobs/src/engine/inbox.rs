@@ -12,7 +12,7 @@ use crate::store::{self, StoreError};
 /// The most of each kind that one sweep takes in.
 const PAGE: i64 = 1_000;
 
-/// Keeps news of a call, then gives it to the attempt that made the call, if one is known.
+/// Keeps news of a call, and has it given to the attempt that made the call, if one is known.
 pub(super) async fn take(engine: &Engine, of: &CallOf<'_>, news: &CallNews) -> Result<(), EngineError> {
     store::in_time(async {
         let mut conn = engine.inner.pool.acquire().await?;
@@ -21,7 +21,7 @@ pub(super) async fn take(engine: &Engine, of: &CallOf<'_>, news: &CallNews) -> R
     })
     .await?;
     // Looked for only now that it is kept: whoever binds an attempt meanwhile finds it, or is found here.
-    follow(engine, of.client, std::slice::from_ref(of.call)).await;
+    follow_meanwhile(engine, of.client, vec![of.call.clone()]);
     Ok(())
 }
 

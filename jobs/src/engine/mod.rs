@@ -183,7 +183,7 @@ impl Engine {
     }
 
     /// Takes in news that names its call in the carrier's words alone. It may come before an attempt
-    /// is known to have made that call: it is then kept, and taken in as soon as one is.
+    /// is known to have made that call. Once this returns it is kept, and is taken in as soon as one is.
     ///
     /// # Errors
     /// If it could not be kept; the carrier is to send it again.
