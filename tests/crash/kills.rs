@@ -38,7 +38,7 @@ async fn a_worker_frozen_for_longer_than_its_leases_calls_nobody_again() {
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn a_worker_frozen_for_a_long_time_calls_nobody_again() {
-    frozen_again_and_again(Load { leads: 2_000, at_once: 100, times: 40 }).await;
+    frozen_again_and_again(Load { leads: 5_000, at_once: 100, times: 40 }).await;
 }
 
 /// Everything that has to do with time between processes is as in production.
