@@ -3,9 +3,10 @@
 
 use chrono::TimeDelta;
 use outdial_jobs::store;
+use outdial_jobs::store::bulk::Place;
 use outdial_workflows::Moment;
 use outdial_workflows::call::CallId;
-use outdial_workflows::ids::NodeId;
+use outdial_workflows::ids::{LeadId, NodeId};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -103,11 +104,12 @@ async fn what_runs_all_the_time_reads_by_index() {
         store::workflows::campaign_of(conn, client, campaign).await.expect("read").expect("it has one")
     })
     .await;
-    let unfinished = uses(&world, "workflows_unfinished", async |conn| {
-        store::workflows::unfinished(conn, client, campaign, None, 1_000).await.expect("read")
+    let walked = uses(&world, "workflows_by_campaign", async |conn| {
+        let start = Place(campaign, LeadId(Uuid::nil()));
+        store::bulk::walk(conn, client, start, campaign, 1_000).await.expect("read")
     })
     .await;
-    assert_eq!(unfinished.len(), 1_000);
+    assert_eq!(walked.len(), 1_000);
     for index in ["attempts_live", "attempts_rate"] {
         let since = Some(now - TimeDelta::minutes(1));
         uses(&world, index, async |conn| {

@@ -8,12 +8,15 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use outdial_workflows::input::Input;
+use outdial_workflows::workflow::State;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Ctx, Job, JobError};
+use crate::store::bulk::{Place, Standing};
 use crate::store::{self, StoreError};
 
-/// How many leads are finished together.
+/// How many leads are looked at together.
 const PAGE: i64 = 1_000;
 
 /// Finishes what is not finished yet.
@@ -36,26 +39,26 @@ impl Job for EndCampaign {
     const TRIES: i16 = 20;
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
-        let mut after: Option<LeadId> = None;
+        let mut after = Place(self.campaign, LeadId(Uuid::nil()));
         loop {
             let page = store::in_time(self.page(ctx, after)).await?;
-            let Some(last) = page.last().copied() else {
+            let Some(last) = page.last().map(|lead| lead.place) else {
                 return Ok(());
             };
-            let ended = page.into_iter().map(|lead| self.end(ctx, lead));
-            for ended in join_all(ended).await {
+            let unfinished = page.into_iter().filter(|lead| lead.state != State::Finished);
+            for ended in join_all(unfinished.map(|lead| self.end(ctx, lead.place.1))).await {
                 ended?;
             }
-            after = Some(last);
+            after = last;
         }
     }
 }
 
 impl EndCampaign {
     /// The next leads; when there are none, the job is finished.
-    async fn page(&self, ctx: &Ctx, after: Option<LeadId>) -> Result<Vec<LeadId>, StoreError> {
+    async fn page(&self, ctx: &Ctx, after: Place) -> Result<Vec<Standing>, StoreError> {
         let mut conn = ctx.engine.pool().acquire().await?;
-        let page = store::workflows::unfinished(&mut conn, self.client, self.campaign, after, PAGE).await?;
+        let page = store::bulk::walk(&mut conn, self.client, after, self.campaign, PAGE).await?;
         if page.is_empty() {
             store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
         }

@@ -299,28 +299,6 @@ pub async fn timers_due(
     Ok(rows.into_iter().map(|row| timer(row.client_id, row.lead_id)).collect())
 }
 
-/// Unfinished leads of a campaign after `after`, in the order of their ids.
-pub async fn unfinished(
-    conn: &mut PgConnection,
-    client: ClientId,
-    campaign: CampaignId,
-    after: Option<LeadId>,
-    limit: i64,
-) -> Result<Vec<LeadId>, StoreError> {
-    let leads = sqlx::query_scalar!(
-        "select lead_id from workflows
-        where client_id = $1 and campaign_id = $2 and state <> 'finished' and lead_id > $3
-        order by lead_id limit $4",
-        client.0,
-        campaign.0,
-        after.map_or(Uuid::nil(), |lead| lead.0),
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(leads.into_iter().map(LeadId).collect())
-}
-
 /// The campaign of a lead.
 pub async fn campaign_of(
     conn: &mut PgConnection,
