@@ -34,8 +34,12 @@ pub fn point(name: &'static str) {
             let _ = kill_process(getpid(), Signal::KILL);
             std::thread::park();
         }
-        // It goes on from here once somebody else lets it.
-        Some(Fate::Freeze) => drop(kill_process(getpid(), Signal::STOP)),
+        Some(Fate::Freeze) => {
+            let _ = kill_process(getpid(), Signal::STOP);
+            // Another thread may be the one that takes the signal: this one stands here until the whole
+            // process does, and goes on once somebody else lets it.
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
     }
 }
 
