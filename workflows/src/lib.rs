@@ -22,6 +22,7 @@ pub mod judge;
 pub mod limits;
 pub mod outcome;
 pub mod phone;
+pub mod places;
 pub mod retry;
 pub mod rules;
 pub mod statistics;
