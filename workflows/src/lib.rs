@@ -21,6 +21,7 @@ pub mod input;
 pub mod judge;
 pub mod limits;
 pub mod outcome;
+pub mod packs;
 pub mod phone;
 pub mod places;
 pub mod retry;

@@ -3,12 +3,16 @@
 
 use std::fmt;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::ids::AttemptNumber;
 use crate::outcome::Outcome;
+use crate::packs::ConsentLevel;
+use crate::phone::Region;
+use crate::places::Area;
 
 /// Why a lead is where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,13 @@ pub enum Why {
         /// When it opens.
         opens_at: Moment,
     },
+    /// It is a holiday where the lead is, or may be.
+    Holiday {
+        /// The zone whose calendar was read.
+        zone: Tz,
+        /// When calls may be made again.
+        opens_at: Moment,
+    },
     /// The campaign's calendar has no opening at all.
     NeverOpens,
     /// The open calendar on an account that reaches real people.
@@ -34,6 +45,85 @@ pub enum Why {
     },
     /// Neither the lead nor the campaign says where the lead is.
     NoZone,
+    /// The lead's region is not one we know.
+    UnknownRegion {
+        /// As it was given.
+        region: String,
+    },
+    /// Neither the lead nor its number says which country's rules hold.
+    NoRegion,
+    /// The lead's number is not there; with the person it may have been erased.
+    NoNumber,
+    /// No rules are known for the country.
+    NoPack {
+        /// Which.
+        country: Region,
+    },
+    /// The country's holidays are to be kept, and none are known.
+    NoHolidays {
+        /// Which.
+        country: Region,
+    },
+    /// Holidays are to be kept, and are not known for so late a day.
+    HolidaysNotKnown {
+        /// The last day of which they are.
+        after: NaiveDate,
+    },
+    /// The person has not agreed to such calls.
+    NeedsConsent {
+        /// What is asked for.
+        level: ConsentLevel,
+        /// The area whose rules ask for it; `None` if the campaign does.
+        area: Option<Area>,
+    },
+    /// The person took back what they had agreed to.
+    ConsentRevoked {
+        /// When.
+        at: Moment,
+    },
+    /// The number was tried as often as it may be within a time.
+    TriedOften {
+        /// How often it may be.
+        max: u16,
+        /// In how many hours.
+        hours: u16,
+        /// The area whose rules say so.
+        area: Area,
+        /// When it may be tried again.
+        until: Moment,
+    },
+    /// The number was tried as often today as the campaign allows.
+    TriedToday {
+        /// How often it may be.
+        max: u16,
+        /// When the day is over where the lead is.
+        until: Moment,
+    },
+    /// The number was tried as often as the campaign allows in all.
+    TriedEnough {
+        /// How often it may be.
+        max: u32,
+    },
+    /// The campaign begins later.
+    NotStarted {
+        /// When.
+        starts_at: Moment,
+    },
+    /// The campaign's last moment has passed.
+    PastEnd {
+        /// When it was.
+        ends_at: Moment,
+    },
+    /// The campaign has spent what it may in a day.
+    CampaignSpent {
+        /// When the next day begins.
+        until: Moment,
+    },
+    /// The client has spent what it may in a day.
+    ClientSpent {
+        /// When the next day begins.
+        until: Moment,
+    },
     /// The campaign's rules cannot be read by this version.
     UnreadableRules,
     /// Its campaign is not running.
@@ -166,7 +256,68 @@ impl fmt::Display for Why {
                 let local = opens_at.with_timezone(zone);
                 write!(f, "outside calling hours in {zone}, which open {}", local.format("%a %d %b %H:%M"))
             }
-            Self::NeverOpens => f.write_str("the campaign's calling hours never open; edit them"),
+            Self::Holiday { zone, opens_at } => {
+                let local = opens_at.with_timezone(zone);
+                write!(f, "a holiday by the calendar in {zone}; calls may be made again {}", local.format("%a %d %b %H:%M"))
+            }
+            Self::NeverOpens => f.write_str(
+                "the campaign's calling hours never open within the hours of the law in every place where the lead may be; edit them, or set the lead's zone and region",
+            ),
+            Self::UnknownRegion { region } => {
+                write!(f, "the region `{region}` is unknown, so the rules cannot be told; correct the lead's region")
+            }
+            Self::NoRegion => f.write_str(
+                "no country is known, so the rules cannot be told; set a region on the lead",
+            ),
+            Self::NoNumber => f.write_str("the number is not known any more"),
+            Self::NoPack { country } => write!(
+                f,
+                "no calling rules are known for {country}, so nobody is called there; if the person lives elsewhere, set a region on the lead"
+            ),
+            Self::NoHolidays { country } => {
+                write!(f, "no holidays are known for {country}, and they are to be kept")
+            }
+            Self::HolidaysNotKnown { after } => {
+                write!(f, "holidays are not known after {after}, and they are to be kept; update the program")
+            }
+            Self::NeedsConsent { level, area: Some(area) } => {
+                write!(f, "{level} consent is needed in {area}, and none is recorded that holds now; record it, with its source")
+            }
+            Self::NeedsConsent { level, area: None } => {
+                write!(f, "the campaign asks for {level} consent, and none is recorded that holds now; record it, with its source")
+            }
+            Self::ConsentRevoked { at } => {
+                write!(f, "consent was taken back on {}", at.format("%Y-%m-%d %H:%M UTC"))
+            }
+            Self::TriedOften { max, hours, area, until } => write!(
+                f,
+                "the number was tried {max} times in {hours} hours, the most allowed in {area}; again from {}",
+                until.format("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::TriedToday { max, until } => write!(
+                f,
+                "the number was tried {max} times today, the most that the campaign allows; again from {}",
+                until.format("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::TriedEnough { max } => {
+                write!(f, "the number was tried {max} times, the most that the campaign allows in all")
+            }
+            Self::NotStarted { starts_at } => {
+                write!(f, "the campaign begins {}", starts_at.format("%Y-%m-%d %H:%M UTC"))
+            }
+            Self::PastEnd { ends_at } => {
+                write!(f, "the campaign was to end {}", ends_at.format("%Y-%m-%d %H:%M UTC"))
+            }
+            Self::CampaignSpent { until } => write!(
+                f,
+                "the campaign has spent what it may in a day; again from {}",
+                until.format("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::ClientSpent { until } => write!(
+                f,
+                "the client has spent what it may in a day; again from {}",
+                until.format("%Y-%m-%d %H:%M UTC")
+            ),
             Self::OpenCalendar => f.write_str(
                 "the open calendar is only for emulated accounts; give the campaign calling hours",
             ),

@@ -193,6 +193,28 @@ impl WeeklyWindows {
         Ok(Self { spans: spans(&days), days })
     }
 
+    /// The whole week.
+    pub fn always() -> Self {
+        let whole = (TimeOfDay { minutes: 0 }, TimeOfDay::MIDNIGHT);
+        let days: [Vec<_>; 7] = std::array::from_fn(|_| vec![whole]);
+        Self { spans: spans(&days), days }
+    }
+
+    /// The hours that both have; `None` if they have none in common.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Option<Self> {
+        let common = |day: usize| {
+            let pairs = self.days[day].iter().flat_map(|a| other.days[day].iter().map(move |b| (a, b)));
+            let cuts = pairs.map(|(a, b)| (a.0.max(b.0), a.1.min(b.1)));
+            let mut cuts: Vec<_> = cuts.filter(|(from, to)| from < to).collect();
+            cuts.sort_unstable();
+            cuts
+        };
+        let days: [Vec<_>; 7] = std::array::from_fn(common);
+        let any = days.iter().any(|day| !day.is_empty());
+        any.then(|| Self { spans: spans(&days), days })
+    }
+
     /// The windows, those with the same hours together.
     pub fn windows(&self) -> Vec<Hours> {
         let mut windows: Vec<Hours> = Vec::new();
