@@ -18,6 +18,7 @@ use crate::history::{Recorded, Step};
 use crate::ids::{AttemptNumber, LeadId};
 use crate::limits::Room;
 use crate::outcome::Outcome;
+use crate::places::zones_of;
 use crate::rules::Rules;
 use crate::workflow::{Intent, State, Workflow};
 
@@ -167,10 +168,12 @@ pub fn explain_remains(lead: LeadId, attempts: &[Attempt], events: &[Recorded]) 
     }
 }
 
+/// The lead's own zone, else the first of its number's, else its campaign's.
 fn zone_of(known: &Known<'_>) -> Option<Tz> {
+    let of_number = known.gate.phone.as_ref().and_then(|phone| zones_of(phone).first().copied());
     match &known.gate.zone {
         Some(zone) => parse_zone(zone).ok(),
-        None => known.rules.and_then(|rules| rules.zone),
+        None => of_number.or(known.rules.and_then(|rules| rules.zone)),
     }
 }
 

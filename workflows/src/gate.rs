@@ -3,19 +3,29 @@
 //! It is asked when a lead is admitted and, if anything that may forbid a call has
 //! changed since, again at the instant of dialling. In doubt the answer is no.
 
+mod facts;
+mod forbids;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::calendar::{Calendar, parse_zone};
+use crate::hours::{CallingHours, LaneState};
+use crate::packs::Law;
+use crate::places::{Area, Whereabouts, areas_of, zones_of};
 use crate::rules::Rules;
 use crate::why::Why;
 
+pub use facts::{Consent, GateFacts, Spent, Tried};
+pub use forbids::spending_day;
+
 /// Where a campaign stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
     /// Being prepared; nothing is dialled.
+    #[default]
     Draft,
     /// Dialling.
     Running,
@@ -37,29 +47,14 @@ impl CampaignState {
     }
 }
 
-/// What the gate needs to know about a lead, its campaign and its account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GateFacts {
-    /// Where the campaign stands.
-    pub campaign: CampaignState,
-    /// Whether the account may dial: enabled, and not resting.
-    pub account_ready: bool,
-    /// Whether the account's carrier is emulated, on this machine.
-    pub account_emulated: bool,
-    /// The lead's zone as it was given.
-    pub zone: Option<String>,
-    /// Suppressions of the number that apply to this campaign, each with its end.
-    pub suppressed: Vec<Option<Moment>>,
-}
-
 /// The gate's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MayCall {
     /// Yes.
     Now {
-        /// The zone whose clock was read; `None` for the open calendar.
-        zone: Option<Tz>,
-        /// When the window closes; `None` if it does not.
+        /// What was kept; `None` for the open calendar.
+        kept: Option<Kept>,
+        /// When that changes by itself; `None` if it does not.
         closes_at: Option<Moment>,
     },
     /// Not before this moment.
@@ -68,6 +63,22 @@ pub enum MayCall {
     Held(Why),
     /// Never.
     Never(Why),
+}
+
+/// By whose clocks and rules a call was allowed; stored with the attempt, for the judge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where the person may be.
+    pub place: Whereabouts,
+    /// The versions of the packs whose rules were kept.
+    pub packs: Vec<String>,
+}
+
+impl Kept {
+    /// The zone to show times in: the first of those whose clocks were read.
+    pub fn zone(&self) -> Option<Tz> {
+        self.place.zones().first().copied()
+    }
 }
 
 /// How long a lead waits when its campaign or account is not dialling: admission
@@ -79,27 +90,52 @@ const NOT_DIALLING: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 /// What forbids for good is asked first, then what somebody must mend, then what
 /// time will mend, so that the strongest reason is the one given.
 pub fn may_call(facts: &GateFacts, rules: Option<&Rules>, now: Moment) -> MayCall {
+    decide(facts, rules, now).unwrap_or_else(|forbidden| forbidden)
+}
+
+/// The same, with everything but *now* as an error.
+fn decide(facts: &GateFacts, rules: Option<&Rules>, now: Moment) -> Result<MayCall, MayCall> {
     if facts.campaign == CampaignState::Ended {
-        return MayCall::Never(Why::CampaignEnded);
+        return Err(MayCall::Never(Why::CampaignEnded));
     }
     if facts.suppressed.contains(&None) {
-        return MayCall::Never(Why::Suppressed { until: None });
+        return Err(MayCall::Never(Why::Suppressed { until: None }));
     }
-    let Some(rules) = rules else { return MayCall::Held(Why::UnreadableRules) };
-    let opening = match window(facts, rules, now) {
-        Ok(opening) => opening,
-        Err(why) => return MayCall::Held(why),
+    let rules = rules.ok_or(MayCall::Held(Why::UnreadableRules))?;
+    forbids::for_good(facts, rules, now)?;
+    let rulebook = Rulebook::of(facts, rules).map_err(MayCall::Held)?;
+    let lane =
+        rulebook.as_ref().map_or(LaneState::Open { closes_at: None }, |rulebook| rulebook.hours.state(now));
+    let (opening, closes_at) = match lane {
+        LaneState::Held { why } => return Err(MayCall::Held(why)),
+        LaneState::Closed { opens_at, why } => (Some(MayCall::NotBefore(opens_at, why)), None),
+        LaneState::Open { closes_at } => (None, closes_at),
     };
+    let law = rulebook.as_ref().map(|rulebook| &rulebook.law);
+    let consent_ends = forbids::consent(facts, rules, law, now).map_err(MayCall::Held)?;
     if let Some(until) = facts.suppressed.iter().flatten().max().filter(|until| **until > now) {
-        return MayCall::NotBefore(*until, Why::Suppressed { until: Some(*until) });
+        return Err(MayCall::NotBefore(*until, Why::Suppressed { until: Some(*until) }));
+    }
+    if let Some(starts_at) = rules.starts_at.filter(|starts_at| *starts_at > now) {
+        return Err(MayCall::NotBefore(starts_at, Why::NotStarted { starts_at }));
     }
     if facts.campaign != CampaignState::Running {
-        return MayCall::NotBefore(now + NOT_DIALLING, Why::CampaignNotRunning);
+        return Err(MayCall::NotBefore(now + NOT_DIALLING, Why::CampaignNotRunning));
     }
     if !facts.account_ready {
-        return MayCall::NotBefore(now + NOT_DIALLING, Why::AccountNotReady);
+        return Err(MayCall::NotBefore(now + NOT_DIALLING, Why::AccountNotReady));
     }
-    opening
+    if let Some((until, why)) = forbids::tried(facts, rules, rulebook.as_ref(), now) {
+        return Err(MayCall::NotBefore(until, why));
+    }
+    if let Some((until, why)) = forbids::spent(facts, rules, now) {
+        return Err(MayCall::NotBefore(until, why));
+    }
+    if let Some(later) = opening {
+        return Err(later);
+    }
+    let closes_at = [closes_at, consent_ends, rules.ends_at].into_iter().flatten().min();
+    Ok(MayCall::Now { kept: rulebook.map(Rulebook::kept), closes_at })
 }
 
 /// May this lead be dialled now: may the person be called, and has the lead attempts left?
@@ -115,33 +151,67 @@ pub fn may_dial(facts: &GateFacts, rules: Option<&Rules>, tried: u16, now: Momen
     }
 }
 
-/// What the calendar says, or what keeps it from being read.
-fn window(facts: &GateFacts, rules: &Rules, now: Moment) -> Result<MayCall, Why> {
-    if rules.calendar == Calendar::Open {
-        return match facts.account_emulated {
-            true => Ok(MayCall::Now { zone: None, closes_at: None }),
-            false => Err(Why::OpenCalendar),
-        };
-    }
-    let zone = zone_of(facts, rules)?;
-    let opens_at = rules.calendar.next_open(&[zone], now).ok_or(Why::NeverOpens)?;
-    if opens_at > now {
-        return Ok(MayCall::NotBefore(opens_at, Why::WindowClosed { zone, opens_at }));
-    }
-    Ok(MayCall::Now { zone: Some(zone), closes_at: rules.calendar.closes_at(&[zone], now) })
+/// The rules of every place where the person may be, and the hours that they leave.
+struct Rulebook {
+    place: Whereabouts,
+    law: Law,
+    hours: CallingHours,
 }
 
-/// The lead's own zone, else the campaign's.
-fn zone_of(facts: &GateFacts, rules: &Rules) -> Result<Tz, Why> {
-    match &facts.zone {
-        Some(zone) => parse_zone(zone).map_err(|_| Why::UnknownZone { zone: zone.clone() }),
-        None => rules.zone.ok_or(Why::NoZone),
+impl Rulebook {
+    /// `None` if there are none: the account reaches nobody, and the campaign's calendar is open.
+    fn of(facts: &GateFacts, rules: &Rules) -> Result<Option<Self>, Why> {
+        if rules.calendar == Calendar::Open {
+            return if facts.account_emulated { Ok(None) } else { Err(Why::OpenCalendar) };
+        }
+        let place = whereabouts(facts, rules.zone)?;
+        let law = Law::of(place.areas(), rules.purpose, rules.voice)?;
+        let hours = CallingHours::new(rules, &law, &place)?;
+        Ok(Some(Self { place, law, hours }))
     }
+
+    fn kept(self) -> Kept {
+        let packs = self.law.packs.iter().map(|&version| version.to_owned()).collect();
+        Kept { place: self.place, packs }
+    }
+}
+
+/// Where the person may be: the key of the lane that the lead belongs in.
+///
+/// The zone is the lead's own, else every zone of its number, else the campaign's. The area is
+/// the lead's own, else every area of its number; a country without a part leaves those parts
+/// that the number tells.
+///
+/// # Errors
+/// If what the lead says cannot be read, or nothing tells a zone or a country.
+pub fn whereabouts(facts: &GateFacts, campaign_zone: Option<Tz>) -> Result<Whereabouts, Why> {
+    let of_number = facts.phone.as_ref().map_or(&[][..], areas_of);
+    let areas: Vec<Area> = match &facts.region {
+        Some(region) => {
+            let its: Area = region.parse().map_err(|_| Why::UnknownRegion { region: region.clone() })?;
+            let parts = of_number.iter().copied().filter(|area| !its.has_part() && its.may_hold(*area));
+            let parts: Vec<Area> = parts.collect();
+            if parts.is_empty() { vec![its] } else { parts }
+        }
+        None => of_number.to_vec(),
+    };
+    if areas.is_empty() {
+        return Err(if facts.phone.is_none() { Why::NoNumber } else { Why::NoRegion });
+    }
+    let zones: Vec<Tz> = match &facts.zone {
+        Some(zone) => vec![parse_zone(zone).map_err(|_| Why::UnknownZone { zone: zone.clone() })?],
+        None => match facts.phone.as_ref().map_or(&[][..], zones_of) {
+            [] => vec![campaign_zone.ok_or(Why::NoZone)?],
+            of_number => of_number.to_vec(),
+        },
+    };
+    Ok(Whereabouts::new(zones, areas))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packs::ConsentLevel;
 
     fn at(text: &str) -> Moment {
         text.parse().expect("a time")
@@ -153,7 +223,20 @@ mod tests {
             account_ready: true,
             account_emulated: false,
             zone: Some("Asia/Kolkata".into()),
-            suppressed: vec![],
+            phone: Some("+919876543210".parse().expect("a number")),
+            consents: vec![consent()],
+            ..GateFacts::default()
+        }
+    }
+
+    fn consent() -> Consent {
+        Consent {
+            level: ConsentLevel::Express,
+            purpose: None,
+            source: "form".into(),
+            given_at: at("2025-12-01T00:00:00Z"),
+            expires_at: None,
+            revoked_at: None,
         }
     }
 
@@ -170,9 +253,10 @@ mod tests {
 
     #[test]
     fn a_lead_is_called_within_its_window_until_that_closes() {
-        let zone = Some(chrono_tz::Asia::Kolkata);
+        let place = "Asia/Kolkata;IN".parse().expect("whereabouts");
+        let kept = Some(Kept { place, packs: vec!["in-1".into()] });
         let closes_at = Some(at("2026-01-14T13:30:00Z"));
-        assert_eq!(ask(|_, _| (), noon()), MayCall::Now { zone, closes_at });
+        assert_eq!(ask(|_, _| (), noon()), MayCall::Now { kept, closes_at });
     }
 
     #[test]
@@ -185,13 +269,22 @@ mod tests {
     }
 
     #[test]
-    fn the_campaigns_zone_stands_in_for_a_missing_one_and_neither_means_held() {
-        let with_default = |facts: &mut GateFacts, rules: &mut Rules| {
+    fn the_number_stands_in_for_a_missing_zone_then_the_campaign_and_neither_means_held() {
+        // Toll-free numbers of no country have no zone.
+        let nowhere = |facts: &mut GateFacts, rules: &mut Rules| {
             facts.zone = None;
+            facts.region = Some("IN".into());
+            facts.phone = Some("+80012345678".parse().expect("a number"));
+            rules.zone = None;
+        };
+        let with_default = |facts: &mut GateFacts, rules: &mut Rules| {
+            nowhere(facts, rules);
             rules.zone = Some(chrono_tz::America::New_York);
         };
         assert!(matches!(ask(with_default, noon()), MayCall::NotBefore(_, Why::WindowClosed { .. })));
-        assert_eq!(ask(|facts, _| facts.zone = None, noon()), MayCall::Held(Why::NoZone));
+        assert_eq!(ask(nowhere, noon()), MayCall::Held(Why::NoZone));
+        let by_number = |facts: &mut GateFacts, _: &mut Rules| facts.zone = None;
+        assert_eq!(ask(by_number, noon()), ask(|_, _| (), noon()));
         let unknown = |facts: &mut GateFacts, _: &mut Rules| facts.zone = Some("Asia/Bangalore".into());
         assert_eq!(ask(unknown, noon()), MayCall::Held(Why::UnknownZone { zone: "Asia/Bangalore".into() }));
     }
@@ -227,7 +320,7 @@ mod tests {
                 noon(),
             )
         };
-        assert_eq!(open(true), MayCall::Now { zone: None, closes_at: None });
+        assert_eq!(open(true), MayCall::Now { kept: None, closes_at: None });
         assert_eq!(open(false), MayCall::Held(Why::OpenCalendar));
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Moment;
 use crate::attempt::{BarrierVersion, Revision};
 use crate::call::{CallId, CallResult, CallStatus, Found, RefusalKind, Source, Talk};
+use crate::gate::Kept;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::outcome::Outcome;
 use crate::why::Why;
@@ -71,8 +72,11 @@ pub enum Event {
         revision: Revision,
         /// The account it dials from.
         account: AccountId,
-        /// The zone by whose clock the person may be called; `None` for the open calendar.
+        /// The zone by whose clock times are shown; `None` for the open calendar.
         zone: Option<Tz>,
+        /// By whose clocks and rules the person may be called; `None` for the open calendar.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<Kept>,
         /// When it must have been submitted.
         dial_by: Moment,
     },
@@ -316,9 +320,13 @@ impl std::fmt::Display for Event {
             Self::Accepted => f.write_str("lead accepted"),
             Self::Postponed { until, reason } => write!(f, "postponed to {}: {reason}", clock(*until)),
             Self::Held { reason } => write!(f, "held: {reason}"),
-            Self::Reserved { attempt, revision, dial_by, zone, .. } => {
-                let hours =
-                    zone.map_or("the open calendar".into(), |zone| format!("calling hours in {zone}"));
+            Self::Reserved { attempt, revision, dial_by, zone, kept, .. } => {
+                let zones = kept.as_ref().map_or(zone.as_slice(), |kept| kept.place.zones());
+                let zones: Vec<&str> = zones.iter().map(|zone| zone.name()).collect();
+                let hours = match zones.is_empty() {
+                    true => "the open calendar".to_owned(),
+                    false => format!("calling hours in {}", zones.join(" and ")),
+                };
                 write!(
                     f,
                     "attempt {attempt} reserved under revision {}, within {hours}, to be sent by {}",

@@ -10,11 +10,12 @@
 //! twice, and limits.
 //!
 //! What it cannot see: for how long a campaign was paused (the history of a lead does
-//! not say), and what an account's limits or a lead's zone were before they were
-//! edited. Limits are judged as they are now; of zones see [`Rule::Zone`]. A lead of which a row
-//! cannot be read is named and not judged.
+//! not say), what was spent in a day, and what an account's limits or a lead's zone were
+//! before they were edited. Limits are judged as they are now; of zones see [`Rule::Zone`].
+//! A lead of which a row cannot be read is named and not judged.
 
 mod hours;
+mod law;
 mod lead;
 mod reading;
 mod rows;
@@ -27,7 +28,7 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::attempt::{Attempt, Revision};
-use crate::gate::CampaignState;
+use crate::gate::{CampaignState, Consent};
 use crate::history::Recorded;
 use crate::ids::{AccountId, CampaignId, ClientId, DialKey, LeadId};
 use crate::limits::Limit;
@@ -50,6 +51,9 @@ pub struct World {
     pub campaigns: HashMap<CampaignId, CampaignState>,
     /// Every suppression there ever was, lifted ones included.
     pub suppressions: Vec<SuppressionRecord>,
+    /// Every consent that was ever recorded, by whose it is, taken back or not. `None` if
+    /// nobody looked: then consent is not judged.
+    pub consents: Option<HashMap<(ClientId, PhoneNumber), Vec<Consent>>>,
 }
 
 /// An account with a carrier, as far as the promises go.
@@ -91,6 +95,8 @@ pub struct LeadRecord {
     pub phone: Option<PhoneNumber>,
     /// The zone as it was given.
     pub zone: Option<String>,
+    /// The region as it was given.
+    pub region: Option<String>,
     /// The lead's state.
     pub workflow: Workflow,
     /// Whether a commit about it failed for its data, so that nothing touches it.
@@ -168,7 +174,7 @@ impl Judge {
         for finding in heard.findings {
             self.verdict.add(finding);
         }
-        for span in &heard.spans {
+        for span in heard.spans {
             self.spans.add(record, span);
         }
     }

@@ -16,6 +16,7 @@ pub mod decide;
 pub mod explain;
 pub mod gate;
 pub mod history;
+pub mod hours;
 pub mod ids;
 pub mod input;
 pub mod judge;

@@ -21,6 +21,7 @@ use crate::calendar::{Calendar, WeeklyWindows};
 use crate::places::Area;
 use crate::why::Why;
 
+pub(crate) use holidays::TEXT as HOLIDAYS;
 pub use holidays::{Holidays, LAST_DAY};
 
 /// What a call is for.

@@ -95,11 +95,13 @@ pub async fn explain_lead(
         account_ready: facts.account_ready(now),
         account_emulated: facts.emulated,
         zone: stored.zone.clone(),
+        phone: stored.phone.clone(),
         suppressed: suppressed
             .iter()
             .filter(|row| row.campaign.is_none_or(|bounded| bounded == stored.campaign))
             .map(|row| row.expires_at)
             .collect(),
+        ..GateFacts::default()
     };
     let story = Story {
         workflow,

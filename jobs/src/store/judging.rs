@@ -24,6 +24,7 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
         accounts: HashMap::new(),
         campaigns: HashMap::new(),
         suppressions: vec![],
+        consents: None,
     };
     for row in sqlx::query!("select campaign_id, revision, rules from campaign_revisions")
         .fetch_all(&mut *conn)
@@ -109,6 +110,7 @@ impl Stored {
                 campaign: self.campaign,
                 phone: self.phone,
                 zone: self.zone,
+                region: None,
                 workflow,
                 quarantined: self.quarantined,
                 attempts: self.attempts,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::HORIZON_DAYS;
-use super::windows::{WEEK_S, WeeklyWindows};
+use super::windows::{DAY_S, WEEK_S, WeeklyWindows};
 use crate::Moment;
 
 /// No zone changes its clock twice within this time, in seconds, so a look at both ends shows
@@ -63,6 +63,30 @@ pub(super) fn closes_at(windows: &WeeklyWindows, zones: &[Tz], at: Moment) -> Op
         }
     }
     None
+}
+
+/// The first instant after `at` at which the calendar on the wall shows another day.
+///
+/// Mostly the next midnight. A clock that is changed across midnight may show a day twice,
+/// or for an hour only, and one that crosses the date line skips one.
+pub(crate) fn day_ends(zone: Tz, at: Moment) -> Moment {
+    let mut from = at.timestamp();
+    let day = local_day(zone, from);
+    loop {
+        let local = from.saturating_add(offset_s(zone, from).into());
+        let midnight = from.saturating_add(DAY_S - local.rem_euclid(DAY_S));
+        // A change comes before midnight, or this is the last step: a day has few changes.
+        match change_of(zone, from, midnight) {
+            Some(changed) if local_day(zone, changed) == day => from = changed,
+            Some(changed) => return moment(changed).unwrap_or(Moment::MAX_UTC),
+            None => return moment(midnight).unwrap_or(Moment::MAX_UTC),
+        }
+    }
+}
+
+/// The day that the calendar on the wall shows, counted from 1970.
+fn local_day(zone: Tz, at: Unix) -> i64 {
+    at.saturating_add(offset_s(zone, at).into()).div_euclid(DAY_S)
 }
 
 fn all_open(windows: &WeeklyWindows, zones: &[Tz], at: Unix) -> bool {

@@ -7,7 +7,7 @@ use super::{Deciding, ever_longer, once_more};
 use crate::Moment;
 use crate::attempt::{Attempt, Ledger, Submission};
 use crate::call::{CallId, CallStatus, DialReply, Refusal, RefusalKind, Remedy, Source};
-use crate::gate::{MayCall, may_dial};
+use crate::gate::{Kept, MayCall, may_dial};
 use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::input::{Answer, JobOrder, Rest};
@@ -27,17 +27,12 @@ impl Deciding<'_> {
             return Answer::NotAdmitted(workflow.why.clone());
         };
         match may_dial(gate, self.ctx.rules, workflow.tried(), self.now()) {
-            MayCall::Now { zone, closes_at } => self.reserve(account, zone, closes_at),
+            MayCall::Now { kept, closes_at } => self.reserve(account, kept, closes_at),
             otherwise => Answer::NotAdmitted(self.turn_away(otherwise)),
         }
     }
 
-    fn reserve(
-        &mut self,
-        account: AccountId,
-        zone: Option<chrono_tz::Tz>,
-        closes_at: Option<Moment>,
-    ) -> Answer {
+    fn reserve(&mut self, account: AccountId, kept: Option<Kept>, closes_at: Option<Moment>) -> Answer {
         let next = self.run.workflow.attempts.checked_add(1).and_then(AttemptNumber::new);
         let (number, phone) = match (next, self.ctx.phone) {
             (Some(number), Some(phone)) => (number, phone),
@@ -70,8 +65,8 @@ impl Deciding<'_> {
             recording_url: None,
             asked: 0,
         });
-        let revision = self.ctx.revision;
-        self.note(Event::Reserved { attempt: number, revision, account, zone, dial_by });
+        let (revision, zone) = (self.ctx.revision, kept.as_ref().and_then(Kept::zone));
+        self.note(Event::Reserved { attempt: number, revision, account, zone, kept, dial_by });
         self.jobs.push(JobOrder::Dial(number));
         self.become_state(State::Dialling, Some(dial_by), Why::Reserved { attempt: number });
         Answer::Reserved(number)

@@ -30,9 +30,13 @@ pub(super) struct Window {
 
 impl Hours {
     pub(super) fn read(calendar: &Calendar) -> Self {
-        match serde_json::to_value(calendar) {
-            Ok(Value::String(name)) if name == "none" => Self::Always,
-            Ok(Value::Array(windows)) => {
+        serde_json::to_value(calendar).map_or(Self::Unreadable, |written| Self::of_json(&written))
+    }
+
+    pub(super) fn of_json(written: &Value) -> Self {
+        match written {
+            Value::String(name) if name == "none" => Self::Always,
+            Value::Array(windows) => {
                 let windows: Option<Vec<Window>> = windows.iter().map(Window::read).collect();
                 windows.map_or(Self::Unreadable, Self::Windows)
             }

@@ -1,6 +1,9 @@
 //! One lead before the judge: were its calls allowed?
 
+use chrono_tz::Tz;
+
 use super::hours::{Hours, zone_named};
+use super::law::{Book, Caps};
 use super::reading::{Reading, Track, clock};
 use super::spans::LeadSpan;
 use super::verdict::{Finding, Rule};
@@ -9,6 +12,7 @@ use crate::Moment;
 use crate::attempt::Ledger;
 use crate::ids::AttemptNumber;
 use crate::phone::PhoneNumber;
+use crate::rules::Rules;
 use crate::workflow::State;
 
 /// What came of hearing a lead.
@@ -31,9 +35,15 @@ pub(super) fn hear(judge: &Judge, record: &LeadRecord) -> Heard {
     rows::lost(judge, record, &mut reading);
     Heard {
         finished: record.workflow.state == State::Finished,
-        spans: reading.tracks.iter().map(|track| LeadSpan::of(record, &reading, track)).collect(),
+        spans: reading.tracks.iter().map(|track| span(judge, record, &reading, track)).collect(),
         findings: reading.findings,
     }
+}
+
+fn span(judge: &Judge, record: &LeadRecord, reading: &Reading, track: &Track) -> LeadSpan {
+    let rules = judge.world.rules.get(&(record.campaign, track.revision));
+    let caps = rules.and_then(|rules| Caps::of(rules, track.kept.as_ref()));
+    LeadSpan::of(record, reading, track, caps)
 }
 
 /// When it was committed to. A commit that was cut off and repeated by the same process
@@ -57,71 +67,139 @@ fn allowed(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track: &Tr
 
 fn within_hours(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track: &Track, at: Moment) {
     let (number, revision) = (Some(track.number), track.revision);
-    let Some(hours) = judge.hours.get(&(record.campaign, revision)) else {
+    let key = &(record.campaign, revision);
+    let (Some(hours), Some(rules)) = (judge.hours.get(key), judge.world.rules.get(key)) else {
         let found = format!("it was dialled under revision {}, which cannot be read", revision.0);
         return reading.accuse(Rule::ReadableRules, number, found);
     };
+    within_dates(reading, track, rules, at);
     let emulated = judge.world.accounts.get(&track.account).is_some_and(|account| account.emulated);
-    match (hours, track.zone) {
-        (Hours::Always, _) if emulated => {}
-        (Hours::Always, _) => {
+    let zones = zones_named(track);
+    match hours {
+        Hours::Always if emulated => {}
+        Hours::Always => {
             let found =
                 format!("revision {} is open at all times, and its account reaches people", revision.0);
             reading.accuse(Rule::OpenCalendar, number, found);
         }
-        (Hours::Windows(_) | Hours::Unreadable, None) => {
+        Hours::Windows(_) | Hours::Unreadable if zones.is_empty() => {
             let found = format!("it names no zone, and revision {} has hours", revision.0);
             reading.accuse(Rule::Zone, number, found);
         }
-        (Hours::Windows(_) | Hours::Unreadable, Some(zone)) if !hours.hold(zone, at) => {
-            let local = at.with_timezone(&zone).format("%a %d %b %Y %H:%M:%S");
-            let found = format!(
-                "it was submitted on {local} in {zone}, outside the hours of revision {}",
-                revision.0
-            );
-            reading.accuse(Rule::Hours, number, found);
-        }
-        (Hours::Windows(_) | Hours::Unreadable, Some(_)) => {
-            zone_agrees(judge, record, reading, track, hours, at);
+        Hours::Windows(_) | Hours::Unreadable => {
+            match zones.iter().find(|zone| !hours.hold(**zone, at)) {
+                Some(zone) => {
+                    let local = at.with_timezone(zone).format("%a %d %b %Y %H:%M:%S");
+                    let found = format!(
+                        "it was submitted on {local} in {zone}, outside the hours of revision {}",
+                        revision.0
+                    );
+                    reading.accuse(Rule::Hours, number, found);
+                }
+                None => zones_agree(record, reading, track, rules, hours, at),
+            }
+            within_law(judge, record, reading, track, rules, at);
         }
     }
 }
 
-/// The zone that the attempt names is the lead's, or else its campaign's.
-fn zone_agrees(
+/// The zones by whose clocks it was allowed.
+fn zones_named(track: &Track) -> Vec<Tz> {
+    match &track.kept {
+        Some(kept) => kept.place.zones().to_vec(),
+        None => track.zone.into_iter().collect(),
+    }
+}
+
+fn within_dates(reading: &mut Reading, track: &Track, rules: &Rules, at: Moment) {
+    let early = rules.starts_at.filter(|starts_at| at < *starts_at).map(|its| ("begins", its));
+    let late = rules.ends_at.filter(|ends_at| at >= *ends_at).map(|its| ("ends", its));
+    for (what, its) in early.into_iter().chain(late) {
+        let found = format!("it was submitted at {}, and its campaign {what} {}", clock(at), clock(its));
+        reading.accuse(Rule::Dates, Some(track.number), found);
+    }
+}
+
+/// The laws of the places that it names, and whether those are the lead's.
+fn within_law(
     judge: &Judge,
     record: &LeadRecord,
     reading: &mut Reading,
     track: &Track,
+    rules: &Rules,
+    at: Moment,
+) {
+    let number = Some(track.number);
+    let Some(kept) = &track.kept else {
+        return reading.warn(Rule::Law, number, "it does not say whose rules it kept".to_owned());
+    };
+    let areas: Vec<String> = kept.place.areas().iter().map(ToString::to_string).collect();
+    let book = Book::get();
+    let outdated = !book.is_current(&kept.packs);
+    for found in book.breaches(&areas, &zones_named(track), rules, at) {
+        if outdated {
+            reading.warn(Rule::Law, number, format!("{found}, by rules that are newer than the call"));
+        } else {
+            reading.accuse(Rule::Law, number, found);
+        }
+    }
+    if let Some(found) = foreign(book, record, &areas) {
+        reading.accuse(Rule::Region, number, found);
+    }
+    let (Some(consents), Some(phone)) = (&judge.world.consents, &record.phone) else { return };
+    let theirs = consents.get(&(record.client, phone.clone())).map_or(&[][..], Vec::as_slice);
+    if let Some(found) = book.lacks_consent(&areas, rules, theirs, at) {
+        reading.accuse(Rule::Consent, number, found);
+    }
+}
+
+/// Whether places were left out in which the lead may be.
+fn foreign(book: &Book, record: &LeadRecord, areas: &[String]) -> Option<String> {
+    let phone = record.phone.as_ref()?;
+    let country = |area: &str| area.split('-').next().unwrap_or_default().to_ascii_uppercase();
+    let Some(region) = &record.region else {
+        let left_out = book.areas_of(phone).into_iter().find(|area| areas.iter().all(|its| its != area))?;
+        return Some(format!("its number may be in {left_out}, whose rules were not kept"));
+    };
+    let kept = areas.iter().any(|area| country(area) == country(region.trim()));
+    (!kept).then(|| format!("the lead is in {region}, whose rules were not kept"))
+}
+
+/// The zones that the attempt names hold the lead's, or else its number's or its campaign's.
+fn zones_agree(
+    record: &LeadRecord,
+    reading: &mut Reading,
+    track: &Track,
+    rules: &Rules,
     hours: &Hours,
     at: Moment,
 ) {
-    let rules = judge.world.rules.get(&(record.campaign, track.revision));
-    let theirs = match &record.zone {
-        Some(name) => zone_named(name),
-        None => rules.and_then(|rules| rules.zone),
+    let by_number = record.phone.as_ref().map(|phone| Book::get().zones_of(phone)).unwrap_or_default();
+    let theirs: Vec<Tz> = match &record.zone {
+        Some(name) => zone_named(name).into_iter().collect(),
+        None if by_number.is_empty() => rules.zone.into_iter().collect(),
+        None => by_number,
     };
-    let (number, named) = (Some(track.number), track.zone);
-    let Some(theirs) = theirs else {
+    let (number, named) = (Some(track.number), zones_named(track));
+    if theirs.is_empty() {
         // With the person, their zone may have been erased.
         if record.phone.is_some() {
             let found =
-                "it was dialled although neither lead nor campaign has a zone that can be read".to_owned();
-            reading.accuse(Rule::Zone, number, found);
+                "it was dialled although neither lead, number nor campaign has a zone that can be read";
+            reading.accuse(Rule::Zone, number, found.to_owned());
         }
         return;
-    };
-    if named == Some(theirs) {
-        return;
     }
-    let named = named.map_or("no zone", |zone| zone.name());
-    let open = hours.hold(theirs, at);
-    let verdict = if open { "is open too" } else { "was closed" };
-    let found =
-        format!("it was judged by the clock of {named}, and the lead is in {theirs}, which {verdict}");
-    match open {
-        true => reading.warn(Rule::Zone, number, found),
-        false => reading.accuse(Rule::Zone, number, found),
+    let missing: Vec<Tz> = theirs.into_iter().filter(|zone| !named.contains(zone)).collect();
+    let Some(first) = missing.first() else { return };
+    let closed = missing.iter().find(|zone| !hours.hold(**zone, at));
+    let verdict = if closed.is_none() { "is open too" } else { "was closed" };
+    let (their, named) = (closed.unwrap_or(first), named.iter().map(|zone| zone.name()).collect::<Vec<_>>());
+    let named = named.join(" and ");
+    let found = format!("it was judged by the clock of {named}, and the lead is in {their}, which {verdict}");
+    match closed {
+        None => reading.warn(Rule::Zone, number, found),
+        Some(_) => reading.accuse(Rule::Zone, number, found),
     }
 }
 

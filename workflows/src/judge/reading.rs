@@ -9,6 +9,7 @@ use super::verdict::{Finding, Rule};
 use crate::Moment;
 use crate::attempt::{Ledger, Revision};
 use crate::call::{CallResult, CallStatus, RefusalKind};
+use crate::gate::Kept;
 use crate::history::{Event, Recorded};
 use crate::ids::{AccountId, AttemptNumber, LeadId};
 use crate::outcome::Outcome;
@@ -21,6 +22,7 @@ pub(super) struct Track {
     pub(super) revision: Revision,
     pub(super) account: AccountId,
     pub(super) zone: Option<Tz>,
+    pub(super) kept: Option<Kept>,
     pub(super) dial_by: Moment,
     pub(super) reserved_at: Moment,
     pub(super) ledger: Ledger,
@@ -143,11 +145,12 @@ impl Reading {
             Event::Finished { outcome, reason } => self.finish(at, *outcome, reason),
             Event::Commanded { command, .. } => self.order(at, command),
             Event::Suppressed { .. } => self.suppressed_at.push(at),
-            Event::Reserved { attempt, revision, account, zone, dial_by } => self.reserve(Track {
+            Event::Reserved { attempt, revision, account, zone, kept, dial_by } => self.reserve(Track {
                 number: *attempt,
                 revision: *revision,
                 account: *account,
                 zone: *zone,
+                kept: kept.clone(),
                 dial_by: *dial_by,
                 reserved_at: at,
                 ledger: Ledger::Reserved,

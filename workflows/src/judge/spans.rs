@@ -1,11 +1,12 @@
 //! What only shows across leads: numbers in use twice, limits, carriers' own counts.
 //!
-//! One span an attempt, of about 80 bytes, so that a million attempts fit in memory.
+//! One span an attempt, of about 100 bytes, so that a million attempts fit in memory.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::Hash;
 
+use super::law::Caps;
 use super::lead::dialled_after;
 use super::reading::{Reading, Track, clock};
 use super::verdict::{Finding, Rule};
@@ -35,10 +36,14 @@ pub(super) struct LeadSpan {
     rang_nobody: bool,
     /// A later attempt of its lead was dialled.
     followed: bool,
+    /// Whether caps count it.
+    counts: bool,
+    /// The caps that it was to keep, if there were any.
+    caps: Option<Box<Caps>>,
 }
 
 impl LeadSpan {
-    pub(super) fn of(record: &LeadRecord, reading: &Reading, track: &Track) -> Self {
+    pub(super) fn of(record: &LeadRecord, reading: &Reading, track: &Track, caps: Option<Caps>) -> Self {
         let row = record.attempts.iter().find(|attempt| attempt.number == track.number);
         let phone = row.and_then(|attempt| attempt.phone.as_ref());
         let submission = row.and_then(|attempt| attempt.submission).map(|submission| submission.at);
@@ -54,6 +59,9 @@ impl LeadSpan {
             seen: !track.unseen,
             rang_nobody: matches!(track.ledger, Ledger::Absent | Ledger::Refused),
             followed: dialled_after(reading, track).is_some(),
+            // A call that came to light late was not known to count when others were made.
+            counts: track.counts && track.ledger != Ledger::BoundLate,
+            caps: caps.map(Box::new),
         }
     }
 }
@@ -75,6 +83,8 @@ struct Span {
     seen: bool,
     rang_nobody: bool,
     followed: bool,
+    counts: bool,
+    caps: Option<Box<Caps>>,
 }
 
 impl Span {
@@ -124,7 +134,7 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    pub(super) fn add(&mut self, record: &LeadRecord, span: &LeadSpan) {
+    pub(super) fn add(&mut self, record: &LeadRecord, span: LeadSpan) {
         self.spans.push(Span {
             lead: record.lead,
             phone: span.phone.unwrap_or_default(),
@@ -139,6 +149,8 @@ impl Spans {
             seen: span.seen,
             rang_nobody: span.rang_nobody,
             followed: span.followed,
+            counts: span.counts,
+            caps: span.caps,
         });
     }
 
@@ -150,6 +162,7 @@ impl Spans {
     ) -> Vec<Finding> {
         let mut findings = self.carriers_count(dials, unheard);
         findings.extend(numbers_in_use(&self.spans));
+        findings.extend(tried_too_often(&mut self.spans));
         self.spans.sort_unstable_by_key(|span| (span.account, span.from));
         for of_account in self.spans.chunk_by(|a, b| a.account == b.account) {
             let account = self.accounts.id(of_account[0].account).and_then(|id| world.accounts.get(id));
@@ -227,6 +240,23 @@ fn numbers_in_use(spans: &[Span]) -> Vec<Finding> {
                 }
             }
             Some(_) | None => holder = Some(span),
+        }
+    }
+    findings
+}
+
+/// Attempts on a number before each that has caps to keep.
+fn tried_too_often(spans: &mut [Span]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    spans.sort_unstable_by_key(|span| (span.client, span.phone, span.submitted));
+    for of_number in spans.chunk_by(|a, b| (a.client, a.phone) == (b.client, b.phone)) {
+        for (place, span) in of_number.iter().enumerate().filter(|(_, span)| span.was_submitted()) {
+            let (Some(caps), true) = (&span.caps, span.phone != 0) else { continue };
+            let before = of_number[..place].iter().filter(|other| other.was_submitted() && other.counts);
+            let before: Vec<Micros> =
+                before.map(|other| other.submitted).filter(|at| *at < span.submitted).collect();
+            let found = caps.broken(&before, span.submitted);
+            findings.extend(found.into_iter().map(|found| span.accused(Rule::Caps, found)));
         }
     }
     findings

@@ -80,6 +80,17 @@ pub enum Rule {
     /// since, the call is judged by both: a warning if both were open, a violation if the
     /// lead's present zone was not.
     Zone,
+    /// The areas that an attempt names are the lead's, likewise.
+    Region,
+    /// Calls keep the hours and the holidays of the places where the person may be, and those
+    /// of the campaign. A warning where the packs have changed since.
+    Law,
+    /// Nobody is called without the consent that is asked for.
+    Consent,
+    /// No number is tried more often than law and campaign allow.
+    Caps,
+    /// Nobody is called before a campaign begins, or after it ends.
+    Dates,
     /// The open calendar serves emulated accounts only.
     OpenCalendar,
     /// The rules that an attempt names can be read.
@@ -124,6 +135,11 @@ impl Rule {
             }
             Self::Hours
             | Self::Zone
+            | Self::Region
+            | Self::Law
+            | Self::Consent
+            | Self::Caps
+            | Self::Dates
             | Self::OpenCalendar
             | Self::ReadableRules
             | Self::DialBy

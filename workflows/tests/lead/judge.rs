@@ -2,6 +2,7 @@
 
 mod across;
 mod allowed;
+mod law;
 mod lost;
 mod told;
 mod twice;

@@ -5,11 +5,12 @@ use outdial_workflows::Moment;
 use outdial_workflows::attempt::{BarrierVersion, Revision};
 use outdial_workflows::call::CarrierTimes;
 use outdial_workflows::decide::decide;
-use outdial_workflows::gate::{CampaignState, GateFacts};
+use outdial_workflows::gate::{CampaignState, Consent, GateFacts};
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::{Context, Decision, Input, Run};
 use outdial_workflows::judge::{AccountWorld, Judge, LeadRecord, SuppressionRecord, Verdict, World};
+use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::workflow::{Priority, Workflow};
@@ -27,6 +28,18 @@ pub(crate) fn monday_noon() -> Moment {
 
 pub(crate) fn rules(text: &str) -> Rules {
     serde_json::from_str(text).expect("a test's rules")
+}
+
+/// What the law asks for where the lead lives.
+fn consent(given_at: Moment) -> Consent {
+    Consent {
+        level: ConsentLevel::Express,
+        purpose: None,
+        source: "form".into(),
+        given_at,
+        expires_at: None,
+        revoked_at: None,
+    }
 }
 
 pub(crate) fn number(n: u16) -> AttemptNumber {
@@ -76,7 +89,9 @@ impl Life {
                 account_ready: true,
                 account_emulated: false,
                 zone: Some("Asia/Kolkata".into()),
-                suppressed: Vec::new(),
+                phone: Some(Self::phone()),
+                consents: vec![consent(now - TimeDelta::days(30))],
+                ..GateFacts::default()
             },
             barrier: BarrierVersion(0),
             phone: Some(Self::phone()),
@@ -155,6 +170,7 @@ impl Life {
             accounts: [(ACCOUNT, account)].into(),
             campaigns: [(CAMPAIGN, self.gate.campaign)].into(),
             suppressions: self.suppressions.clone(),
+            consents: None,
         }
     }
 
@@ -165,6 +181,7 @@ impl Life {
             campaign: CAMPAIGN,
             phone: self.phone.clone(),
             zone: self.gate.zone.clone(),
+            region: self.gate.region.clone(),
             workflow: self.run.workflow.clone(),
             quarantined: false,
             attempts: self.run.attempts.clone(),
@@ -173,7 +190,8 @@ impl Life {
     }
 
     pub(crate) fn judged(&self) -> Verdict {
-        let mut judge = Judge::new(self.world(), self.now);
+        let consents = Some([((CLIENT, Self::phone()), self.gate.consents.clone())].into());
+        let mut judge = Judge::new(World { consents, ..self.world() }, self.now);
         judge.lead(&self.record());
         judge.finish()
     }

@@ -217,8 +217,8 @@ impl World {
             campaign: if self.paused { CampaignState::Paused } else { CampaignState::Running },
             account_ready: true,
             account_emulated: true,
-            zone: None,
             suppressed: self.suppressed.then_some(None).into_iter().collect(),
+            ..GateFacts::default()
         };
         let ctx = Context {
             now: self.now,

@@ -139,12 +139,14 @@ impl<'a> Batch<'a> {
                         account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
                         account_emulated: setting.facts.emulated,
                         zone: contact.zone,
+                        phone: contact.phone.clone(),
                         suppressed: suppressed
                             .iter()
                             .filter(|row| Some(row.phone.as_str()) == phone)
                             .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
                             .map(|row| row.expires_at)
                             .collect(),
+                        ..GateFacts::default()
                     }
                 });
             self.readings.insert(contact.lead, Reading { phone: contact.phone, gate });

@@ -41,7 +41,11 @@ fn the_zone_is_the_leads_own_or_its_campaigns() {
     caught(&answered(), named("America/New_York"), Rule::Zone); // 01:30 there
     warned(&answered(), named("Asia/Dubai"), Rule::Zone); // 10:30 there
     caught(&answered(), named("Asia/Bangalore"), Rule::Zone); // no such zone
-    caught(&answered(), |case| case.record.zone = None, Rule::Zone);
+    let nowhere = |case: &mut Case| {
+        case.record.zone = None;
+        case.record.phone = Some("+80012345678".parse().expect("a number of no country"));
+    };
+    caught(&answered(), nowhere, Rule::Zone);
     let by_campaign = |case: &mut Case| {
         case.record.zone = None;
         let rules = case.world.rules.get_mut(&(CAMPAIGN, Revision(1))).expect("the revision");
@@ -50,8 +54,8 @@ fn the_zone_is_the_leads_own_or_its_campaigns() {
     assert!(spoilt(&answered(), by_campaign).kept());
     let nameless = |case: &mut Case| {
         let place = case.place(is("reserved"));
-        if let Event::Reserved { zone, .. } = &mut case.record.events[place].event {
-            *zone = None;
+        if let Event::Reserved { zone, kept, .. } = &mut case.record.events[place].event {
+            (*zone, *kept) = (None, None);
         }
     };
     caught(&answered(), nameless, Rule::Zone);

@@ -1,0 +1,121 @@
+//! What forbids a call besides its hours: consent, caps, dates, money.
+
+use std::num::NonZeroU16;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::facts::GateFacts;
+use super::{MayCall, Rulebook};
+use crate::Moment;
+use crate::calendar::day_ends;
+use crate::packs::{Law, Purpose};
+use crate::rules::Rules;
+use crate::why::Why;
+
+/// What no time and no mending will change.
+pub(super) fn for_good(facts: &GateFacts, rules: &Rules, now: Moment) -> Result<(), MayCall> {
+    if let Some(ends_at) = rules.ends_at.filter(|ends_at| *ends_at <= now) {
+        return Err(MayCall::Never(Why::PastEnd { ends_at }));
+    }
+    if let Some(max) = rules.caps.in_all.map(|max| u32::from(max.get()))
+        && facts.tried.in_all >= max
+    {
+        return Err(MayCall::Never(Why::TriedEnough { max }));
+    }
+    Ok(())
+}
+
+/// Whether the person agreed to such calls as far as law and campaign ask. Gives the moment
+/// at which that ends by itself, if it does.
+///
+/// Whoever took consent back and gave none since is not called, whatever is asked for.
+pub(super) fn consent(
+    facts: &GateFacts,
+    rules: &Rules,
+    law: Option<&Law>,
+    now: Moment,
+) -> Result<Option<Moment>, Why> {
+    let for_this = |purpose: Option<Purpose>| purpose.is_none_or(|its| its == rules.purpose);
+    let known = facts.consents.iter().filter(|consent| for_this(consent.purpose) && consent.given_at <= now);
+    let revoked = known.clone().filter_map(|consent| consent.revoked_at).filter(|at| *at <= now).max();
+    let valid = known.filter(|consent| {
+        let over = |end: Option<Moment>| end.is_some_and(|end| end <= now);
+        // What was taken back takes everything with it that was given before.
+        let outlived = revoked.is_none_or(|revoked| consent.given_at > revoked);
+        outlived && !over(consent.expires_at) && !over(consent.revoked_at)
+    });
+    let by_law = law.and_then(|law| law.consent).map(|(level, area)| (level, Some(area)));
+    let by_campaign = rules.consent.map(|level| (level, None));
+    let needed = [by_law, by_campaign].into_iter().flatten().max_by_key(|(level, _)| *level);
+    let Some((level, area)) = needed else {
+        return match (revoked, valid.count()) {
+            (Some(at), 0) => Err(Why::ConsentRevoked { at }),
+            (Some(_) | None, _) => Ok(None),
+        };
+    };
+    let ends = valid.filter(|consent| consent.level >= level).map(|consent| {
+        // One that does not end outlasts every other.
+        consent.expires_at.into_iter().chain(consent.revoked_at).min().unwrap_or(Moment::MAX_UTC)
+    });
+    match (ends.max(), revoked) {
+        (Some(ends), _) => Ok(Some(ends).filter(|ends| *ends < Moment::MAX_UTC)),
+        (None, Some(at)) => Err(Why::ConsentRevoked { at }),
+        (None, None) => Err(Why::NeedsConsent { level, area }),
+    }
+}
+
+/// Whether the number was tried often enough for now, and until when.
+pub(super) fn tried(
+    facts: &GateFacts,
+    rules: &Rules,
+    rulebook: Option<&Rulebook>,
+    now: Moment,
+) -> Option<(Moment, Why)> {
+    let mut newest_first: Vec<Moment> = facts.tried.at.iter().copied().filter(|at| *at <= now).collect();
+    newest_first.sort_unstable_by(|a, b| b.cmp(a));
+    let by_law = rulebook.into_iter().flat_map(|rulebook| &rulebook.law.caps).filter_map(|(cap, area)| {
+        let oldest = newest_first.get(usize::from(cap.max).checked_sub(1)?)?;
+        let until = *oldest + TimeDelta::hours(cap.hours.into());
+        let why = Why::TriedOften { max: cap.max, hours: cap.hours, area: *area, until };
+        (until > now).then_some((until, why))
+    });
+    let fallback = [rules.zone.unwrap_or(Tz::UTC)];
+    let clocks = rulebook.map_or(&fallback[..], |rulebook| rulebook.place.zones());
+    let per_day = rules.caps.per_day.map(NonZeroU16::get);
+    let full = clocks.iter().filter(|zone| {
+        let day = |at: Moment| at.with_timezone(*zone).date_naive();
+        let today = newest_first.iter().filter(|at| day(**at) == day(now)).count();
+        per_day.is_some_and(|max| today >= usize::from(max))
+    });
+    let by_day = full.filter_map(|zone| {
+        let until = day_ends(*zone, now);
+        Some((until, Why::TriedToday { max: per_day?, until }))
+    });
+    by_law.chain(by_day).max_by_key(|(until, _)| *until)
+}
+
+/// Whether the day's money is spent, and until when.
+pub(super) fn spent(facts: &GateFacts, rules: &Rules, now: Moment) -> Option<(Moment, Why)> {
+    let reached = |spent: u64, cap: Option<u64>| cap.is_some_and(|cap| spent >= cap);
+    let by_campaign = reached(facts.spent.by_campaign, rules.spend_per_day);
+    if !by_campaign && !reached(facts.spent.by_client, facts.spent.client_cap) {
+        return None;
+    }
+    let (_, until) = spending_day(rules, now);
+    let why = if by_campaign { Why::CampaignSpent { until } } else { Why::ClientSpent { until } };
+    Some((until, why))
+}
+
+/// The day in which spending is counted at `now`: from its first moment to the first after
+/// it, by the campaign's zone, or in UTC without one.
+pub fn spending_day(rules: &Rules, now: Moment) -> (Moment, Moment) {
+    let zone = rules.zone.unwrap_or(Tz::UTC);
+    let ends = day_ends(zone, now);
+    // No day is longer than 49 hours: one that a move of the date line repeats, less a second.
+    let mut starts = now - TimeDelta::hours(49);
+    while day_ends(zone, starts) <= now {
+        starts = day_ends(zone, starts);
+    }
+    (starts, ends)
+}
