@@ -1,13 +1,16 @@
 //! What the gate asks besides hours: where, consent, caps, dates, money.
 
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta, Timelike};
 use outdial_workflows::Moment;
 use outdial_workflows::gate::{
     CampaignState, Consent, GateFacts, MayCall, Spent, Tried, may_call, spending_day, whereabouts,
 };
 use outdial_workflows::packs::{ConsentLevel, Purpose};
+use outdial_workflows::places::zones_of;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::why::Why;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::{area, at, phone};
 
@@ -253,5 +256,52 @@ fn reasons_keep_their_names_and_speak_for_themselves() {
         assert_eq!(json["why"], name);
         assert_eq!(serde_json::from_value::<Why>(json).expect("reads back"), why);
         assert!(why.to_string().len() > 10, "{why}");
+    }
+}
+
+/// Numbers with the hours in which their country's marketing calls may be made on a Monday to
+/// Friday, written out by hand.
+const PEOPLE: [(&str, u32, u32); 8] = [
+    ("+919876543210", 10, 21),
+    ("+12125550100", 8, 21),
+    ("+13055550100", 8, 20),
+    ("+18505550100", 8, 20), // Florida, in two zones.
+    ("+19075550100", 8, 21), // Alaska, in two zones.
+    ("+442079460000", 9, 20),
+    ("+61491570156", 9, 20), // A mobile in Australia: anywhere.
+    ("+34612345678", 9, 20), // A mobile in Spain: the Canaries too.
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Never now outside the hours of any clock, and what is named otherwise is the first moment.
+    #[test]
+    fn now_is_inside_every_window_and_later_is_the_first_opening(
+        (number, opens, closes) in select(PEOPLE.to_vec()),
+        minute in 0_i64..3 * 365 * 24 * 60,
+    ) {
+        let week = r#"{"calendar": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "00:00", "to": "24:00"}]}"#;
+        let number = phone(number);
+        let ask = |now: Moment| ask(|facts| facts.phone = Some(number.clone()), week, now);
+        let inside = |now: Moment| zones_of(&number).iter().all(|zone| {
+            let wall = now.with_timezone(zone);
+            wall.weekday().num_days_from_monday() < 5 && (opens..closes).contains(&wall.hour())
+        });
+        let now = at("2026-01-01T00:00:00Z") + TimeDelta::minutes(minute);
+        match ask(now) {
+            MayCall::Now { closes_at, .. } => {
+                prop_assert!(inside(now));
+                let closes_at = closes_at.expect("hours close");
+                prop_assert!(closes_at > now && !inside(closes_at));
+                prop_assert!(inside(closes_at - TimeDelta::seconds(1)));
+            }
+            MayCall::NotBefore(later, _) => {
+                let is_now = |at: Moment| matches!(ask(at), MayCall::Now { .. });
+                prop_assert!(later > now && is_now(later) && !is_now(later - TimeDelta::seconds(1)));
+                prop_assert!(!is_now(now + (later - now) / 2));
+            }
+            other => prop_assert!(false, "{other:?}"),
+        }
     }
 }
