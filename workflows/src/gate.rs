@@ -13,7 +13,7 @@ use crate::Moment;
 use crate::calendar::{Calendar, parse_zone};
 use crate::hours::{CallingHours, LaneState};
 use crate::packs::Law;
-use crate::places::{Area, Whereabouts, areas_of, zones_of};
+use crate::places::{Area, Whereabouts, areas_of, zones_in, zones_of};
 use crate::rules::Rules;
 use crate::why::Why;
 
@@ -178,33 +178,35 @@ impl Rulebook {
 
 /// Where the person may be: the key of the lane that the lead belongs in.
 ///
-/// The zone is the lead's own, else every zone of its number, else the campaign's. The area is
-/// the lead's own, else every area of its number; a country without a part leaves those parts
-/// that the number tells.
+/// The area is the lead's own, else every area of its number; a country without a part leaves
+/// those parts that the number tells. The zone is the lead's own, else every zone of its number
+/// (or of the lead's own area, where the number is from elsewhere), else the campaign's.
 ///
 /// # Errors
 /// If what the lead says cannot be read, or nothing tells a zone or a country.
 pub fn whereabouts(facts: &GateFacts, campaign_zone: Option<Tz>) -> Result<Whereabouts, Why> {
     let of_number = facts.phone.as_ref().map_or(&[][..], areas_of);
-    let areas: Vec<Area> = match &facts.region {
+    let of_lead = match &facts.region {
         Some(region) => {
-            let its: Area = region.parse().map_err(|_| Why::UnknownRegion { region: region.clone() })?;
-            let parts = of_number.iter().copied().filter(|area| !its.has_part() && its.may_hold(*area));
-            let parts: Vec<Area> = parts.collect();
-            if parts.is_empty() { vec![its] } else { parts }
+            Some(region.parse::<Area>().map_err(|_| Why::UnknownRegion { region: region.clone() })?)
         }
-        None => of_number.to_vec(),
+        None => None,
+    };
+    let told: Vec<Area> =
+        of_number.iter().copied().filter(|area| of_lead.is_none_or(|its| its.may_hold(*area))).collect();
+    let areas = match of_lead {
+        Some(its) if its.has_part() || told.is_empty() => vec![its],
+        Some(_) | None => told.clone(),
     };
     if areas.is_empty() {
         return Err(if facts.phone.is_none() { Why::NoNumber } else { Why::NoRegion });
     }
-    let zones: Vec<Tz> = match &facts.zone {
-        Some(zone) => vec![parse_zone(zone).map_err(|_| Why::UnknownZone { zone: zone.clone() })?],
-        None => match facts.phone.as_ref().map_or(&[][..], zones_of) {
-            [] => vec![campaign_zone.ok_or(Why::NoZone)?],
-            of_number => of_number.to_vec(),
-        },
+    let zones: Vec<Tz> = match (&facts.zone, of_lead) {
+        (Some(zone), _) => vec![parse_zone(zone).map_err(|_| Why::UnknownZone { zone: zone.clone() })?],
+        (None, Some(moved)) if told.is_empty() => zones_in(moved),
+        (None, _) => facts.phone.as_ref().map_or(&[][..], zones_of).to_vec(),
     };
+    let zones = if zones.is_empty() { vec![campaign_zone.ok_or(Why::NoZone)?] } else { zones };
     Ok(Whereabouts::new(zones, areas))
 }
 
@@ -269,20 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn the_number_stands_in_for_a_missing_zone_then_the_campaign_and_neither_means_held() {
-        // Toll-free numbers of no country have no zone.
+    fn the_number_stands_in_for_a_missing_zone_and_where_it_tells_nothing_the_lead_is_held() {
         let nowhere = |facts: &mut GateFacts, rules: &mut Rules| {
             facts.zone = None;
-            facts.region = Some("IN".into());
-            facts.phone = Some("+80012345678".parse().expect("a number"));
-            rules.zone = None;
+            facts.phone = Some("+80012345678".parse().expect("a number of no country"));
+            rules.zone = Some(chrono_tz::Asia::Kolkata);
         };
-        let with_default = |facts: &mut GateFacts, rules: &mut Rules| {
-            nowhere(facts, rules);
-            rules.zone = Some(chrono_tz::America::New_York);
-        };
-        assert!(matches!(ask(with_default, noon()), MayCall::NotBefore(_, Why::WindowClosed { .. })));
-        assert_eq!(ask(nowhere, noon()), MayCall::Held(Why::NoZone));
+        assert_eq!(ask(nowhere, noon()), MayCall::Held(Why::NoRegion));
         let by_number = |facts: &mut GateFacts, _: &mut Rules| facts.zone = None;
         assert_eq!(ask(by_number, noon()), ask(|_, _| (), noon()));
         let unknown = |facts: &mut GateFacts, _: &mut Rules| facts.zone = Some("Asia/Bangalore".into());

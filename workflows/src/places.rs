@@ -207,6 +207,23 @@ pub fn areas_of(number: &PhoneNumber) -> &'static [Area] {
     TABLE.areas.find(number)
 }
 
+/// Every zone that somebody in the area may be in, by the numbers that are given out there;
+/// empty if nothing is known of it.
+pub fn zones_in(area: Area) -> Vec<Tz> {
+    let (all, sets) = (&TABLE.areas.by_prefix, &TABLE.areas.sets);
+    let holds = |set: &[Area]| set.iter().any(|its| its.may_hold(area));
+    // Prefixes that several countries share say too little, if there are others.
+    let its_own = |set: &[Area]| holds(set) && set.iter().all(|its| its.country() == area.country());
+    let any_own = sets.iter().any(|set| its_own(set));
+    let fits = |set: &[Area]| if any_own { its_own(set) } else { holds(set) };
+    let prefixes = all.iter().filter(|(_, set)| fits(&sets[usize::from(*set)]));
+    let mut zones: Vec<Tz> =
+        prefixes.flat_map(|(prefix, _)| TABLE.zones.find_key(*prefix)).copied().collect();
+    zones.sort_unstable_by_key(|zone| zone.name());
+    zones.dedup();
+    zones
+}
+
 /// The data's name and version, as `phonenumbers-9.0.43`.
 pub fn version() -> &'static str {
     TABLE.version
@@ -233,12 +250,16 @@ impl<T> Prefixes<T> {
         Self { sets: Vec::new(), by_prefix: Vec::new(), longest: 0 }
     }
 
-    /// The set of the longest prefix.
+    /// The set of the longest prefix of a number.
     fn find(&self, number: &PhoneNumber) -> &[T] {
         let digits = number.as_str().trim_start_matches('+');
-        let prefixes =
-            (1..=self.longest.min(digits.len())).rev().filter_map(|length| key(digits.get(..length)?));
-        let found = prefixes.into_iter().find_map(|key| {
+        key(&digits[..self.longest.min(digits.len())]).map_or(&[], |key| self.find_key(key))
+    }
+
+    /// The set of the longest prefix of a prefix.
+    fn find_key(&self, key: u32) -> &[T] {
+        let shorter = std::iter::successors(Some(key), |key| (*key > 19).then_some(key / 10));
+        let found = shorter.into_iter().find_map(|key| {
             let place = self.by_prefix.binary_search_by_key(&key, |(prefix, _)| *prefix).ok()?;
             self.sets.get(usize::from(self.by_prefix[place].1))
         });

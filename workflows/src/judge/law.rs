@@ -49,11 +49,26 @@ impl Book {
     }
 
     pub(super) fn zones_of(&self, phone: &PhoneNumber) -> Vec<Tz> {
-        longest(&self.zones, phone).iter().filter_map(|name| zone_named(name)).collect()
+        longest(&self.zones, digits(phone)).iter().filter_map(|name| zone_named(name)).collect()
     }
 
     pub(super) fn areas_of(&self, phone: &PhoneNumber) -> Vec<String> {
-        longest(&self.areas, phone).iter().map(|&name| name.to_owned()).collect()
+        longest(&self.areas, digits(phone)).iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Every zone of the numbers that are given out in an area.
+    pub(super) fn zones_in(&self, area: &str) -> Vec<Tz> {
+        let country = area.split('-').next().unwrap_or_default();
+        let part_of = |its: &str| its.strip_prefix(country).is_some_and(|part| part.starts_with('-'));
+        let fits = |its: &str| its == area || its == country || area == country && part_of(its);
+        let held = self.areas.iter().filter(|(_, names)| names.iter().any(|its| fits(its)));
+        let held: Vec<(&str, &[&str])> = held.map(|(prefix, names)| (*prefix, names.as_slice())).collect();
+        // What is shared with other countries counts only where there is nothing else.
+        let shared = |names: &[&str]| names.iter().any(|its| *its != country && !part_of(its));
+        let all_shared = held.iter().all(|(_, names)| shared(names));
+        let counted = held.into_iter().filter(|(_, names)| all_shared || !shared(names));
+        let names: HashSet<&str> = counted.flat_map(|(prefix, _)| longest(&self.zones, prefix)).collect();
+        names.into_iter().filter_map(zone_named).collect()
     }
 
     /// What the pack of an area says of calls under these rules.
@@ -273,8 +288,11 @@ fn read_prefixes(text: &'static str, sets: &str, prefixes: &str) -> HashMap<&'st
     found
 }
 
-fn longest(table: &HashMap<&'static str, Vec<&'static str>>, phone: &PhoneNumber) -> Vec<&'static str> {
-    let digits = phone.as_str().trim_start_matches('+');
+fn digits(phone: &PhoneNumber) -> &str {
+    phone.as_str().trim_start_matches('+')
+}
+
+fn longest(table: &HashMap<&'static str, Vec<&'static str>>, digits: &str) -> Vec<&'static str> {
     let prefixes = (1..=digits.len()).rev().map(|length| &digits[..length]);
     prefixes.filter_map(|prefix| table.get(prefix)).next().cloned().unwrap_or_default()
 }
@@ -318,6 +336,14 @@ mod tests {
                 crate::places::areas_of(&phone).iter().map(ToString::to_string).collect();
             assert_eq!(Book::get().areas_of(&phone), areas, "{}", phone.as_str());
             assert_eq!(Book::get().zones_of(&phone), crate::places::zones_of(&phone), "{}", phone.as_str());
+            if seed.is_multiple_of(50) {
+                for area in crate::places::areas_of(&phone) {
+                    let (ours, theirs) =
+                        (Book::get().zones_in(&area.to_string()), crate::places::zones_in(*area));
+                    let names = |zones: Vec<Tz>| zones.iter().map(|zone| zone.name()).collect::<HashSet<_>>();
+                    assert_eq!(names(ours), names(theirs), "{area}");
+                }
+            }
         }
     }
 

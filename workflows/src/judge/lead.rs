@@ -165,6 +165,20 @@ fn foreign(book: &Book, record: &LeadRecord, areas: &[String]) -> Option<String>
     (!kept).then(|| format!("the lead is in {region}, whose rules were not kept"))
 }
 
+/// The zones of the lead's number, or of its region where the number is from elsewhere.
+fn where_told(record: &LeadRecord) -> Vec<Tz> {
+    let (Some(phone), book) = (&record.phone, Book::get()) else { return Vec::new() };
+    let Some(region) = record.region.as_ref().map(|region| region.trim().to_ascii_uppercase()) else {
+        return book.zones_of(phone);
+    };
+    let country = |area: &str| area.split('-').next().unwrap_or_default().to_owned();
+    let at_home = book
+        .areas_of(phone)
+        .iter()
+        .any(|area| *area == region || country(area) == region || *area == country(&region));
+    if at_home { book.zones_of(phone) } else { book.zones_in(&region) }
+}
+
 /// The zones that the attempt names hold the lead's, or else its number's or its campaign's.
 fn zones_agree(
     record: &LeadRecord,
@@ -174,7 +188,7 @@ fn zones_agree(
     hours: &Hours,
     at: Moment,
 ) {
-    let by_number = record.phone.as_ref().map(|phone| Book::get().zones_of(phone)).unwrap_or_default();
+    let by_number = where_told(record);
     let theirs: Vec<Tz> = match &record.zone {
         Some(name) => zone_named(name).into_iter().collect(),
         None if by_number.is_empty() => rules.zone.into_iter().collect(),

@@ -89,6 +89,12 @@ fn no_place_is_left_out_in_which_the_person_may_be() {
         kept(case, Some("Asia/Kolkata;US-NY"), &["us-1"]);
     };
     caught(&answered(), in_new_york, Rule::Zone);
+    let moved_to_new_york = |case: &mut Case| {
+        case.record.zone = None;
+        case.record.region = Some("US-NY".into());
+        kept(case, Some("Asia/Kolkata;US-NY"), &["us-1"]);
+    };
+    caught(&answered(), moved_to_new_york, Rule::Zone);
 }
 
 #[test]
