@@ -16,9 +16,12 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use indicatif::{ProgressBar, ProgressStyle};
+use outdial_emulators::exotel::Account;
 use outdial_jobs::operations::campaigns::{self, Order};
 use outdial_jobs::operations::leads;
+use outdial_jobs::providers::exotel::Credentials;
 use outdial_jobs::store;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::config::Global;
@@ -63,10 +66,11 @@ pub struct Args {
     /// How many leads to run.
     #[arg(long, value_name = "N", default_value = "5000")]
     leads: NonZeroU32,
-    /// A carrier that speaks Exotel's protocol on this machine, instead of the emulator. Its
-    /// credentials are EXOTEL_ACCOUNT_SID, EXOTEL_API_KEY and EXOTEL_API_TOKEN, else the emulator's.
+    /// A carrier that speaks Exotel's protocol on this machine, instead of the emulator.
     #[arg(long, value_name = "URL")]
     provider_url: Option<Url>,
+    #[command(flatten)]
+    credentials: Login,
     /// The most calls in flight; 0 sets no limit.
     #[arg(long, value_name = "C", default_value_t = 0)]
     concurrency: u32,
@@ -79,6 +83,36 @@ pub struct Args {
     /// Let the emulator report the answer, too: two callbacks a call instead of one at its end.
     #[arg(long, conflicts_with = "provider_url")]
     events: bool,
+}
+
+/// What the carrier at `--provider-url` knows us by; an emulator's, unless given.
+#[derive(clap::Args, Clone, Debug)]
+struct Login {
+    /// That carrier's account SID.
+    #[arg(long, env = "EXOTEL_ACCOUNT_SID", default_value = "acct1")]
+    account_sid: String,
+    /// Its API key.
+    #[arg(long, env = "EXOTEL_API_KEY", hide_env_values = true, default_value = "key1")]
+    api_key: String,
+    /// Its API token.
+    #[arg(long, env = "EXOTEL_API_TOKEN", hide_env_values = true, default_value = "token1")]
+    api_token: SecretString,
+}
+
+impl Args {
+    /// The emulator that we start has credentials of its own, whatever the environment holds.
+    fn credentials(&self) -> Credentials {
+        match &self.provider_url {
+            Some(_) => {
+                let Login { account_sid, api_key, api_token } = self.credentials.clone();
+                Credentials { account_sid, api_key, api_token }
+            }
+            None => {
+                let Account { sid, api_key, api_token } = Account::default();
+                Credentials { account_sid: sid, api_key, api_token: api_token.into() }
+            }
+        }
+    }
 }
 
 /// Measures.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use outdial_emulators::exotel as emulated;
-use outdial_jobs::providers::exotel::Credentials;
 use outdial_workflows::ids::{ClientId, DialKey};
 use serde::Deserialize;
 use serde_json::json;
@@ -81,17 +80,6 @@ impl Provider {
         let request = self.http.patch(self.url.join("_emulator/config")?).json(&config);
         request.send().await?.error_for_status().context("the emulator refused its settings")?;
         Ok(())
-    }
-
-    /// As in the environment; the emulator's own, where that says nothing.
-    pub(super) fn credentials() -> Credentials {
-        let emulator = emulated::Account::default();
-        let given = |name: &str, otherwise: String| std::env::var(name).unwrap_or(otherwise);
-        Credentials {
-            account_sid: given("EXOTEL_ACCOUNT_SID", emulator.sid),
-            api_key: given("EXOTEL_API_KEY", emulator.api_key),
-            api_token: given("EXOTEL_API_TOKEN", emulator.api_token).into(),
-        }
     }
 
     /// What it counted of this client's dials; `None` if it is no emulator of ours.

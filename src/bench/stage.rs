@@ -126,7 +126,7 @@ async fn campaign(app: &App, client: ClientId, provider: &Url, args: &Args) -> a
     let spec = AccountSpec {
         name: "Exotel",
         base_url: provider,
-        credentials: Provider::credentials(),
+        credentials: args.credentials(),
         settings: Settings::default(),
         limits: (args.concurrency > 0)
             .then_some(Limit::Concurrent { max: args.concurrency })

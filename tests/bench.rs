@@ -1,0 +1,61 @@
+//! The bench measures the real thing: a small run, in processes of its own.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// No run here takes longer on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn outdial(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_outdial"));
+    command.args(arguments).env_remove("DATABASE_URL").kill_on_drop(true);
+    command
+}
+
+#[tokio::test]
+async fn a_small_run_dials_everybody_once_and_says_what_it_cost() {
+    let leads = ["--leads", "50", "--concurrency", "8", "--backlog", "20"];
+    let mut command = outdial(&[&["bench", "lead-runs", "--json"], leads.as_slice()].concat());
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("in time").expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    for (place, expected) in [
+        ("/leads", 50),
+        ("/backlog", 20),
+        ("/finished", 50),
+        ("/by_outcome/successful", 50),
+        ("/dials", 50),
+        ("/dials_per_key_max", 1),
+        ("/webhook_to_outcome/count", 50),
+        ("/slot_to_dial/count", 42),
+    ] {
+        assert_eq!(report.pointer(place).and_then(Value::as_u64), Some(expected), "{place} of {report}");
+    }
+    for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+        assert_eq!(report["postgres"][setting], "on", "{setting}: nothing is switched off");
+    }
+    let positive = ["/leads_per_s", "/submits_per_s", "/wal_bytes_per_1000_leads", "/job_pickup/count"];
+    for place in positive {
+        let value = report.pointer(place).and_then(Value::as_f64);
+        assert!(value.is_some_and(|value| value > 0.0), "{place} of {report}");
+    }
+}
+
+#[tokio::test]
+async fn an_emulator_that_was_started_by_a_program_ends_with_it() {
+    let mut command = outdial(&["emulator", "--port", "0", "--until-input-ends", "--json"]);
+    let mut emulator = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let output = emulator.stdout.take().expect("it is piped");
+    let line = BufReader::new(output).lines().next_line().await.expect("it can be read").expect("a line");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    assert!(said["base_url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{said}");
+    assert!(emulator.try_wait().expect("it is ours").is_none(), "it serves until then");
+    drop(emulator.stdin.take());
+    let ended = tokio::time::timeout(PATIENCE, emulator.wait()).await.expect("in time").expect("it is ours");
+    assert!(ended.success());
+}
