@@ -183,8 +183,7 @@ fn pool_lazily(url: &str, connections: u32) -> anyhow::Result<PgPool> {
 fn connect_options(url: &str) -> anyhow::Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not a Postgres URL")?;
     // A session that was left in the middle of a transaction must not hold its locks for long.
-    Ok(options.application_name("outdial").options([
-        ("jit", "off"),
+    Ok(options.application_name("outdial").options(store::PLANNING).options([
         ("idle_in_transaction_session_timeout", "10s"),
         // A statement whose asker is gone ends, and lets its locks go.
         ("client_connection_check_interval", "5s"),

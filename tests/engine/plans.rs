@@ -35,6 +35,8 @@ async fn fill(world: &World) {
                 gen_random_uuid(), at, n::text, 'completed', case when n % 100 <> 10 then at end,
                 case when n % 100 <> 10 then 'answered'::call_result end
             from {numbers}, lateral (select now() - n * interval '1 second' as at) t"),
+        format!("insert into dial_requests (client_id, lead_id, number, submitted_at, body)
+            select client, lead, 1, now() - n * interval '1 second', 'From=' from {numbers}"),
         format!("insert into jobs (client_id, job_id, kind, run_at, created_at, lease_owner, lease_token, lease_until)
             select client, lead, 'test.v' || n % 4, now() + (n - 100) * interval '1 second', now(),
                 case when n % 2 = 0 then lead end, case when n % 2 = 0 then lead end,
@@ -60,7 +62,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'webhook_inbox')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'webhook_inbox', 'dial_requests')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -110,15 +112,15 @@ async fn what_runs_all_the_time_reads_by_index() {
     })
     .await;
     assert_eq!(walked.len(), 1_000);
-    for index in ["attempts_live", "attempts_rate"] {
+    for index in ["one_live_attempt_per_number", "attempts_rate"] {
         let since = Some(now - TimeDelta::minutes(1));
         uses(&world, index, async |conn| {
             store::admission::usage(conn, client, world.account, since).await.expect("read")
         })
         .await;
     }
-    uses(&world, "attempts_bodies", async |conn| {
-        store::upkeep::erase_bodies(conn, now, 100).await.expect("erased")
+    uses(&world, "dial_requests_by_age", async |conn| {
+        store::dial_requests::erase(conn, now - TimeDelta::hours(5), 100).await.expect("erased")
     })
     .await;
     world.run(

@@ -12,7 +12,8 @@ use std::{
 };
 
 use outdial::postgres::{Embedded, Lifetime, Options, Search};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, migrate::Migrator};
 use tokio::sync::OnceCell;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -149,7 +150,13 @@ async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("the server takes connections")
 }
 
+/// Sessions plan as those of a serving process do.
+pub(crate) fn as_in_service(url: &str) -> PgConnectOptions {
+    let options: PgConnectOptions = url.parse().expect("a URL");
+    options.options(outdial_jobs::store::PLANNING)
+}
+
 async fn pool(url: &str) -> PgPool {
     let options = PgPoolOptions::new().max_connections(POOL_MAX);
-    options.connect(url).await.expect("the server takes connections")
+    options.connect_with(as_in_service(url)).await.expect("the server takes connections")
 }

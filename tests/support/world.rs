@@ -39,7 +39,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 use uuid::Uuid;
 
-use super::cluster::TestDb;
+use super::cluster::{TestDb, as_in_service};
 
 /// How many nominal seconds the emulator makes of one.
 pub(crate) const SPEED: f64 = 100.0;
@@ -373,8 +373,7 @@ async fn engine(db: &TestDb, key: &str, clock: &Arc<dyn Clock>, public_url: &Url
 
 /// A pool that is part of a process, not of the test.
 pub(crate) fn pool(db: &TestDb, connections: u32) -> PgPool {
-    let options = store::pool_options(connections);
-    options.connect_lazy(db.url()).expect("a URL")
+    store::pool_options(connections).connect_lazy_with(as_in_service(db.url()))
 }
 
 /// Starts a worker in this process.

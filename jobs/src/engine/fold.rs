@@ -116,10 +116,8 @@ impl Case {
 
     /// Attempts that this batch changed.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Attempt> {
-        self.run.attempts.iter().filter(|attempt| {
-            self.before.attempt(attempt.number).is_some_and(|before| before != *attempt)
-                || self.bodies.contains_key(&attempt.number)
-        })
+        let differs = |now: &&Attempt| self.before.attempt(now.number).is_some_and(|before| before != *now);
+        self.run.attempts.iter().filter(differs)
     }
 
     /// Attempts that this batch resolved: no step is left to do for them.

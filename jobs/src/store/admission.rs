@@ -183,14 +183,13 @@ pub async fn due(
     limit: i64,
 ) -> Result<Vec<Candidate>, StoreError> {
     let rows = sqlx::query!(
-        r#"select lanes.lane_id as "lane_id!", p.priority as "priority!: PriorityRow", w.lead_id, w.wake_at as "wake_at!"
+        r#"select lanes.lane_id as "lane_id!", p.priority as "priority!: PriorityRow", w.lead_id, w.due_at as "due_at!"
         from unnest($2::uuid[]) as lanes(lane_id)
         cross join unnest(enum_range(null::priority)) as p(priority)
         cross join lateral (
-            select lead_id, wake_at from workflows
-            where client_id = $1 and lane_id = lanes.lane_id and priority = p.priority
-                and state = 'waiting' and not quarantined and wake_at <= $3
-            order by wake_at limit $4) w"#,
+            select lead_id, due_at from workflows
+            where client_id = $1 and lane_id = lanes.lane_id and priority = p.priority and due_at <= $3
+            order by due_at limit $4) w"#,
         client.0,
         lanes,
         now,
@@ -204,7 +203,7 @@ pub async fn due(
             lead: LeadId(row.lead_id),
             lane: LaneId(row.lane_id),
             priority: row.priority.into(),
-            due_at: row.wake_at,
+            due_at: row.due_at,
         })
         .collect())
 }
@@ -216,13 +215,12 @@ pub async fn next_due(
     lanes: &[Uuid],
 ) -> Result<Option<Moment>, StoreError> {
     let next = sqlx::query_scalar!(
-        "select min(w.wake_at) from unnest($2::uuid[]) as lanes(lane_id)
+        "select min(w.due_at) from unnest($2::uuid[]) as lanes(lane_id)
         cross join unnest(enum_range(null::priority)) as p(priority)
         cross join lateral (
-            select wake_at from workflows
-            where client_id = $1 and lane_id = lanes.lane_id and priority = p.priority
-                and state = 'waiting' and not quarantined
-            order by wake_at limit 1) w",
+            select due_at from workflows
+            where client_id = $1 and lane_id = lanes.lane_id and priority = p.priority and due_at is not null
+            order by due_at limit 1) w",
         client.0,
         lanes
     )

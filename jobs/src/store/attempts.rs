@@ -99,8 +99,8 @@ pub async fn load(
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
-        from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
-        join attempts a on a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number
+        from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
+        join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
         client.0,
         leads,
@@ -186,13 +186,9 @@ pub async fn reserve(
     Ok(written.into_iter().map(LeadId).collect())
 }
 
-/// Writes back attempts whose workflows are locked. A `body` of `None` leaves the stored one.
-pub async fn save(
-    conn: &mut PgConnection,
-    client: ClientId,
-    rows: &[(Of<'_>, Option<Vec<u8>>)],
-) -> Result<(), StoreError> {
-    let each = || rows.iter().map(|(row, _)| row.attempt);
+/// Writes back attempts whose workflows are locked.
+pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) -> Result<(), StoreError> {
+    let each = || rows.iter().map(|row| row.attempt);
     let text = |call: &Option<CallId>| call.as_ref().map(|call| call.0.clone());
     let end = |attempt: &Attempt| attempt.ended.as_ref().map(|(_, end)| end.clone());
     let talk = |attempt: &Attempt| {
@@ -203,17 +199,17 @@ pub async fn save(
             submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
             second_call_id = x.second_call_id, status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
-            recording_url = x.recording_url, asked = x.asked, body = coalesce(x.body, a.body)
-        from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[], $6::timestamptz[], $7::uuid[],
-            $8::timestamptz[], $9::text[], $10::text[], $11::call_status[], $12::timestamptz[],
-            $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[], $17::outcome[],
-            $18::outcome[], $19::text[], $20::smallint[], $21::bytea[])
+            recording_url = x.recording_url, asked = x.asked
+        from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
+            $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
+            $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
+            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
-                recording_url, asked, body)
-        where a.client_id = $1 and a.lead_id = x.lead_id and a.number = x.number",
+                recording_url, asked) offset 0) x
+        where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
-        &rows.iter().map(|(row, _)| row.lead.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
         &each().map(|a| small(a.number.get())).collect::<Vec<_>>(),
         &each().map(|a| a.ledger.into()).collect::<Vec<LedgerRow>>() as &[LedgerRow],
         &each().map(|a| a.counts).collect::<Vec<_>>(),
@@ -232,8 +228,7 @@ pub async fn save(
         &each().map(|a| a.verdict.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
         &each().map(|a| a.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
         &each().map(|a| a.recording_url.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &each().map(|a| small(a.asked)).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, body)| body.clone()).collect::<Vec<_>>() as &[Option<Vec<u8>>]
+        &each().map(|a| small(a.asked)).collect::<Vec<_>>()
     )
     .execute(conn)
     .await?;
@@ -256,24 +251,6 @@ pub async fn account(
     .fetch_optional(conn)
     .await?;
     Ok(account.map(AccountId))
-}
-
-/// The stored request of an attempt, if it was submitted and is not erased yet.
-pub async fn body(
-    conn: &mut PgConnection,
-    client: ClientId,
-    lead: LeadId,
-    number: AttemptNumber,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let body = sqlx::query_scalar!(
-        "select body from attempts where client_id = $1 and lead_id = $2 and number = $3",
-        client.0,
-        lead.0,
-        small(number.get())
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(body.flatten())
 }
 
 /// An attempt whose phone may ring or has rung.

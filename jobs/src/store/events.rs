@@ -3,31 +3,36 @@
 use outdial_workflows::Moment;
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{ClientId, LeadId};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
 
-/// Appends events; their places were assigned under the lock of their workflows.
+/// Appends events, each lead's together; their places were assigned under the lock of their workflows.
 pub async fn append(
     conn: &mut PgConnection,
     client: ClientId,
     rows: &[(LeadId, Recorded)],
 ) -> Result<(), StoreError> {
-    let mut events = Vec::with_capacity(rows.len());
-    for (lead, row) in rows {
-        let event = serde_json::to_value(&row.event);
-        events.push(event.map_err(|problem| unreadable("workflow_events", lead.0, problem))?);
+    let together: Vec<&[(LeadId, Recorded)]> = rows.chunk_by(|(a, _), (b, _)| a == b).collect();
+    let mut events = Vec::with_capacity(together.len());
+    for rows in &together {
+        let each: Result<Vec<Value>, _> =
+            rows.iter().map(|(_, row)| serde_json::to_value(&row.event)).collect();
+        let each = each.map_err(|problem| unreadable("workflow_events", rows[0].0.0, problem))?;
+        events.push(Value::Array(each));
     }
+    let first = || together.iter().map(|rows| &rows[0]);
     sqlx::query!(
-        "insert into workflow_events (client_id, lead_id, seq, at, event)
+        "insert into workflow_events (client_id, lead_id, seq, at, events)
         select $1, x.* from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::jsonb[])
-            as x(lead_id, seq, at, event)",
+            as x(lead_id, seq, at, events)",
         client.0,
-        &rows.iter().map(|(lead, _)| lead.0).collect::<Vec<Uuid>>(),
-        &rows.iter().map(|(_, row)| row.seq).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.at).collect::<Vec<_>>(),
+        &first().map(|(lead, _)| lead.0).collect::<Vec<Uuid>>(),
+        &first().map(|(_, row)| row.seq).collect::<Vec<_>>(),
+        &first().map(|(_, row)| row.at).collect::<Vec<_>>(),
         &events
     )
     .execute(conn)
@@ -45,24 +50,32 @@ pub async fn of_leads(
     leads: &[Uuid],
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
-        "select lead_id, seq, at, event from workflow_events
+        "select lead_id, seq, at, events from workflow_events
         where client_id = $1 and lead_id = any($2) order by lead_id, seq",
         client.0,
         leads
     )
     .fetch_all(conn)
     .await?;
-    let read = |row: (Uuid, i64, Moment, serde_json::Value)| {
-        let (id, seq, at, event) = row;
-        match serde_json::from_value::<Event>(event) {
-            Ok(event) => Ok((LeadId(id), Recorded { seq, at, event })),
+    let mut recorded = Vec::with_capacity(rows.len());
+    for row in rows {
+        let lead = LeadId(row.lead_id);
+        let unreadable = |seq: i64, problem: serde_json::Error| {
+            (lead, unreadable("workflow_events", row.lead_id, format!("event {seq}: {problem}")))
+        };
+        let events = match serde_json::from_value::<Vec<Value>>(row.events) {
+            Ok(events) => events,
             Err(problem) => {
-                let problem = format!("event {seq}: {problem}");
-                Err((LeadId(id), unreadable("workflow_events", id, problem)))
+                recorded.push(Err(unreadable(row.seq, problem)));
+                continue;
             }
-        }
-    };
-    Ok(rows.into_iter().map(|row| read((row.lead_id, row.seq, row.at, row.event))).collect())
+        };
+        recorded.extend((row.seq..).zip(events).map(|(seq, event)| {
+            let event = serde_json::from_value::<Event>(event).map_err(|problem| unreadable(seq, problem))?;
+            Ok((lead, Recorded { seq, at: row.at, event }))
+        }));
+    }
+    Ok(recorded)
 }
 
 /// Makes sure that there is a partition for each month from `from` to `to`, both included as their first days.

@@ -41,7 +41,9 @@ pub async fn load(
     leads: &[Uuid],
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
-        "select lead_id, phone, zone from leads where client_id = $1 and lead_id = any($2)",
+        r#"select lead_id as "lead_id!", phone, zone
+        from (select $1::uuid as client_id, lead_id from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join leads using (client_id, lead_id)"#,
         client.0,
         leads
     )

@@ -4,6 +4,13 @@
 //! Functions take a connection, so that the caller draws the transaction, and take
 //! `now`. They return facts and guard updates; they decide nothing. Rows and row
 //! enums turn into the types of `outdial-workflows` by exhaustive conversions.
+//!
+//! Statements over a batch of keys have the form `from (select $1 as client_id, * from unnest(…)
+//! offset 0) x join t using (client_id, …)`. Were `client_id = $1` a condition on the table itself,
+//! Postgres, which plans once and keeps the plan, would read all of the client's rows wherever it
+//! believes them to be few: after a start with an empty table, and always in the queue, whose
+//! statistics are taken while it is empty. Behind `offset 0` the client is a value to join by like
+//! the other keys, and only the primary key serves. [`PLANNING`] rules the other ways to join out.
 
 pub mod accounts;
 pub mod admission;
@@ -13,6 +20,7 @@ pub mod barrier;
 pub mod bulk;
 pub mod campaigns;
 pub mod clients;
+pub mod dial_requests;
 mod error;
 pub mod events;
 pub mod inbox;
@@ -38,6 +46,11 @@ pub use patience::{PATIENCE, in_time, pool_options, within};
 
 /// The channel on which commits announce work; see [`crate::engine::wake`].
 pub const CHANNEL: &str = "outdial";
+
+/// Settings of sessions that run these statements. All look rows up by their keys, a batch at a time:
+/// a join that reads a table whole is right for none of them, at whatever size it was planned.
+pub const PLANNING: [(&str, &str); 4] =
+    [("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_seqscan", "off"), ("jit", "off")];
 
 /// Announces something to all processes, with the commit.
 pub async fn notify(conn: &mut sqlx::PgConnection, payload: &str) -> Result<(), StoreError> {

@@ -161,9 +161,9 @@ pub async fn held(
     now: Moment,
 ) -> Result<Vec<Uuid>, StoreError> {
     let tokens = sqlx::query_scalar!(
-        r#"select lease_token as "token!" from jobs
-        join unnest($2::uuid[], $3::uuid[]) as x(job_id, token)
-            on jobs.client_id = $1 and jobs.job_id = x.job_id and jobs.lease_token = x.token
+        r#"select lease_token as "token!"
+        from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::uuid[]) as x(job_id, token) offset 0) x
+        join jobs on jobs.client_id = x.client_id and jobs.job_id = x.job_id and jobs.lease_token = x.token
         where lease_until > $4"#,
         client.0,
         &leases.iter().map(|lease| lease.job.0).collect::<Vec<_>>(),
@@ -179,10 +179,11 @@ pub async fn held(
 pub async fn finish(conn: &mut PgConnection, client: ClientId, leases: &[Lease]) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from jobs using (
-            select j.job_id from jobs j join unnest($2::uuid[], $3::uuid[]) as x(job_id, token)
-                on j.client_id = $1 and j.job_id = x.job_id and j.lease_token = x.token
+            select j.client_id, j.job_id
+            from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::uuid[]) as x(job_id, token) offset 0) x
+            join jobs j on j.client_id = x.client_id and j.job_id = x.job_id and j.lease_token = x.token
             order by j.job_id for update of j) as done
-        where jobs.client_id = $1 and jobs.job_id = done.job_id",
+        where jobs.client_id = done.client_id and jobs.job_id = done.job_id",
         client.0,
         &leases.iter().map(|lease| lease.job.0).collect::<Vec<_>>(),
         &leases.iter().map(|lease| lease.token).collect::<Vec<_>>()
@@ -201,10 +202,12 @@ pub async fn drop_steps(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from jobs using (
-            select j.job_id from jobs j join unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
-                on j.client_id = $1 and j.lead_id = x.lead_id and j.number = x.number
+            select j.client_id, j.job_id
+            from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
+                offset 0) x
+            join jobs j on j.client_id = x.client_id and j.lead_id = x.lead_id and j.number = x.number
             order by j.job_id for update of j) as done
-        where jobs.client_id = $1 and jobs.job_id = done.job_id",
+        where jobs.client_id = done.client_id and jobs.job_id = done.job_id",
         client.0,
         leads,
         numbers

@@ -157,12 +157,13 @@ pub async fn save(
             attempts = x.attempts, recorded = x.recorded, counted = x.counted, forgiven = x.forgiven,
             refusals = x.refusals, failures = x.failures, collisions = x.collisions,
             withdrawals = x.withdrawals, intent = x.intent, outcome = x.outcome, events = x.events
-        from unnest($2::uuid[], $3::workflow_state[], $4::timestamptz[], $5::jsonb[], $6::priority[],
-            $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-            $12::smallint[], $13::smallint[], $14::smallint[], $15::jsonb[], $16::outcome[], $17::bigint[])
+        from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::workflow_state[], $4::timestamptz[],
+            $5::jsonb[], $6::priority[], $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[],
+            $11::smallint[], $12::smallint[], $13::smallint[], $14::smallint[], $15::jsonb[],
+            $16::outcome[], $17::bigint[])
             as x(lead_id, state, wake_at, why, priority, attempts, recorded, counted, forgiven, refusals,
-                failures, collisions, withdrawals, intent, outcome, events)
-        where w.client_id = $1 and w.lead_id = x.lead_id",
+                failures, collisions, withdrawals, intent, outcome, events) offset 0) x
+        where w.client_id = x.client_id and w.lead_id = x.lead_id",
         client.0,
         &column.lead,
         &column.state as &[StateRow],
@@ -286,8 +287,7 @@ pub async fn timers_due(
 ) -> Result<Vec<DueTimer>, StoreError> {
     let rows = sqlx::query!(
         "select client_id, lead_id from workflows
-        where state in ('dialling', 'calling', 'settling') and not quarantined and wake_at <= $1
-            and client_id <> all($2)
+        where timer_hour <= $1 and wake_at <= $1 and client_id <> all($2)
         order by wake_at limit $3",
         before,
         &but.iter().map(|client| client.0).collect::<Vec<_>>(),

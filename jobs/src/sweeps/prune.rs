@@ -36,7 +36,7 @@ impl Sweep for Prune {
         loop {
             let erased = store::in_time(async {
                 let mut conn = engine.pool().acquire().await?;
-                store::upkeep::erase_bodies(&mut conn, now - BODIES_AFTER, PAGE).await
+                store::dial_requests::erase(&mut conn, now - BODIES_AFTER, PAGE).await
             });
             let erased = erased.await?;
             pruned += erased;

@@ -15,7 +15,7 @@ use super::{Answers, Batch, is_news};
 use crate::jobs::registry;
 use crate::providers::Provider;
 use crate::store::queue::{Lease, NewJob};
-use crate::store::{self, StoreError, attempts::Of};
+use crate::store::{self, StoreError, attempts::Of, dial_requests::Request};
 
 impl Batch<'_> {
     /// Writes new attempts first: their unique index says which numbers are busy.
@@ -50,6 +50,10 @@ impl Batch<'_> {
         if !attempts.is_empty() {
             store::attempts::save(conn, client, &attempts).await?;
         }
+        let requests = self.requests();
+        if !requests.is_empty() {
+            store::dial_requests::keep(conn, client, requests, self.now).await?;
+        }
         let events = self.events();
         if !events.is_empty() {
             store::events::append(conn, client, &events).await?;
@@ -68,21 +72,22 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn changed_attempts(&self) -> Vec<(Of<'_>, Option<Vec<u8>>)> {
-        let body = |case: &Case, number| {
-            let body = case.bodies.get(&number)?;
-            serde_json::to_vec(body).ok()
-        };
-        self.cases
-            .values()
-            .flat_map(|case| {
-                let workflow = &case.run.workflow;
-                case.changed().map(move |attempt| {
-                    let of = Of { lead: workflow.lead, campaign: workflow.campaign, attempt };
-                    (of, body(case, attempt.number))
-                })
+    fn changed_attempts(&self) -> Vec<Of<'_>> {
+        let each = self.cases.values().flat_map(|case| {
+            let workflow = &case.run.workflow;
+            let (lead, campaign) = (workflow.lead, workflow.campaign);
+            case.changed().map(move |attempt| Of { lead, campaign, attempt })
+        });
+        each.collect()
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        let each = self.cases.iter().flat_map(|(lead, case)| {
+            case.bodies.iter().filter_map(|(number, body)| {
+                Some(Request { lead: *lead, number: *number, body: serde_json::to_vec(body).ok()? })
             })
-            .collect()
+        });
+        each.collect()
     }
 
     fn events(&self) -> Vec<(LeadId, Recorded)> {
