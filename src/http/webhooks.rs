@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use outdial_jobs::engine::EngineError;
 use outdial_jobs::providers::{SharedCarrier, WebhookRequest};
-use outdial_jobs::store;
 use outdial_workflows::call::Source;
 use outdial_workflows::ids::{AttemptRef, DialKey};
 use outdial_workflows::input::Input;
@@ -80,17 +79,7 @@ pub(super) fn authentic(api: &Api, key: &str, secret: &str) -> Result<DialKey, R
 }
 
 async fn carrier_of(api: &Api, key: DialKey) -> Result<SharedCarrier, Refused> {
-    let AttemptRef { client, lead, number } = key.0;
-    let found = async {
-        let mut conn = api.engine.pool().acquire().await.map_err(store::StoreError::from)?;
-        let Some(account) = store::attempts::account(&mut conn, client, lead, number).await? else {
-            return Ok(None);
-        };
-        Ok::<_, outdial_jobs::engine::AccountError>(Some(
-            api.engine.carriers().get(&mut conn, client, account, 0).await?,
-        ))
-    };
-    match found.await {
+    match api.engine.carrier_of(key.0).await {
         Ok(Some(carrier)) => Ok(carrier),
         Ok(None) => {
             tracing::warn!(attempt = %key, "a webhook came for an attempt that is not in the ledger");

@@ -24,6 +24,9 @@ use crate::store::{self, Failure, StoreError};
 
 /// How often all clients are looked at, in case a signal was lost.
 const SWEEP: Duration = Duration::from_secs(5);
+/// Looks are at least so far apart: a look costs the same for one slot as for a hundred, and under load
+/// slots become free all the time.
+const BREATH: Duration = Duration::from_millis(4);
 /// The most leads admitted in one transaction.
 const BATCH: u32 = 200;
 
@@ -79,12 +82,14 @@ pub(super) async fn run(engine: Engine) {
                 None => drop(next.remove(&client)),
             }
         }
+        let breath = Instant::now() + BREATH;
         let until = next.values().copied().min().map_or(next_sweep, |at| at.min(next_sweep));
         tokio::select! {
             () = tokio::time::sleep_until(until) => {}
             () = engine.hub().admission() => {}
             () = engine.stopping().cancelled() => return,
         }
+        tokio::time::sleep_until(breath).await;
     }
 }
 

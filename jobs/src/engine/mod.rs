@@ -8,6 +8,7 @@
 mod admission;
 mod carriers;
 mod commit;
+mod dialled;
 mod fold;
 mod gather;
 mod inbox;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{ClientId, LeadId, NodeId};
+use outdial_workflows::ids::{AttemptRef, ClientId, LeadId, NodeId};
 use outdial_workflows::input::{Answer, CallNews, Input};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +115,7 @@ struct Inner {
     public_url: Url,
     node: NodeId,
     carriers: Carriers,
+    dialled: dialled::Dialled,
     rules: fold::RuleBook,
     gather: gather::Gather,
     timers: timers::Timers,
@@ -130,6 +132,7 @@ impl Engine {
         Self {
             inner: Arc::new(Inner {
                 carriers: Carriers::new(key.clone()),
+                dialled: dialled::Dialled::default(),
                 pool,
                 clock,
                 key,
@@ -231,6 +234,22 @@ impl Engine {
     /// The accounts' carriers.
     pub fn carriers(&self) -> &Carriers {
         &self.inner.carriers
+    }
+
+    /// The carrier that an attempt dials through; `None` if the ledger holds no such attempt.
+    ///
+    /// # Errors
+    /// If the account cannot be used.
+    pub async fn carrier_of(&self, attempt: AttemptRef) -> Result<Option<SharedCarrier>, AccountError> {
+        if let Some(carrier) = self.inner.dialled.carrier(attempt) {
+            return Ok(Some(carrier));
+        }
+        let AttemptRef { client, lead, number } = attempt;
+        let mut conn = self.inner.pool.acquire().await.map_err(StoreError::from)?;
+        match store::attempts::account(&mut conn, client, lead, number).await? {
+            Some(account) => Ok(Some(self.inner.carriers.get(&mut conn, client, account, 0).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The rules of a revision; `None` if this version cannot read them.

@@ -107,21 +107,18 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// What the gate and the dial request need, for those leads whose inputs may dial.
+    /// What the gate and a new attempt need, for those leads whose inputs ask the gate.
     async fn load_readings(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
-        let wanted: HashSet<LeadId> =
-            items.iter().filter(|item| may_dial(&item.input)).map(|item| item.lead).collect();
+        let asked: HashSet<LeadId> =
+            items.iter().filter(|item| self.asks_gate(item)).map(|item| item.lead).collect();
         let ids: Vec<Uuid> =
-            wanted.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
+            asked.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
         if ids.is_empty() {
             return Ok(());
         }
         let contacts = store::leads::contacts(conn, self.client, &ids).await?;
-        let asked: HashSet<LeadId> =
-            items.iter().filter(|item| self.asks_gate(item)).map(|item| item.lead).collect();
         let phones: Vec<String> = contacts
             .iter()
-            .filter(|contact| asked.contains(&contact.lead))
             .filter_map(|contact| contact.phone.as_ref().map(|phone| phone.as_str().to_owned()))
             .collect();
         let suppressed = match phones.is_empty() {
@@ -131,24 +128,23 @@ impl<'a> Batch<'a> {
         for contact in contacts {
             let Some(case) = self.cases.get(&contact.lead) else { continue };
             let campaign = case.run.workflow.campaign;
-            let gate =
-                self.settings.get(&campaign).filter(|_| asked.contains(&contact.lead)).map(|setting| {
-                    let phone = contact.phone.as_ref().map(|phone| phone.as_str());
-                    GateFacts {
-                        campaign: setting.facts.state,
-                        account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
-                        account_emulated: setting.facts.emulated,
-                        zone: contact.zone,
-                        phone: contact.phone.clone(),
-                        suppressed: suppressed
-                            .iter()
-                            .filter(|row| Some(row.phone.as_str()) == phone)
-                            .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
-                            .map(|row| row.expires_at)
-                            .collect(),
-                        ..GateFacts::default()
-                    }
-                });
+            let gate = self.settings.get(&campaign).map(|setting| {
+                let phone = contact.phone.as_ref().map(|phone| phone.as_str());
+                GateFacts {
+                    campaign: setting.facts.state,
+                    account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
+                    account_emulated: setting.facts.emulated,
+                    zone: contact.zone,
+                    phone: contact.phone.clone(),
+                    suppressed: suppressed
+                        .iter()
+                        .filter(|row| Some(row.phone.as_str()) == phone)
+                        .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
+                        .map(|row| row.expires_at)
+                        .collect(),
+                    ..GateFacts::default()
+                }
+            });
             self.readings.insert(contact.lead, Reading { phone: contact.phone, gate });
         }
         Ok(())

@@ -54,6 +54,11 @@ async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(De
     crash_before(items);
     tx.commit().await?;
     crash_after(items);
+    for (item, send) in items.iter().zip(decided.sends()) {
+        if let (Some(number), Some(send)) = (item.input.attempt(), send) {
+            engine.inner.dialled.placed(AttemptRef { client, lead: item.lead, number }, send.carrier.clone());
+        }
+    }
     Ok((decided, seen))
 }
 
@@ -83,6 +88,8 @@ pub(super) struct Decided {
     answers: Vec<Result<(Answer, Option<ToSend>), EngineError>>,
     pub(super) signal: Signal,
     pub(super) timers: Vec<(LeadId, Option<Moment>)>,
+    /// Attempts that are no longer live.
+    resolved: Vec<(LeadId, AttemptNumber)>,
     rests: Vec<Rest>,
     happened: Vec<Happened>,
     /// Calls that attempts are known by from this commit on.
@@ -95,9 +102,16 @@ impl Decided {
         self.answers.into_iter().map(|answer| answer.map(reply)).collect()
     }
 
+    fn sends(&self) -> impl Iterator<Item = Option<&ToSend>> {
+        self.answers.iter().map(|answer| answer.as_ref().ok().and_then(|(_, send)| send.as_ref()))
+    }
+
     /// Tells this process what the commit made possible; others heard it with the commit.
     pub(super) async fn announce(&self, engine: &Engine, client: ClientId) {
         engine.inner.timers.set(client, &self.timers);
+        let attempt =
+            |(lead, number): &(LeadId, AttemptNumber)| AttemptRef { client, lead: *lead, number: *number };
+        engine.inner.dialled.resolved(self.resolved.iter().map(attempt));
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
         if !self.named.is_empty() {
@@ -258,7 +272,10 @@ impl Batch<'_> {
         let signal = fold::signal(self.cases.values());
         let happened = self.engine.inner.observed.of_commit(self.cases.values());
         let named = self.cases.values().flat_map(Case::named).cloned().collect();
-        Decided { answers, signal, timers, rests: self.rests, happened, named }
+        let resolved =
+            self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (*lead, number)));
+        let resolved = resolved.collect();
+        Decided { answers, signal, timers, resolved, rests: self.rests, happened, named }
     }
 }
 
