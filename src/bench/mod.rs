@@ -66,7 +66,8 @@ pub struct Args {
     /// How many leads to run.
     #[arg(long, value_name = "N", default_value = "5000")]
     leads: NonZeroU32,
-    /// A carrier that speaks Exotel's protocol on this machine, instead of the emulator.
+    /// A carrier that speaks Exotel's protocol on this machine, instead of the emulator. It has to call back
+    /// about each call: a run in which no lead finishes for a minute has failed.
     #[arg(long, value_name = "URL")]
     provider_url: Option<Url>,
     #[command(flatten)]
