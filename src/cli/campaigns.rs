@@ -1,5 +1,6 @@
 //! `outdial campaign`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -251,13 +252,26 @@ impl Target {
 
 /// Which rules differ, with what they were and are.
 fn changes(before: &Rules, after: &Rules) -> anyhow::Result<Vec<(String, Value, Value)>> {
-    let (before, after) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
-    let (Value::Object(before), Value::Object(after)) = (before, after) else { return Ok(vec![]) };
-    let differs = |(name, after): (String, Value)| {
-        let before = before.get(&name).cloned().unwrap_or_default();
-        (before != after).then_some((name, before, after))
-    };
-    Ok(after.into_iter().filter_map(differs).collect())
+    let mut changes = vec![];
+    differences("", &serde_json::to_value(before)?, &serde_json::to_value(after)?, &mut changes);
+    Ok(changes)
+}
+
+/// Objects are compared by what they hold, so that one changed retry time is one line.
+fn differences(place: &str, before: &Value, after: &Value, found: &mut Vec<(String, Value, Value)>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for name in names {
+                let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+                let of =
+                    |rules: &serde_json::Map<String, Value>| rules.get(name).cloned().unwrap_or_default();
+                differences(&place, &of(before), &of(after), found);
+            }
+        }
+        (before, after) if before != after => found.push((place.to_owned(), before.clone(), after.clone())),
+        _ => {}
+    }
 }
 
 async fn schedule(app: &App, command: ScheduleCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
@@ -392,5 +406,22 @@ impl RuleFlags {
             "to": time(&self.hours_end, "19:00"),
         }]);
         Ok(Some(serde_json::from_value(window)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_is_told_rule_by_rule() {
+        let before = Rules::default();
+        let after = Rules { ring_timeout_s: 20, ..before.clone() };
+        let mut after = serde_json::to_value(after).expect("rules");
+        after["retry"]["max_attempts"] = json!(5);
+        let after: Rules = serde_json::from_value(after).expect("rules");
+        let told = changes(&before, &after).expect("told");
+        let told: Vec<&str> = told.iter().map(|(place, ..)| place.as_str()).collect();
+        assert_eq!(told, ["retry.max_attempts", "ring_timeout_s"]);
     }
 }

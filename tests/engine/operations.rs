@@ -18,7 +18,7 @@ use outdial_workflows::rules::Rules;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::json;
 
-use crate::support::world::{World, phones, told, until};
+use crate::support::world::{World, names, phones, told, until};
 
 const ASHA: By<'static> = By { actor: "asha", reason: Some("a test") };
 
@@ -130,6 +130,7 @@ async fn a_paused_account_or_client_dials_nothing_until_it_is_resumed() {
         world.engine.admit(world.client).await.expect("looked");
         assert_eq!(world.record(lead).await.workflow.state, State::Waiting);
         assert_eq!(world.record(lead).await.attempts.len(), 0);
+        assert_eq!(names(&world.record(lead).await), ["accepted"], "and nothing is written about it");
         let resumed = pausing::resume(&world.engine, world.client, account, ASHA).await;
         assert!(resumed.expect("resumed"));
         world.finished(lead).await;

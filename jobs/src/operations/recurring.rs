@@ -26,6 +26,9 @@ use crate::store::{self, StoreError};
 /// Says what cannot be read.
 pub fn next_time(cron: &str, zone: &str, now: Moment) -> Result<Option<Moment>, String> {
     let cron = Cron::from_str(cron).map_err(|problem| {
+        // The library draws a picture over several lines; its last says what is wrong.
+        let problem = problem.to_string();
+        let problem = problem.lines().last().unwrap_or_default();
         format!("`{cron}` is not a cron expression of six fields (second minute hour day month weekday): {problem}")
     })?;
     let zone = parse_zone(zone).map_err(|problem| problem.to_string())?;

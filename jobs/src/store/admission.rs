@@ -26,7 +26,8 @@ pub async fn clients(conn: &mut PgConnection) -> Result<Vec<ClientId>, StoreErro
 pub async fn accounts(conn: &mut PgConnection, client: ClientId) -> Result<Vec<AccountId>, StoreError> {
     let accounts = sqlx::query_scalar!(
         "select a.account_id from accounts a
-        where a.client_id = $1 and a.enabled and a.paused_by is null and exists (
+        join clients l on l.client_id = a.client_id
+        where a.client_id = $1 and a.enabled and a.paused_by is null and l.paused_by is null and exists (
             select from campaigns c where c.client_id = $1 and c.account_id = a.account_id and c.state = 'running')
         order by a.account_id",
         client.0
@@ -72,8 +73,9 @@ pub async fn lock_account(
     .await?;
     let account = sqlx::query_as!(
         Account,
-        "select limits, resting_until, version from accounts where client_id = $1 and account_id = $2
-            and enabled and paused_by is null",
+        "select limits, resting_until, version from accounts a
+        where client_id = $1 and account_id = $2 and enabled and paused_by is null
+            and not exists (select from clients l where l.client_id = a.client_id and l.paused_by is not null)",
         client.0,
         account.0
     )
