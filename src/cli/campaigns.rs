@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::{By, recurring, setup};
+use outdial_jobs::operations::{By, forecast, recurring, setup};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::{Agent, Rules};
+use outdial_workflows::simulate::{Assumed, Brake, Simulated};
 use serde_json::{Value, json};
 
 use super::confirmed;
+use super::leads::spinner;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
@@ -53,11 +56,38 @@ pub(super) enum CampaignCommand {
         #[arg(long)]
         preview: bool,
     },
+    /// Play it through on paper: when would it be over, and what holds it up? Nobody is called.
+    Simulate {
+        /// Its name or id.
+        campaign: String,
+        #[command(flatten)]
+        people: People,
+    },
     /// Start it, pause it or go through it again, at set times.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
     /// Show how it stands.
     Status(Target),
+}
+
+/// What is assumed of the people who are called.
+#[derive(Args, Debug)]
+pub(super) struct People {
+    /// Of a hundred calls, how many are answered.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=100))]
+    answered: u8,
+    /// Of a hundred calls, how many find the line busy. The rest are not answered.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
+    busy: u8,
+    /// How long an answered phone has rung, in seconds.
+    #[arg(long, default_value_t = 10)]
+    ring_s: u32,
+    /// How long an answered call lasts, in seconds.
+    #[arg(long, default_value_t = 90)]
+    talk_s: u32,
+    /// Another number, other people.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Subcommand, Debug)]
@@ -168,6 +198,7 @@ pub(super) async fn run(
         CampaignCommand::Edit { target, rules, preview } => {
             target.edit(app, &rules, preview, actor, output).await
         }
+        CampaignCommand::Simulate { campaign, people } => simulate(app, &campaign, &people, output).await,
         CampaignCommand::Schedule(command) => schedule(app, command, actor, output).await,
         CampaignCommand::Resume(target) => target.order(app, Order::Resume, actor, output).await,
         CampaignCommand::Cancel { target, yes } => {
@@ -248,6 +279,50 @@ impl Target {
         output.say(text, &json!({ "revision": revision, "changes": changed }));
         Ok(())
     }
+}
+
+async fn simulate(app: &App, campaign: &str, people: &People, output: &Output) -> anyhow::Result<()> {
+    let (client, id) = campaigns::find(&app.engine, campaign).await?;
+    let assumed = Assumed {
+        answered_percent: people.answered,
+        busy_percent: people.busy,
+        ring_s: people.ring_s,
+        talk_s: people.talk_s,
+        seed: people.seed,
+    };
+    let bar = spinner(output, "leads read");
+    let played = forecast::simulate(&app.engine, client, id, assumed, |read| bar.set_position(read)).await?;
+    bar.finish_and_clear();
+    output.say(foretold(campaign, &played), &played);
+    Ok(())
+}
+
+fn foretold(campaign: &str, played: &Simulated) -> String {
+    let end = match played.finishes_at {
+        Some(at) => format!("would be over on {}", at.format("%a %d %b %Y at %H:%M UTC")),
+        None => "would not be over within a year".to_owned(),
+    };
+    let mut text = format!(
+        "`{campaign}`, started now, {end}: {} calls to {} leads, at most {} at once\n",
+        played.calls, played.leads, played.most_at_once
+    );
+    let hours =
+        |seconds: i64| humantime::format_duration(Duration::from_secs(seconds.unsigned_abs())).to_string();
+    let brake = |brake: &Brake| match brake {
+        Brake::CallsAtOnce => "as many calls under way as may be",
+        Brake::CallRate => "as many calls begun as may be",
+        Brake::CallingHours => "outside calling hours",
+        Brake::NothingDue => "nobody due",
+    };
+    let brakes = played.braked_s.iter().map(|(what, seconds)| vec![brake(what).to_owned(), hours(*seconds)]);
+    text += &table(&["held up by", "for"], brakes);
+    let outcomes =
+        played.by_outcome.iter().map(|(outcome, leads)| vec![outcome.to_string(), leads.to_string()]);
+    text += &format!("\n{}", table(&["outcome", "leads"], outcomes));
+    for (why, leads) in &played.held {
+        text += &format!("\n{leads} leads would wait to be mended: {why}");
+    }
+    text
 }
 
 /// Which rules differ, with what they were and are.

@@ -203,7 +203,7 @@ pub(super) async fn judge(app: &App, args: JudgeArgs, output: &Output) -> anyhow
     Ok(if verdict.kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn spinner(output: &Output, what: &'static str) -> ProgressBar {
+pub(super) fn spinner(output: &Output, what: &'static str) -> ProgressBar {
     if output.json {
         return ProgressBar::hidden();
     }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::bulk::{self, Filter, Operation};
 use outdial_jobs::operations::campaigns::{self, Order};
-use outdial_jobs::operations::{By, OperationError, pausing, recurring};
+use outdial_jobs::operations::{By, OperationError, forecast, pausing, recurring};
 use outdial_jobs::store::bulk::BulkState;
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::attempt::Revision;
@@ -15,6 +15,7 @@ use outdial_workflows::ids::CampaignId;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::simulate::Assumed;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::json;
 
@@ -253,5 +254,27 @@ async fn a_recurring_order_that_can_never_be_is_refused() {
         let refused = added.expect_err("refused").to_string();
         assert!(refused.contains(word), "{refused}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_campaign_is_played_through_without_a_call() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({ "limits": [{ "limit": "concurrent", "max": 5 }] })).await;
+    let leads = world.leads(campaign, &phones(1, 50)).await;
+    world.command(leads[0], Command::Pause).await;
+    let assumed = Assumed { answered_percent: 100, busy_percent: 0, ring_s: 10, talk_s: 50, seed: 0 };
+    let mut read = 0;
+    let played = forecast::simulate(&world.engine, world.client, campaign, assumed, |n| read = n).await;
+    let played = played.expect("played");
+    assert_eq!((read, played.leads, played.calls, played.most_at_once), (50, 50, 49, 5));
+    assert_eq!(played.held.values().sum::<u64>(), 1, "{played:?}");
+    let now = world.database_time().await;
+    let end = played.finishes_at.expect("it ends");
+    assert!(
+        end > now + TimeDelta::minutes(9) && end < now + TimeDelta::minutes(11),
+        "ten rounds of a minute"
+    );
+    assert_eq!(world.count("select count(*) from attempts").await, 0);
     world.end().await;
 }

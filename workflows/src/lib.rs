@@ -27,6 +27,7 @@ pub mod phone;
 pub mod places;
 pub mod retry;
 pub mod rules;
+pub mod simulate;
 pub mod statistics;
 pub mod why;
 pub mod workflow;

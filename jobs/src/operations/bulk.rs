@@ -292,7 +292,7 @@ mod tests {
     fn finished(outcome: Option<Outcome>) -> Standing {
         let place = Place(CampaignId(Uuid::from_u128(1)), LeadId(Uuid::from_u128(2)));
         let (state, priority) = (State::Finished, Priority::Normal);
-        Standing { place, state, outcome, priority, why: "attempts_used_up".into() }
+        Standing { place, state, outcome, priority, wake_at: None, why: "attempts_used_up".into() }
     }
 
     fn filter(text: &str) -> Filter {

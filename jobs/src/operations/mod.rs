@@ -3,6 +3,7 @@
 
 pub mod bulk;
 pub mod campaigns;
+pub mod forecast;
 pub mod judging;
 pub mod leads;
 pub mod pausing;

@@ -94,6 +94,8 @@ pub struct Standing {
     pub outcome: Option<Outcome>,
     /// Its priority.
     pub priority: Priority,
+    /// Waiting: when it is due.
+    pub wake_at: Option<Moment>,
     /// The name of its reason.
     pub why: String,
 }
@@ -239,7 +241,7 @@ pub async fn walk(
 ) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"select campaign_id, lead_id, state as "state: StateRow", outcome as "outcome: OutcomeRow",
-            priority as "priority: PriorityRow", coalesce(why->>'why', '') as "why!"
+            priority as "priority: PriorityRow", wake_at, coalesce(why->>'why', '') as "why!"
         from workflows
         where client_id = $1 and (campaign_id, lead_id) > ($2, $3) and campaign_id <= $4
         order by campaign_id, lead_id limit $5"#,
@@ -258,6 +260,7 @@ pub async fn walk(
             state: row.state.into(),
             outcome: row.outcome.map(Into::into),
             priority: row.priority.into(),
+            wake_at: row.wake_at,
             why: row.why,
         })
         .collect())
