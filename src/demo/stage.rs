@@ -39,12 +39,15 @@ const MANY: u32 = 100;
 const FLOW: &str = "1001";
 
 /// People of the shipped CSV who cannot be reached, however often they are tried.
-const THE_UNREACHED: [(&str, fn() -> emulated::Scenario); 4] = [
-    ("+911000000006", emulated::Scenario::no_answer),
-    ("+911000000011", emulated::Scenario::busy),
-    ("+15125550105", emulated::Scenario::no_answer),
-    ("+12065550108", emulated::Scenario::failed),
-];
+fn unreached() -> [(&'static str, emulated::Scenario); 4] {
+    use emulated::Scenario;
+    [
+        ("+911000000006", Scenario::no_answer()),
+        ("+911000000011", Scenario::busy()),
+        ("+15125550105", Scenario::no_answer()),
+        ("+12065550108", Scenario::failed()),
+    ]
+}
 
 /// Everything that runs during a demo.
 pub(super) struct Stage {
@@ -65,8 +68,8 @@ impl Stage {
         let database = embedded.url().to_owned();
         screen.step("starting an emulated carrier, which rings nobody");
         let carrier = emulated::Exotel::start(carrier(args)).await?;
-        for (number, scenario) in THE_UNREACHED {
-            carrier.script(number, [scenario(), scenario(), scenario()]);
+        for (number, scenario) in unreached() {
+            carrier.script(number, [scenario.clone(), scenario.clone(), scenario]);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
