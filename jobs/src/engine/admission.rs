@@ -12,7 +12,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
 use outdial_workflows::input::Input;
 use outdial_workflows::limits::{Limit, Room, Usage, reservations_allowed, room};
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -121,8 +121,10 @@ async fn clients(engine: &Engine) -> Result<HashSet<ClientId>, StoreError> {
 /// Admits what there is room for, for one client, account by account.
 pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, StoreError> {
     let accounts = store::in_time(async {
-        let mut conn = engine.inner.pool.acquire().await?;
-        store::admission::accounts(&mut conn, client).await
+        let mut session = engine.inner.sessions.take().await?;
+        let accounts = store::admission::accounts(&mut session, client).await?;
+        session.done();
+        Ok::<_, StoreError>(accounts)
     });
     let accounts = accounts.await?;
     let mut total = Round::default();
@@ -164,7 +166,25 @@ async fn try_round(
     most: u32,
     tried: &mut Vec<Item>,
 ) -> Result<Round, StoreError> {
-    let mut tx = engine.inner.pool.begin().await?;
+    let mut session = engine.inner.sessions.take().await?;
+    let round = round_on(engine, &mut session, client, account, most, tried).await?;
+    if round.looked_at == 0 {
+        // What such a round locked is let go by a rollback that waits for the next round trip.
+        session.ping().await?;
+    }
+    session.done();
+    Ok(round)
+}
+
+async fn round_on(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    most: u32,
+    tried: &mut Vec<Item>,
+) -> Result<Round, StoreError> {
+    let mut tx = conn.begin().await?;
     store::admission::lock_client(&mut tx, client).await?;
     let Some(row) = store::admission::lock_account(&mut tx, client, account).await? else {
         return Ok(Round::default());

@@ -35,8 +35,10 @@ pub(super) fn follow_meanwhile(engine: &Engine, client: ClientId, calls: Vec<Cal
 async fn follow(engine: &Engine, client: ClientId, calls: &[CallId]) {
     let taken = async {
         let waiting = store::in_time(async {
-            let mut conn = engine.inner.pool.acquire().await?;
-            store::inbox::matched_calls(&mut conn, client, calls).await
+            let mut session = engine.inner.sessions.take().await?;
+            let waiting = store::inbox::matched_calls(&mut session, client, calls).await?;
+            session.done();
+            Ok::<_, StoreError>(waiting)
         });
         take_in(engine, waiting.await?).await
     };

@@ -32,7 +32,7 @@ use crate::providers::{DialBody, SharedCarrier};
 use crate::seal::SealKey;
 use crate::store::inbox::CallOf;
 use crate::store::queue::Lease;
-use crate::store::{self, StoreError};
+use crate::store::{self, Sessions, StoreError};
 
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
@@ -110,6 +110,8 @@ pub struct Engine {
 
 struct Inner {
     pool: PgPool,
+    /// For what is done with every commit.
+    sessions: Sessions,
     clock: Arc<dyn Clock>,
     key: SealKey,
     public_url: Url,
@@ -133,6 +135,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 carriers: Carriers::new(key.clone()),
                 dialled: dialled::Dialled::default(),
+                sessions: Sessions::new(pool.clone()),
                 pool,
                 clock,
                 key,
@@ -207,6 +210,11 @@ impl Engine {
         &self.inner.pool
     }
 
+    /// Connections for what is done again and again.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
     /// The encryption key.
     pub fn key(&self) -> &SealKey {
         &self.inner.key
@@ -275,8 +283,10 @@ impl Engine {
     /// If the database cannot be asked.
     pub async fn now(&self) -> Result<Moment, StoreError> {
         store::in_time(async {
-            let mut conn = self.inner.pool.acquire().await?;
-            self.inner.clock.now(&mut conn).await
+            let mut session = self.inner.sessions.take().await?;
+            let now = self.inner.clock.now(&mut session).await?;
+            session.done();
+            Ok(now)
         })
         .await
     }
@@ -350,6 +360,7 @@ impl Engine {
         self.inner.stop.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        self.inner.sessions.release();
     }
 
     fn stopping(&self) -> &CancellationToken {

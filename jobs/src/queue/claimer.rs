@@ -74,10 +74,13 @@ impl Claimer {
         let free: Vec<i64> =
             permits.values().map(|permits| i64::try_from(permits.len()).unwrap_or(i64::MAX)).collect();
         let claimed = store::in_time(async {
-            let mut conn = self.engine.pool().acquire().await?;
-            let now = self.engine.now_in(&mut conn).await?;
+            let mut session = self.engine.sessions().take().await?;
+            let now = self.engine.now_in(&mut session).await?;
             let until = now + self.pace.lease;
-            store::queue::claim(&mut conn, self.engine.node(), &kinds, &free, now, until).await
+            let node = self.engine.node();
+            let claimed = store::queue::claim(&mut session, node, &kinds, &free, now, until).await?;
+            session.done();
+            Ok::<_, StoreError>(claimed)
         });
         let claimed = claimed.await?;
         if claimed.is_empty() {

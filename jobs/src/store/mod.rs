@@ -36,6 +36,7 @@ pub mod queue;
 pub mod recurring;
 mod rows;
 pub mod schedules;
+mod sessions;
 pub mod statistics;
 pub mod suppressions;
 pub mod upkeep;
@@ -43,6 +44,7 @@ pub mod workflows;
 
 pub use error::{Failure, StoreError};
 pub use patience::{PATIENCE, in_time, pool_options, within};
+pub use sessions::{Session, Sessions};
 
 /// The channel on which commits announce work; see [`crate::engine::wake`].
 pub const CHANNEL: &str = "outdial";

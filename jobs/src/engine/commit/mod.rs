@@ -12,7 +12,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, Di
 use outdial_workflows::input::{Answer, Command, Input, Rest};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::fold::{self, Case, Circumstances, Reading, Setting};
@@ -39,7 +39,8 @@ pub(super) async fn batch(
 }
 
 async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(Decided, Instant), StoreError> {
-    let mut tx = engine.inner.pool.begin().await?;
+    let mut session = engine.inner.sessions.take().await?;
+    let mut tx = session.begin().await?;
     if items.iter().any(|item| item.input.may_forbid()) {
         store::barrier::exclude(&mut tx, client).await?;
     } else if items.iter().any(|item| matches!(item.input, Input::Submit { .. })) {
@@ -53,6 +54,7 @@ async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(De
     let decided = decide_and_write(engine, &mut tx, client, items, locked, now).await?;
     crash_before(items);
     tx.commit().await?;
+    session.done();
     crash_after(items);
     for (item, send) in items.iter().zip(decided.sends()) {
         if let (Some(number), Some(send)) = (item.input.attempt(), send) {
