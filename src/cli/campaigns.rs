@@ -11,6 +11,7 @@ use outdial_jobs::operations::{By, forecast, recurring, setup};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
+use outdial_workflows::hours::LaneState;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::simulate::{Assumed, Brake, Simulated};
@@ -406,7 +407,28 @@ fn text_of(status: &Status) -> String {
         status.finished,
         table(&["state", "leads"], rows(&status.by_state)),
         table(&["outcome", "leads"], rows(&status.by_outcome)),
-    )
+    ) + &lanes_of(status)
+}
+
+/// Nothing if the campaign's leads are not told apart by place.
+fn lanes_of(status: &Status) -> String {
+    if status.lanes.iter().all(|lane| lane.place.is_empty()) {
+        return String::new();
+    }
+    let time = |at: &Moment| at.format("%a %Y-%m-%d %H:%M UTC").to_string();
+    let rows = status.lanes.iter().filter(|lane| lane.waiting > 0 || !lane.place.is_empty()).map(|lane| {
+        let hours = match &lane.hours {
+            Some(LaneState::Open { closes_at: Some(at) }) => format!("open until {}", time(at)),
+            Some(LaneState::Open { closes_at: None }) => "open".into(),
+            Some(LaneState::Closed { opens_at, why }) => format!("closed until {}: {why}", time(opens_at)),
+            Some(LaneState::Held { why }) => format!("held: {why}"),
+            None if lane.place.is_empty() => "looked at lead by lead".into(),
+            None => "the campaign's rules cannot be read".into(),
+        };
+        let place = if lane.place.is_empty() { "not told apart" } else { &lane.place };
+        vec![place.to_owned(), lane.waiting.to_string(), hours]
+    });
+    format!("\n{}", table(&["lane", "waiting", "hours"], rows))
 }
 
 impl Create {

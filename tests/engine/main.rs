@@ -4,6 +4,7 @@
 mod barrier;
 mod imports;
 mod inbox;
+mod lanes;
 mod limits;
 mod operations;
 mod orders;

@@ -6,7 +6,8 @@ use outdial_jobs::store;
 use outdial_jobs::store::bulk::Place;
 use outdial_workflows::Moment;
 use outdial_workflows::call::CallId;
-use outdial_workflows::ids::{LeadId, NodeId};
+use outdial_workflows::ids::{CampaignId, LeadId, NodeId};
+use outdial_workflows::packs;
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -62,7 +63,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'webhook_inbox', 'dial_requests')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -138,5 +139,58 @@ async fn what_runs_all_the_time_reads_by_index() {
         .await;
     }
     // These rows are nobody's story: there is nothing to judge.
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_round_reads_the_leads_of_open_lanes_alone() {
+    const LANES: u32 = 2_000;
+    const OPEN: usize = 20;
+    let world = World::new().await;
+    let campaign = world.campaign(json!({})).await;
+    let state = format!("1, '{}'", packs::edition());
+    let lanes = |campaign: CampaignId| {
+        format!(
+            "insert into lanes (client_id, lane_id, campaign_id, place, served_at, revision, edition, opens_at, why)
+            select '{}', md5('{campaign}' || n)::uuid, '{campaign}', 'place ' || n, now(), {state},
+                now() + case when n <= {OPEN} then - interval '1 hour' else interval '1 hour' end,
+                case when n > {OPEN} then '{{}}'::jsonb end
+            from generate_series(1, {LANES}) n",
+            world.client
+        )
+    };
+    for _ in 0..10 {
+        world.run(&lanes(world.draft(json!({})).await)).await;
+    }
+    for statement in [
+        lanes(campaign),
+        format!("insert into leads (client_id, lead_id, campaign_id, phone, created_at)
+            select '{}', md5(n::text)::uuid, '{campaign}', '+9198' || lpad(n::text, 8, '0'), now()
+            from generate_series(1, 20000) n", world.client),
+        format!("insert into workflows (client_id, lead_id, campaign_id, lane_id, state, priority, wake_at, why)
+            select client_id, lead_id, campaign_id, md5('{campaign}' || (1 + right(phone, 8)::int % {LANES}))::uuid,
+                'waiting', 'normal', now(), '{{\"why\": \"new\"}}' from leads"),
+        "analyze".to_owned(),
+    ] {
+        world.run(&statement).await;
+    }
+    let now = world.database_time().await;
+    let found = uses(&world, "lanes_are_distinct", async |conn| {
+        let edition = packs::edition();
+        store::lanes::of_account(conn, world.client, world.account, edition, now).await.expect("read")
+    })
+    .await;
+    assert_eq!((found.open.len(), found.stale.len()), (OPEN + 1, 0));
+    assert!(found.next_opening.is_some_and(|at| at > now));
+    let mut conn = world.db.pool().acquire().await.expect("a connection");
+    let before = counters(&mut conn, "workflows_waiting").await;
+    let open: Vec<Uuid> = found.open.iter().map(|lane| lane.lane.0).collect();
+    let due = store::admission::due(&mut conn, world.client, &open, now, 200).await.expect("read");
+    let after = counters(&mut conn, "workflows_waiting").await;
+    // Ten leads a lane; four priorities.
+    assert_eq!(due.len(), 10 * OPEN);
+    assert_eq!((after.0 - before.0, after.1 - before.1), (0, 4 * (OPEN as i64 + 1)));
+    drop(conn);
+    let mut world = world;
     world.settle().await;
 }

@@ -189,10 +189,10 @@ async fn leads_whose_rules_come_from_a_newer_version_are_held_and_nobody_dials_t
     let mut held = vec![];
     for (n, rules) in (0..).zip(newer) {
         let campaign = world.draft(json!({})).await;
-        held.extend(world.leads(campaign, &phones(100 * (n + 1), 3)).await);
         world
             .run(&format!("update campaign_revisions set rules = {rules} where campaign_id = '{campaign}'"))
             .await;
+        held.extend(world.leads(campaign, &phones(100 * (n + 1), 3)).await);
         world.order(campaign, Order::Start).await;
     }
     let readable = world.campaign(json!({})).await;

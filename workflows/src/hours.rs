@@ -69,6 +69,36 @@ pub fn lane_state(rules: &Rules, place: &Whereabouts, now: Moment) -> LaneState 
     }
 }
 
+/// When admission looks at the leads of a lane: while its hours are open, not before the campaign
+/// begins, and in any case once its time is over, for the gate then ends them. It holds as long as
+/// [`lane_state`] does.
+pub fn lane_visits(rules: &Rules, place: &Whereabouts, now: Moment) -> LaneState {
+    if rules.ends_at.is_some_and(|ends_at| ends_at <= now) {
+        return LaneState::Open { closes_at: None };
+    }
+    let state = match rules.starts_at.filter(|starts_at| *starts_at > now) {
+        Some(starts_at) => begins(starts_at, lane_state(rules, place, starts_at)),
+        None => lane_state(rules, place, now),
+    };
+    match (state, rules.ends_at) {
+        (LaneState::Closed { opens_at, why }, Some(ends_at)) => {
+            LaneState::Closed { opens_at: opens_at.min(ends_at), why }
+        }
+        (LaneState::Held { why }, Some(ends_at)) => LaneState::Closed { opens_at: ends_at, why },
+        (state, _) => state,
+    }
+}
+
+/// A lane before its campaign begins; `then` is where it stands when that happens.
+fn begins(starts_at: Moment, then: LaneState) -> LaneState {
+    let why = Why::NotStarted { starts_at };
+    match then {
+        LaneState::Open { .. } => LaneState::Closed { opens_at: starts_at, why },
+        LaneState::Closed { opens_at, .. } => LaneState::Closed { opens_at, why },
+        LaneState::Held { why } => LaneState::Held { why },
+    }
+}
+
 /// Why a day is closed.
 enum Closed {
     Holiday,

@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Engine, Item, commit, gather};
+use super::{Engine, Item, commit, gather, lanes};
 use crate::crash;
 use crate::store::admission::{Candidate, OpenLane};
 use crate::store::workflows::Locked;
@@ -48,11 +48,12 @@ impl Round {
     fn add(&mut self, other: Self) {
         self.reserved += other.reserved;
         self.looked_at += other.looked_at;
-        self.again_at = match (self.again_at, other.again_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        self.again_at = earlier(self.again_at, other.again_at);
     }
+}
+
+fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
+    [a, b].into_iter().flatten().min()
 }
 
 /// Runs until the engine stops.
@@ -193,18 +194,22 @@ async fn round_on(
     if row.resting_until.is_some_and(|until| until > now) {
         return Ok(Round { again_at: row.resting_until, ..Round::default() });
     }
-    let lanes = store::admission::open_lanes(&mut tx, client, account).await?;
-    let mut plan = Plan::make(engine, &mut tx, client, account, &row.limits, &lanes, now).await?;
+    let Some(lanes) = lanes::visited(engine, &mut tx, client, account, now).await? else {
+        // It stands, whatever comes of the round.
+        tx.commit().await?;
+        return Box::pin(try_round(engine, client, account, most, tried)).await;
+    };
+    let mut plan = Plan::make(engine, &mut tx, client, account, &row.limits, &lanes.open, now).await?;
     plan.free = plan.free.min(most);
     let ids: Vec<Uuid> = plan.open.iter().map(|lane| lane.lane.0).collect();
     if plan.free == 0 || ids.is_empty() {
-        return Ok(Round { again_at: plan.again_at, ..Round::default() });
+        return Ok(Round { again_at: earlier(plan.again_at, lanes.next_opening), ..Round::default() });
     }
     let due = store::admission::due(&mut tx, client, &ids, now, plan.free.into()).await?;
     let chosen = plan.choose(due);
     if chosen.is_empty() {
         let next = store::admission::next_due(&mut tx, client, &ids).await?;
-        return Ok(Round { again_at: next, ..Round::default() });
+        return Ok(Round { again_at: earlier(next, lanes.next_opening), ..Round::default() });
     }
     let served: HashSet<Uuid> = chosen.iter().map(|candidate| candidate.lane.0).collect();
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;

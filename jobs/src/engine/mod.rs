@@ -12,6 +12,7 @@ mod dialled;
 mod fold;
 mod gather;
 mod inbox;
+mod lanes;
 pub mod observe;
 mod timers;
 pub mod wake;
@@ -272,9 +273,23 @@ impl Engine {
     ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
         store::in_time(async {
             let mut conn = self.inner.pool.acquire().await?;
-            self.inner.rules.get(&mut conn, client, campaign, revision).await
+            self.rules_in(&mut conn, client, campaign, revision).await
         })
         .await
+    }
+
+    /// The same, inside a transaction.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn rules_in(
+        &self,
+        conn: &mut sqlx::PgConnection,
+        client: ClientId,
+        campaign: outdial_workflows::ids::CampaignId,
+        revision: outdial_workflows::attempt::Revision,
+    ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
+        self.inner.rules.get(conn, client, campaign, revision).await
     }
 
     /// The time, by the clock that decisions use.

@@ -1,9 +1,12 @@
 //! Campaigns: making them, and what people order for them.
 
+use std::collections::HashMap;
+
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::hours::{LaneState, lane_visits};
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, JobId, LaneId};
 use outdial_workflows::rules::Rules;
 
@@ -302,6 +305,20 @@ pub struct Status {
     pub leads: i64,
     /// Finished leads.
     pub finished: i64,
+    /// The lanes of its leads, by place.
+    pub lanes: Vec<LaneStatus>,
+}
+
+/// How a lane stands.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LaneStatus {
+    /// Where its people may be, as `Asia/Kolkata;IN`; empty if that is not known, or not told apart.
+    pub place: String,
+    /// Where its calling hours stand, within the campaign's time. `None` without a place and where the
+    /// campaign's rules cannot be read: then the gate decides about each lead.
+    pub hours: Option<LaneState>,
+    /// Leads that wait in it.
+    pub waiting: i64,
 }
 
 /// How a campaign stands, from the statistics: no lead is counted.
@@ -323,7 +340,9 @@ pub async fn status(
         by_outcome: Default::default(),
         leads: 0,
         finished: 0,
+        lanes: vec![],
     };
+    let mut waiting: HashMap<LaneId, i64> = HashMap::new();
     for standing in store::statistics::of_campaign(&mut conn, client, campaign).await? {
         status.leads += standing.count;
         *status.by_state.entry(standing.state.name()).or_default() += standing.count;
@@ -332,6 +351,17 @@ pub async fn status(
             let outcome = standing.outcome.map_or("cancelled", |outcome| outcome.name());
             *status.by_outcome.entry(outcome).or_default() += standing.count;
         }
+        if standing.state == outdial_workflows::workflow::State::Waiting {
+            *waiting.entry(standing.lane).or_default() += standing.count;
+        }
+    }
+    let now = engine.now_in(&mut conn).await?;
+    let rules = engine.rules_in(&mut conn, client, campaign, Revision(status.campaign.revision)).await?;
+    for (lane, place) in store::lanes::places(&mut conn, client, campaign).await? {
+        let known = rules.as_deref().zip(place.parse().ok());
+        let hours = known.map(|(rules, place)| lane_visits(rules, &place, now));
+        let waiting = waiting.get(&lane).copied().unwrap_or_default();
+        status.lanes.push(LaneStatus { place, hours, waiting });
     }
     Ok(status)
 }

@@ -1,6 +1,10 @@
 //! Leads: accepting them, and what people order for one.
 
+use std::collections::{BTreeSet, HashMap};
+
 use outdial_workflows::Moment;
+use outdial_workflows::calendar::Calendar;
+use outdial_workflows::gate::{GateFacts, whereabouts};
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
@@ -8,6 +12,7 @@ use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::{Priority, Workflow};
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 
 use super::OperationError;
 use crate::engine::Engine;
@@ -92,23 +97,23 @@ pub async fn accept_due(
     due_at: Option<Moment>,
 ) -> Result<Accepted, OperationError> {
     assert!(specs.len() <= PAGE, "accept leads page by page");
-    let mut tx = engine.pool().begin().await?;
-    let lane = store::campaigns::lane(&mut tx, client, campaign).await?;
-    let given = campaign.to_string();
-    let lane = lane.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    let mut conn = engine.pool().acquire().await?;
+    let lanes = lanes_of(engine, &mut conn, client, campaign, specs).await?;
+    let mut tx = conn.begin().await?;
     let now = engine.now_in(&mut tx).await?;
-    let mut by_id = std::collections::HashMap::new();
+    let mut by_id = HashMap::new();
     let rows: Vec<NewLead> = specs
         .iter()
-        .map(|spec| {
+        .zip(lanes)
+        .map(|(spec, lane)| {
             let id = LeadId::new(now);
-            by_id.insert(id, spec.priority);
+            by_id.insert(id, (lane, spec.priority));
             row(id, spec)
         })
         .collect();
     let written = store::leads::insert(&mut tx, client, campaign, &rows, now).await?;
-    let workflows: Vec<Workflow> =
-        written.iter().map(|lead| workflow(*lead, campaign, lane, by_id[lead], now, due_at)).collect();
+    let workflow = |lead: &LeadId| workflow(*lead, campaign, by_id[lead], now, due_at);
+    let workflows: Vec<Workflow> = written.iter().map(workflow).collect();
     if !workflows.is_empty() {
         store::workflows::insert(&mut tx, client, &workflows.iter().collect::<Vec<_>>()).await?;
         let accepted = |lead: &LeadId| (*lead, Recorded { seq: 1, at: now, event: Event::Accepted });
@@ -121,6 +126,48 @@ pub async fn accept_due(
     tx.commit().await?;
     engine.hub().signal(client, SIGNAL);
     Ok(Accepted { duplicates: specs.len() - written.len(), leads: written })
+}
+
+/// The lane of each lead. Those that are missing are made at once, before any lead is written.
+///
+/// A lane is told by what is known of its people alone. A lead of which not enough is known without
+/// the campaign's rules, which may be edited, goes to the lane without a place, where the gate decides;
+/// so do all leads of a campaign on the open calendar.
+async fn lanes_of(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    specs: &[LeadSpec],
+) -> Result<Vec<LaneId>, OperationError> {
+    let found = store::lanes::of_campaign(conn, client, campaign).await?;
+    let given = campaign.to_string();
+    let (revision, placeless) = found.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    let rules = engine.rules_in(conn, client, campaign, revision).await?;
+    if rules.is_some_and(|rules| rules.calendar == Calendar::Open) {
+        return Ok(vec![placeless; specs.len()]);
+    }
+    let places: Vec<Option<String>> = specs.iter().map(place).collect();
+    let wanted: BTreeSet<String> = places.iter().flatten().cloned().collect();
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    let mut known: HashMap<String, LaneId> =
+        store::lanes::of_places(conn, client, campaign, &wanted).await?.into_iter().collect();
+    let missing: Vec<String> = wanted.into_iter().filter(|place| !known.contains_key(place)).collect();
+    if !missing.is_empty() {
+        let now = engine.now_in(conn).await?;
+        let ids: Vec<LaneId> = missing.iter().map(|_| LaneId::new(now)).collect();
+        store::lanes::add(conn, client, campaign, &missing, &ids, now).await?;
+        known.extend(store::lanes::of_places(conn, client, campaign, &missing).await?);
+    }
+    let lane = |place: Option<String>| place.and_then(|place| known.get(&place).copied());
+    Ok(places.into_iter().map(|place| lane(place).unwrap_or(placeless)).collect())
+}
+
+/// Where the person may be, by what is said of the person; `None` if that does not tell.
+fn place(spec: &LeadSpec) -> Option<String> {
+    let facts =
+        GateFacts { zone: spec.zone.clone(), phone: Some(spec.phone.clone()), ..GateFacts::default() };
+    Some(whereabouts(&facts, None).ok()?.to_string())
 }
 
 const SIGNAL: Signal = Signal { jobs: false, admission: true };
@@ -140,8 +187,7 @@ fn row(id: LeadId, spec: &LeadSpec) -> NewLead {
 fn workflow(
     lead: LeadId,
     campaign: CampaignId,
-    lane: LaneId,
-    priority: Priority,
+    (lane, priority): (LaneId, Priority),
     now: Moment,
     due_at: Option<Moment>,
 ) -> Workflow {

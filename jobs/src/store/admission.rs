@@ -84,7 +84,7 @@ pub async fn lock_account(
     Ok(account)
 }
 
-/// A lane of a running campaign.
+/// A lane of a running campaign; `store::lanes` tells which are open.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLane {
     /// The lane.
@@ -93,30 +93,6 @@ pub struct OpenLane {
     pub campaign: CampaignId,
     /// The campaign's present revision.
     pub revision: Revision,
-}
-
-/// The lanes of an account's running campaigns, the longest unserved first.
-pub async fn open_lanes(
-    conn: &mut PgConnection,
-    client: ClientId,
-    account: AccountId,
-) -> Result<Vec<OpenLane>, StoreError> {
-    let rows = sqlx::query!(
-        "select l.lane_id, l.campaign_id, c.revision from campaigns c
-        join lanes l on l.client_id = c.client_id and l.campaign_id = c.campaign_id
-        where c.client_id = $1 and c.account_id = $2 and c.state = 'running'
-        order by l.served_at, l.lane_id",
-        client.0,
-        account.0
-    )
-    .fetch_all(conn)
-    .await?;
-    let lane = |lane, campaign, revision| OpenLane {
-        lane: LaneId(lane),
-        campaign: CampaignId(campaign),
-        revision: Revision(revision),
-    };
-    Ok(rows.into_iter().map(|row| lane(row.lane_id, row.campaign_id, row.revision)).collect())
 }
 
 /// What is used, by campaign, of an account. `since`: how far back the widest rate looks.

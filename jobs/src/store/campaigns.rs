@@ -124,7 +124,7 @@ pub struct Campaign {
 pub struct NewCampaign<'a> {
     /// Its id.
     pub id: CampaignId,
-    /// Its only lane.
+    /// The lane of its leads whose place is not known.
     pub lane: LaneId,
     /// The account it dials from.
     pub account: AccountId,
@@ -136,7 +136,7 @@ pub struct NewCampaign<'a> {
     pub actor: &'a str,
 }
 
-/// Writes a campaign with its first revision and its lane.
+/// Writes a campaign with its first revision and its first lane.
 pub async fn insert(
     conn: &mut PgConnection,
     client: ClientId,
@@ -295,20 +295,4 @@ pub async fn revise(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// The lane of a campaign.
-pub async fn lane(
-    conn: &mut PgConnection,
-    client: ClientId,
-    campaign: CampaignId,
-) -> Result<Option<LaneId>, StoreError> {
-    let lane = sqlx::query_scalar!(
-        "select lane_id from lanes where client_id = $1 and campaign_id = $2 limit 1",
-        client.0,
-        campaign.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(lane.map(LaneId))
 }

@@ -26,6 +26,7 @@ pub mod events;
 pub mod inbox;
 pub mod installation;
 pub mod judging;
+pub mod lanes;
 pub mod leads;
 pub mod measure;
 pub mod nodes;

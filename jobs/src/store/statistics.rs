@@ -1,7 +1,7 @@
 //! Counts that never scan the leads.
 
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{CampaignId, ClientId};
+use outdial_workflows::ids::{CampaignId, ClientId, LaneId};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::State;
@@ -56,6 +56,8 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
 /// How many leads of a campaign stand where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
+    /// Their lane.
+    pub lane: LaneId,
     /// The state.
     pub state: State,
     /// The outcome of finished leads.
@@ -71,12 +73,13 @@ pub async fn of_campaign(
     campaign: CampaignId,
 ) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
-        r#"select state as "state!: StateRow", outcome as "outcome: OutcomeRow", sum(count)::bigint as "count!"
+        r#"select lane_id as "lane_id!", state as "state!: StateRow", outcome as "outcome: OutcomeRow",
+            sum(count)::bigint as "count!"
         from (
-            select state, outcome, count from statistics where client_id = $1 and campaign_id = $2
+            select lane_id, state, outcome, count from statistics where client_id = $1 and campaign_id = $2
             union all
-            select state, outcome, count from statistics_deltas where client_id = $1 and campaign_id = $2
-        ) s group by state, outcome having sum(count) <> 0 order by state, outcome"#,
+            select lane_id, state, outcome, count from statistics_deltas where client_id = $1 and campaign_id = $2
+        ) s group by lane_id, state, outcome having sum(count) <> 0 order by lane_id, state, outcome"#,
         client.0,
         campaign.0
     )
@@ -85,6 +88,7 @@ pub async fn of_campaign(
     Ok(rows
         .into_iter()
         .map(|row| Standing {
+            lane: LaneId(row.lane_id),
             state: row.state.into(),
             outcome: row.outcome.map(Into::into),
             count: row.count,

@@ -54,7 +54,7 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
     let rests_until = known.account_rests_until.filter(|_| !known.gate.account_ready);
     let rooms = [("campaign", known.campaign_room), ("account", known.account_room)];
     let again = rooms.iter().filter_map(|(_, room)| room.and_then(|room| room.again_at)).max();
-    let Some(at) =
+    let Some((at, until_then)) =
         opening(outlook, story, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
     else {
         return;
@@ -74,7 +74,12 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
             ));
         }
     }
-    outlook.next = Some((at, if at > now { "may be called from then on".into() } else { due_now(known) }));
+    let what = match until_then.filter(|why| *why != story.workflow.why) {
+        _ if at <= now => due_now(known),
+        Some(why) => format!("may be called from then on; until then, {why}"),
+        None => "may be called from then on".into(),
+    };
+    outlook.next = Some((at, what));
 }
 
 fn due_now(known: &Known<'_>) -> String {
@@ -85,13 +90,20 @@ fn due_now(known: &Known<'_>) -> String {
 }
 
 /// The first moment from `at` on at which the gate lets the lead through, if time alone
-/// brings one. What people switch on and off is left aside here.
-fn opening(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, mut at: Moment) -> Option<Moment> {
+/// brings one, and what it waits for until then if that is later than `at`. What people switch on
+/// and off is left aside here.
+fn opening(
+    outlook: &mut Outlook,
+    story: &Story<'_>,
+    known: &Known<'_>,
+    mut at: Moment,
+) -> Option<(Moment, Option<Why>)> {
     let facts = by_time_alone(known.gate);
+    let mut until_then = None;
     for _ in 0..MOST_REASONS {
         match may_dial(&facts, known.rules, story.workflow.tried(), at) {
-            MayCall::Now { .. } => return Some(at),
-            MayCall::NotBefore(later, _) if later > at => at = later,
+            MayCall::Now { .. } => return Some((at, until_then)),
+            MayCall::NotBefore(later, why) if later > at => (at, until_then) = (later, Some(why)),
             MayCall::NotBefore(_, why) | MayCall::Held(why) => {
                 outlook.needs(why.to_string());
                 return None;

@@ -6,7 +6,8 @@ use super::reading::{Reading, Track, clock, name};
 use super::verdict::Rule;
 use super::{Judge, LeadRecord};
 use crate::attempt::{Attempt, Ledger};
-use crate::gate::CampaignState;
+use crate::gate::{CampaignState, GateFacts, whereabouts};
+use crate::hours::{LaneState, lane_visits};
 use crate::why::Why;
 use crate::workflow::{State, Workflow};
 
@@ -138,7 +139,9 @@ pub(super) fn lost(judge: &Judge, record: &LeadRecord, reading: &mut Reading) {
                 format!("it is {state}; its timer was due at {at} and it is {now}"),
             );
         }
-        (State::Waiting, _, Some(at)) if judge.strict && runs(judge, record) => {
+        (State::Waiting, _, Some(at))
+            if judge.strict && runs(judge, record) && !waits_for_its_hours(judge, record) =>
+        {
             let (at, now) = (clock(at), clock(judge.now));
             let found = format!("it has been due since {at} and it is {now}: {}", workflow.why);
             reading.accuse(Rule::Stuck, None, found);
@@ -149,6 +152,21 @@ pub(super) fn lost(judge: &Judge, record: &LeadRecord, reading: &mut Reading) {
 
 fn runs(judge: &Judge, record: &LeadRecord) -> bool {
     judge.world.campaigns.get(&record.campaign).is_none_or(|state| *state == CampaignState::Running)
+}
+
+/// Whether the hours of its lane are closed, or were within the grace: its time alone says nothing of them.
+fn waits_for_its_hours(judge: &Judge, record: &LeadRecord) -> bool {
+    let facts = GateFacts {
+        phone: record.phone.clone(),
+        zone: record.zone.clone(),
+        region: record.region.clone(),
+        ..GateFacts::default()
+    };
+    let rules = judge.world.rules.iter().filter(|((campaign, _), _)| *campaign == record.campaign);
+    let latest = rules.max_by_key(|((_, revision), _)| *revision).map(|(_, rules)| rules);
+    let (Some(rules), Ok(place)) = (latest, whereabouts(&facts, None)) else { return false };
+    let closed = |at| !matches!(lane_visits(rules, &place, at), LaneState::Open { .. });
+    closed(judge.now) || closed(judge.now - judge.grace)
 }
 
 /// The state and the latest attempt tell the same story.

@@ -2,6 +2,7 @@
 
 mod gate;
 mod hours;
+mod lanes;
 mod packs;
 mod places;
 

@@ -149,7 +149,7 @@ fn a_call_is_told_for_when_the_hours_open() {
     let told = steps(&[&[Step::Wait("6h")], &unanswered()]); // Called at 18:00; two hours later it is closed.
     assert_snapshot!(short(&after(&told)), @r"
     waiting: attempt 1 ended with no answer; trying again
-    next: Tue 13 Jan 2026 10:00:00 in Asia/Kolkata: may be called from then on
+    next: Tue 13 Jan 2026 10:00:00 in Asia/Kolkata: may be called from then on; until then, outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00
     ");
 }
 
@@ -159,7 +159,7 @@ fn a_suppression_that_ends_at_night_is_followed_by_the_hours() {
     life.suppress(Some(life.now + TimeDelta::hours(10)));
     assert_snapshot!(short(&life), @r"
     waiting: accepted, and due
-    next: Tue 13 Jan 2026 10:00:00 in Asia/Kolkata: may be called from then on
+    next: Tue 13 Jan 2026 10:00:00 in Asia/Kolkata: may be called from then on; until then, outside calling hours in Asia/Kolkata, which open Tue 13 Jan 10:00
     ");
 }
 

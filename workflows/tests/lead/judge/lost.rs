@@ -26,15 +26,20 @@ fn a_timer_that_nobody_minds_is_a_lost_lead() {
 
 #[test]
 fn only_a_strict_judge_asks_why_a_due_lead_waits() {
-    let strict = |campaign| {
+    let strict = |campaign, later| {
         let mut case = Case::of(&[]);
         case.world.campaigns.insert(CAMPAIGN, campaign);
-        let mut judge = Judge::new(case.world.clone(), case.now + TimeDelta::minutes(3)).strict();
+        let mut judge = Judge::new(case.world.clone(), case.now + later).strict();
         judge.lead(&case.record);
         judge.finish()
     };
-    assert_eq!(strict(CampaignState::Running).violations[0].rule, Rule::Stuck);
-    assert!(strict(CampaignState::Paused).kept());
+    let minutes = TimeDelta::minutes;
+    assert_eq!(strict(CampaignState::Running, minutes(3)).violations[0].rule, Rule::Stuck);
+    assert!(strict(CampaignState::Paused, minutes(3)).kept());
+    // It is 20:00 by then, and nobody is called before the next morning at 10:00.
+    assert!(strict(CampaignState::Running, minutes(8 * 60)).kept());
+    assert!(strict(CampaignState::Running, minutes(22 * 60)).kept());
+    assert!(!strict(CampaignState::Running, minutes(22 * 60 + 3)).kept());
     let mut case = Case::of(&[]);
     case.now += TimeDelta::minutes(3);
     assert!(case.judge().kept());
