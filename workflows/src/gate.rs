@@ -17,7 +17,7 @@ use crate::places::{Area, Whereabouts, areas_of, zones_in, zones_of};
 use crate::rules::Rules;
 use crate::why::Why;
 
-pub use facts::{Consent, GateFacts, Spent, Tried};
+pub use facts::{Consent, GateFacts, Needs, Spent, Tried};
 pub use forbids::spending_day;
 
 /// Where a campaign stands.
@@ -149,6 +149,24 @@ pub fn may_dial(facts: &GateFacts, rules: Option<&Rules>, tried: u16, now: Momen
         (_, Some(allowed)) if tried >= allowed => MayCall::Never(Why::NoAttemptsLeft { tried, allowed }),
         (answer, _) => answer,
     }
+}
+
+/// What must be read of the lead's number before [`may_call`] is asked, told by the lead and its
+/// campaign alone. Where nothing is needed nothing is looked up, so that a campaign on the open
+/// calendar without caps costs no more for all the rules there are.
+pub fn needs(facts: &GateFacts, rules: Option<&Rules>) -> Needs {
+    let Some(rules) = rules else { return Needs::default() };
+    let capped = rules.caps.per_day.is_some() || rules.caps.in_all.is_some();
+    if rules.calendar == Calendar::Open {
+        // Such calls reach nobody, so no law asks for anything, and nobody took anything back.
+        return Needs { consents: rules.consent.is_some(), tried: capped };
+    }
+    // A lead of which no place is known is held, whatever else is known of it.
+    let capped_by_law = || {
+        let place = whereabouts(facts, rules.zone);
+        place.is_ok_and(|place| Law::may_cap(place.areas(), rules.purpose, rules.voice))
+    };
+    Needs { consents: true, tried: capped || capped_by_law() }
 }
 
 /// The rules of every place where the person may be, and the hours that they leave.

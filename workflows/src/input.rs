@@ -93,6 +93,11 @@ pub enum Input {
         /// In their words.
         reason: Option<String>,
     },
+    /// Consent of the lead's person was recorded.
+    ConsentRecorded {
+        /// Who recorded it.
+        actor: String,
+    },
     /// A person's order.
     Command {
         /// What is to be done.
@@ -202,7 +207,8 @@ impl Input {
             | Self::Asked { .. }
             | Self::Timer
             | Self::JobQuarantined { .. }
-            | Self::CampaignEnded { .. } => false,
+            | Self::CampaignEnded { .. }
+            | Self::ConsentRecorded { .. } => false,
         }
     }
 
@@ -220,6 +226,7 @@ impl Input {
             | Self::Timer
             | Self::JobQuarantined { .. }
             | Self::CampaignEnded { .. }
+            | Self::ConsentRecorded { .. }
             | Self::Command { .. } => None,
         }
     }

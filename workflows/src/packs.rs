@@ -287,6 +287,13 @@ impl Law {
         Ok(law)
     }
 
+    /// Whether any of these areas, or a part of one, bounds how often a number is tried.
+    pub fn may_cap(areas: &[Area], purpose: Purpose, voice: Voice) -> bool {
+        let caps = |rule: &&PackRule| matches!(rule.says, Says::Cap(_));
+        let concerned = |rule: &PackRule| areas.iter().any(|area| rule.concerns(*area, purpose, voice));
+        packs().iter().flat_map(|pack| &pack.rules).filter(caps).any(concerned)
+    }
+
     fn add(&mut self, area: Area, rule: &PackRule) {
         match &rule.says {
             Says::Hours(Calendar::Open) => {}

@@ -50,7 +50,7 @@ impl Deciding<'_> {
             (_, State::Finished) if command != Command::Retry => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
             }
-            (Command::Pause, State::Held) => Some(Answer::Done),
+            (Command::Pause, State::Held) if matches!(workflow.why, Why::HeldBy { .. }) => Some(Answer::Done),
             (Command::Retry, _) => match self.ctx.gate.map(|gate| may_call(gate, self.ctx.rules, self.now()))
             {
                 Some(MayCall::Never(why)) => Some(Answer::Declined(why.to_string())),
@@ -105,6 +105,17 @@ impl Deciding<'_> {
             self.wait_until(due, Why::ResumedBy { actor: order.actor });
         }
         Answer::Done
+    }
+
+    /// Lets a lead go that is held for want of consent. The gate says whether it is enough.
+    pub(super) fn consent_recorded(&mut self, actor: &str) -> Answer {
+        let workflow = &self.run.workflow;
+        let wanting = matches!(workflow.why, Why::NeedsConsent { .. } | Why::ConsentRevoked { .. });
+        if workflow.state != State::Held || !wanting {
+            return Answer::Noted;
+        }
+        let reason = Some("consent was recorded".to_owned());
+        self.resume(Order { command: Command::Resume, actor: actor.to_owned(), reason })
     }
 
     /// A held lead stays held, and is due then once it is let go.

@@ -22,14 +22,18 @@ const COLLISION_FIRST: TimeDelta = TimeDelta::seconds(30);
 impl Deciding<'_> {
     pub(super) fn admit(&mut self, account: AccountId) -> Answer {
         let workflow = &self.run.workflow;
-        let due = workflow.state == State::Waiting && workflow.wake_at.is_some_and(|at| at <= self.now());
-        let (true, Some(gate)) = (due, self.ctx.gate) else {
+        let (true, Some(gate)) = (self.is_due(), self.ctx.gate) else {
             return Answer::NotAdmitted(workflow.why.clone());
         };
         match may_dial(gate, self.ctx.rules, workflow.tried(), self.now()) {
             MayCall::Now { kept, closes_at } => self.reserve(account, kept, closes_at),
             otherwise => Answer::NotAdmitted(self.turn_away(otherwise)),
         }
+    }
+
+    fn is_due(&self) -> bool {
+        let workflow = &self.run.workflow;
+        workflow.state == State::Waiting && workflow.wake_at.is_some_and(|at| at <= self.now())
     }
 
     fn reserve(&mut self, account: AccountId, kept: Option<Kept>, closes_at: Option<Moment>) -> Answer {
@@ -99,7 +103,7 @@ impl Deciding<'_> {
     /// Another attempt holds the number. Only the times change: a number that many
     /// leads share would otherwise fill their histories with nothing.
     pub(super) fn number_busy(&mut self) -> Answer {
-        if self.run.workflow.state != State::Waiting {
+        if !self.is_due() {
             return Answer::NotAdmitted(self.run.workflow.why.clone());
         }
         let pause = ever_longer(COLLISION_FIRST, self.run.workflow.collisions);
@@ -175,18 +179,18 @@ impl Deciding<'_> {
         }
     }
 
-    /// Whether a reservation may be sent now. The facts it was made from still
-    /// stand while the barrier's version does; otherwise the gate is asked again.
+    /// Whether a reservation may be sent now. The gate is asked again if facts are given, as they
+    /// are whenever the barrier's version has changed; else those it was made from still stand.
     fn still_allowed(&self, number: AttemptNumber) -> Result<(), Why> {
         let too_late = self.too_late(number);
         let Some(attempt) = self.run.attempt(number) else { return Err(too_late) };
         if self.now() >= attempt.dial_by {
             return Err(too_late);
         }
-        if attempt.barrier == self.ctx.barrier {
-            return Ok(());
-        }
-        let Some(gate) = self.ctx.gate else { return Err(Why::CampaignNotRunning) };
+        let Some(gate) = self.ctx.gate else {
+            let still_stands = attempt.barrier == self.ctx.barrier;
+            return if still_stands { Ok(()) } else { Err(Why::CampaignNotRunning) };
+        };
         // The attempt itself counts once it was submitted.
         let tried = self.run.workflow.tried().saturating_sub(attempt.counts.into());
         match may_dial(gate, self.ctx.rules, tried, self.now()) {

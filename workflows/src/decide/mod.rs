@@ -62,6 +62,7 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::Timer => deciding.timer(),
         Input::JobQuarantined { kind, error } => deciding.job_quarantined(kind, error),
         Input::CampaignEnded { actor, reason } => deciding.campaign_ended(actor, reason.as_deref()),
+        Input::ConsentRecorded { actor } => deciding.consent_recorded(actor),
         Input::Command { command, actor, reason } => deciding.command(*command, actor, reason.as_deref()),
     };
     deciding.into_decision(answer)
@@ -147,7 +148,8 @@ impl<'a> Deciding<'a> {
             Some(Intent::Finish { why, outcome: decided }) => self.finish(decided.or(outcome), why),
             Some(Intent::Hold { actor, reason }) => {
                 next(self);
-                if self.run.workflow.state == State::Waiting {
+                // One that is held for another reason is now held for this one.
+                if matches!(self.run.workflow.state, State::Waiting | State::Held) {
                     self.hold(Why::HeldBy { actor, reason });
                 }
             }

@@ -133,6 +133,12 @@ fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment
         return;
     }
     match may_dial(&by_time_alone(known.gate), known.rules, story.workflow.tried(), now) {
+        MayCall::Held(why @ (Why::NeedsConsent { .. } | Why::ConsentRevoked { .. })) => {
+            if why != story.workflow.why {
+                outlook.needs(why.to_string());
+            }
+            outlook.needs("record consent, and the lead goes on by itself");
+        }
         MayCall::Held(why) if why == story.workflow.why => outlook.needs("mend this, then resume the lead"),
         MayCall::Held(why) => outlook.needs(format!("{why}; then resume the lead")),
         MayCall::Never(why) => outlook.needs(format!("nothing: it cannot be called any more, for {why}")),

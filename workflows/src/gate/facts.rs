@@ -34,6 +34,16 @@ pub struct GateFacts {
     pub spent: Spent,
 }
 
+/// Which facts of a number are needed; see [`needs`](super::needs).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// [`GateFacts::consents`].
+    pub consents: bool,
+    /// [`GateFacts::tried`]. It is then read again at the instant of dialling, when the
+    /// reservation keeps everybody else from trying the number meanwhile.
+    pub tried: bool,
+}
+
 /// Somebody's agreement to be called, as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
@@ -51,7 +61,8 @@ pub struct Consent {
     pub revoked_at: Option<Moment>,
 }
 
-/// Attempts on one number that counted, in all campaigns of the client.
+/// Attempts on one number that counted and are over, in all campaigns of the client. One that is
+/// not over holds the number, so that no other is made meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
     /// When each was submitted, in any order; those of the last [`Tried::DAYS`] at least.

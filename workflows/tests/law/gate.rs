@@ -3,7 +3,8 @@
 use chrono::{Datelike, TimeDelta, Timelike};
 use outdial_workflows::Moment;
 use outdial_workflows::gate::{
-    CampaignState, Consent, GateFacts, MayCall, Spent, Tried, may_call, spending_day, whereabouts,
+    CampaignState, Consent, GateFacts, MayCall, Needs, Spent, Tried, may_call, needs, spending_day,
+    whereabouts,
 };
 use outdial_workflows::packs::{ConsentLevel, Purpose};
 use outdial_workflows::places::zones_of;
@@ -209,6 +210,32 @@ fn a_campaigns_caps_count_the_day_of_the_called_person_and_all_time() {
 }
 
 #[test]
+fn what_is_read_of_a_number_is_what_its_rules_may_ask_for() {
+    let asked = |number: &str, text: &str| {
+        let facts = GateFacts { phone: Some(phone(number)), ..miami() };
+        let Needs { consents, tried } = needs(&facts, Some(&rules(text)));
+        (consents, tried)
+    };
+    let open = |more: &str| format!(r#"{{"calendar": "none"{more}}}"#);
+    for (number, text, consents, tried) in [
+        ("+13055550100", open(""), false, false), // It reaches nobody.
+        ("+13055550100", open(r#", "consent": "express""#), true, false),
+        ("+13055550100", open(r#", "caps": {"in_all": 2}"#), false, true),
+        ("+13055550100", "{}".into(), true, true), // Florida allows 3 in 24 hours.
+        ("+33123456789", "{}".into(), true, true),
+        ("+12125550100", "{}".into(), true, false),
+        ("+919876543210", "{}".into(), true, false),
+        ("+919876543210", r#"{"caps": {"per_day": 2}}"#.into(), true, true),
+        ("+80012345678", "{}".into(), true, false), // Held, being nowhere.
+    ] {
+        assert_eq!(asked(number, &text), (consents, tried), "{number} {text}");
+    }
+    let moved = GateFacts { region: Some("US-OK".into()), phone: Some(phone("+12125550100")), ..miami() };
+    assert!(needs(&moved, Some(&rules("{}"))).tried, "by the lead's own region");
+    assert_eq!(needs(&miami(), None), Needs::default());
+}
+
+#[test]
 fn a_campaign_begins_and_ends_when_it_says() {
     let starts = r#"{"starts_at": "2026-02-01T00:00:00Z"}"#;
     let starts_at = at("2026-02-01T00:00:00Z");
@@ -222,14 +249,16 @@ fn a_campaign_begins_and_ends_when_it_says() {
 #[test]
 fn what_may_be_spent_in_a_day_is_spent_then() {
     let cap = r#"{"spend_per_day": 5000, "zone": "America/Denver"}"#;
-    let with = |spent: Spent| ask(|facts| facts.spent = spent, cap, noon());
+    // Rules that have it are refused while nothing records what calls cost; the gate is ready.
+    let cap: Rules = serde_json::from_str(cap).expect("rules");
+    let with = |spent: Spent| may_call(&GateFacts { spent, ..miami() }, Some(&cap), noon());
     let spent = |by_campaign, by_client, client_cap| Spent { by_campaign, by_client, client_cap };
     now_until(with(spent(4_999, 9_999, Some(10_000))));
     let until = at("2026-01-15T07:00:00Z"); // Midnight in Denver.
     let campaign = MayCall::NotBefore(until, Why::CampaignSpent { until });
     assert_eq!(with(spent(5_000, 5_000, None)), campaign);
     assert_eq!(with(spent(1, 10_000, Some(10_000))), MayCall::NotBefore(until, Why::ClientSpent { until }));
-    assert_eq!(spending_day(&rules(cap), noon()), (at("2026-01-14T07:00:00Z"), until));
+    assert_eq!(spending_day(&cap, noon()), (at("2026-01-14T07:00:00Z"), until));
     assert_eq!(spending_day(&rules("{}"), noon()), (at("2026-01-14T00:00:00Z"), at("2026-01-15T00:00:00Z")));
 }
 

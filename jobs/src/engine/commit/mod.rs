@@ -294,7 +294,8 @@ fn may_dial(input: &Input) -> bool {
         | Input::Verdict { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
-        | Input::CampaignEnded { .. } => false,
+        | Input::CampaignEnded { .. }
+        | Input::ConsentRecorded { .. } => false,
     }
 }
 
@@ -308,6 +309,7 @@ fn is_news(input: &Input) -> bool {
         | Input::Submit { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
+        | Input::ConsentRecorded { .. }
         | Input::Command { .. } => false,
     }
 }

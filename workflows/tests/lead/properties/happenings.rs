@@ -4,10 +4,11 @@ use chrono::TimeDelta;
 use outdial_workflows::call::{
     CallEnd, CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind, Source, Talk,
 };
-use outdial_workflows::gate::CampaignState;
+use outdial_workflows::gate::{CampaignState, Consent};
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::{Command, Decision, Input, Run};
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::workflow::Priority;
 use proptest::prelude::*;
@@ -32,6 +33,10 @@ pub(super) enum Happening {
     Attempts(u16),
     Suppress(Option<i64>),
     Zone(Option<&'static str>),
+    /// The person takes consent back.
+    Revoke,
+    /// And gives it anew.
+    Consent,
 }
 
 /// Stands for the latest attempt, whichever that will be.
@@ -114,6 +119,7 @@ pub(super) fn inputs() -> impl Strategy<Value = Input> {
             .prop_map(move |(attempt, outcome)| Input::Verdict { attempt, outcome, source }),
         6 => Just(Input::Timer),
         1 => Just(Input::NumberBusy),
+        1 => Just(Input::ConsentRecorded { actor: "asha".into() }),
         1 => Just(Input::JobQuarantined { kind: "dial.v1".into(), error: "panic".into() }),
     ]
 }
@@ -153,6 +159,8 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         3 => (1_u16..4).prop_map(Happening::Attempts),
         2 => select(vec![Some(100), Some(100_000), None]).prop_map(Happening::Suppress),
         2 => select(vec![Some("Asia/Kolkata"), Some("Mars"), None]).prop_map(Happening::Zone),
+        2 => Just(Happening::Revoke),
+        2 => Just(Happening::Consent),
         1 => Just(Happening::Tell(ended)),
     ];
     prop::collection::vec(happening, 1..60)
@@ -199,6 +207,26 @@ pub(super) fn happen(life: &mut Life, happening: &Happening) -> Vec<Told> {
                 Input::Submit { attempt: number(LATEST), token: Uuid::from_u128(1), lease_held: true };
             let inputs = [Input::Admit { account: ACCOUNT }, submit];
             return inputs.into_iter().map(|input| told(life, input)).collect();
+        }
+        Happening::Revoke => {
+            life.pass(TimeDelta::microseconds(1));
+            life.barrier.0 += 1;
+            life.gate.consents.iter_mut().for_each(|consent| {
+                consent.revoked_at.get_or_insert(life.now);
+            });
+        }
+        Happening::Consent => {
+            life.pass(TimeDelta::microseconds(1));
+            let again = Consent {
+                level: ConsentLevel::Express,
+                purpose: None,
+                source: "a form".into(),
+                given_at: life.now,
+                expires_at: None,
+                revoked_at: None,
+            };
+            life.gate.consents.push(again);
+            return vec![told(life, Input::ConsentRecorded { actor: "asha".into() })];
         }
         Happening::Tell(input) => {
             if matches!(input, Input::CampaignEnded { .. }) {

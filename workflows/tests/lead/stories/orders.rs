@@ -3,10 +3,12 @@
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::input::Command;
+use outdial_workflows::input::{Command, Input};
 use outdial_workflows::outcome::Outcome;
-use outdial_workflows::workflow::Priority;
+use outdial_workflows::why::Why;
+use outdial_workflows::workflow::{Priority, State};
 
+use crate::life::{ACCOUNT, Life, rules};
 use crate::telling::{DIAL, Step, steps, story};
 
 /// A way into each state.
@@ -43,8 +45,8 @@ fn a_lead_is_paused_in_every_state() {
     Mon 12:00:00 orders pause: held → held until Mon 12:00:00
     held: held by asha
     [held]
-    Mon 12:00:00 orders pause: nothing new → held until Mon 12:00:00
-    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    Mon 12:00:00 orders pause: held → held until Mon 12:00:00
+    held: held by asha
     [reserved]
     Mon 12:00:00 orders pause: withdrawn 1, held → held until Mon 12:00:00
     held: held by asha
@@ -563,4 +565,23 @@ fn a_lead_is_not_admitted_before_its_time_or_out_of_hours() {
     Mon 12:00:00 admit: not admitted (the campaign is not running) → waiting until Mon 12:00:01
     waiting: the campaign is not running
     ");
+}
+
+#[test]
+fn a_lead_held_for_want_of_consent_goes_on_once_some_is_recorded() {
+    let held = |letting_go: &Input| {
+        let mut life = Life::new(rules("{}"));
+        let consents = std::mem::take(&mut life.gate.consents);
+        life.tell(&Input::Admit { account: ACCOUNT });
+        assert!(matches!(life.run.workflow.why, Why::NeedsConsent { .. }), "{:?}", life.run.workflow.why);
+        life.tell(letting_go);
+        life.gate.consents = consents;
+        life.tell(&Input::ConsentRecorded { actor: "asha".into() });
+        life.tell(&Input::Admit { account: ACCOUNT });
+        life.run.workflow.state
+    };
+    assert_eq!(held(&Input::Timer), State::Dialling);
+    // A person's hold is not undone by it.
+    let pause = Input::Command { command: Command::Pause, actor: "asha".into(), reason: None };
+    assert_eq!(held(&pause), State::Held);
 }
