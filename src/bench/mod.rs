@@ -174,7 +174,7 @@ async fn load_backlog(stage: &Stage, args: &Args, progress: &Progress) -> anyhow
         if page.is_empty() {
             break;
         }
-        leads::accept_due(engine, stage.client, stage.campaign, &page, Some(tomorrow)).await?;
+        leads::accept_due(engine, stage.client, stage.campaign, &page, Some(tomorrow), "the bench").await?;
         progress.bar.inc(page.len() as u64);
     }
     let mut conn = engine.pool().acquire().await?;

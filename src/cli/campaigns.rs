@@ -1,10 +1,12 @@
 //! `outdial campaign`.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, FixedOffset};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
 use outdial_jobs::operations::{By, forecast, recurring, setup};
@@ -13,11 +15,13 @@ use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
 use outdial_workflows::hours::LaneState;
 use outdial_workflows::limits::Limit;
+use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::simulate::{Assumed, Brake, Simulated};
 use serde_json::{Value, json};
 
 use super::confirmed;
+use super::consents::{named, purpose};
 use super::leads::spinner;
 use super::orders::moment;
 use super::output::{Output, table};
@@ -172,6 +176,21 @@ pub(super) struct RuleFlags {
     /// The zone of leads that name none, as Asia/Kolkata.
     #[arg(long)]
     zone: Option<String>,
+    /// What the calls are for: marketing, service or collections. It decides which rules of a country hold.
+    #[arg(long, value_parser = purpose)]
+    purpose: Option<Purpose>,
+    /// Whose voice people hear: artificial, recorded or human. It decides which rules hold, too.
+    #[arg(long, value_parser = named::<Voice>)]
+    voice: Option<Voice>,
+    /// Nobody is called before then: as 2026-01-14T10:00:00+05:30.
+    #[arg(long, value_name = "TIME")]
+    starts_at: Option<DateTime<FixedOffset>>,
+    /// Nobody is called from then on.
+    #[arg(long, value_name = "TIME")]
+    ends_at: Option<DateTime<FixedOffset>>,
+    /// The most attempts on one number in a day, over all campaigns of the client.
+    #[arg(long, value_name = "N")]
+    per_day: Option<NonZeroU16>,
     /// The most attempts for a lead.
     #[arg(long)]
     max_attempts: Option<u16>,
@@ -462,6 +481,11 @@ impl RuleFlags {
         if let Some(zone) = &self.zone {
             rules.zone = Some(parse_zone(zone).context("--zone")?);
         }
+        rules.purpose = self.purpose.unwrap_or(rules.purpose);
+        rules.voice = self.voice.unwrap_or(rules.voice);
+        rules.starts_at = self.starts_at.map(|at| at.to_utc()).or(rules.starts_at);
+        rules.ends_at = self.ends_at.map(|at| at.to_utc()).or(rules.ends_at);
+        rules.caps.per_day = self.per_day.or(rules.caps.per_day);
         if let Some(attempts) = self.max_attempts {
             rules.retry.max_attempts = attempts.try_into().context("--max-attempts: give at least 1")?;
         }

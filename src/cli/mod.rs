@@ -2,10 +2,12 @@
 
 mod accounts;
 mod campaigns;
+mod consents;
 mod doctor;
 mod leads;
 mod orders;
 mod output;
+mod suppressions;
 
 use std::process::ExitCode;
 
@@ -69,6 +71,12 @@ enum Command {
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
+    /// What people agreed to, and took back.
+    #[command(subcommand)]
+    Consent(consents::ConsentCommand),
+    /// Numbers that must not be called.
+    #[command(subcommand)]
+    Suppression(suppressions::SuppressionCommand),
     /// Orders for many leads that are carried out in the background.
     #[command(subcommand)]
     Operation(orders::OperationCommand),
@@ -128,6 +136,13 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         }
         Command::Lead(command) => {
             return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;
+        }
+        Command::Consent(command) => {
+            with(global, async |app| consents::run(app, command, &global.actor, output).await).await?;
+        }
+        Command::Suppression(command) => {
+            let run = async |app: &App| suppressions::run(app, command, &global.actor, output).await;
+            return with(global, run).await;
         }
         Command::Operation(command) => {
             with(global, async |app| orders::run(app, command, &global.actor, output).await).await?;

@@ -117,11 +117,11 @@ async fn load(stage: &Stage, args: &Args, screen: &watch::Screen) -> anyhow::Res
     let summary = match &args.csv {
         Some(path) => {
             let rows = import::read(std::fs::File::open(path)?, &options)?;
-            import::import(engine, stage.client, stage.campaign, rows, false, |_| ()).await?
+            import::import(engine, stage.client, stage.campaign, rows, false, "the demo", |_| ()).await?
         }
         None => {
             let rows = import::read(SAMPLE, &options)?;
-            import::import(engine, stage.client, stage.campaign, rows, false, |_| ()).await?
+            import::import(engine, stage.client, stage.campaign, rows, false, "the demo", |_| ()).await?
         }
     };
     screen.say(&summary.to_string());

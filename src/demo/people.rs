@@ -142,12 +142,11 @@ fn lead(
     let attributes: Map<String, Value> =
         attributes.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
     LeadSpec {
-        phone,
         name: Some(format!("{first} {last}")),
         zone: Some(zone.to_owned()),
-        external_id: None,
         priority: priority(chance),
         attributes,
+        ..LeadSpec::new(phone)
     }
 }
 

@@ -53,11 +53,34 @@ const LAST_NAME: [&str; 4] = ["lastname", "surname", "familyname", "lname"];
 const ZONE: [&str; 4] = ["timezone", "zone", "tz", "timezonename"];
 const EXTERNAL_ID: [&str; 8] =
     ["externalid", "leadid", "crmid", "customerid", "contactid", "recordid", "extid", "id"];
+const REGION: [&str; 4] = ["region", "regioncode", "isoregion", "iso31662"];
+const STATE: [&str; 4] = ["statecode", "provincecode", "stateabbreviation", "stateabbr"];
+const COUNTRY: [&str; 5] = ["country", "countrycode", "countryiso", "isocountry", "iso3166"];
+const CONSENT: [&str; 3] = ["consent", "consentlevel", "consenttype"];
+const CONSENT_SOURCE: [&str; 4] = ["consentsource", "optinsource", "consentform", "sourceofconsent"];
+const CONSENT_AT: [&str; 7] =
+    ["consentat", "consentdate", "consenttime", "consenttimestamp", "dateofconsent", "optinat", "optindate"];
+const CONSENT_EXPIRES: [&str; 4] = ["consentexpires", "consentexpiresat", "consentuntil", "consentexpiry"];
 const PRIORITY: [&str; 3] = ["priority", "leadpriority", "callpriority"];
 
 /// Every name by which we know a column.
 fn known(plain: &str) -> bool {
-    let all: [&[&str]; 7] = [&PHONE, &NAME, &FIRST_NAME, &LAST_NAME, &ZONE, &EXTERNAL_ID, &PRIORITY];
+    let all: [&[&str]; 14] = [
+        &PHONE,
+        &NAME,
+        &FIRST_NAME,
+        &LAST_NAME,
+        &ZONE,
+        &EXTERNAL_ID,
+        &PRIORITY,
+        &REGION,
+        &STATE,
+        &COUNTRY,
+        &CONSENT,
+        &CONSENT_SOURCE,
+        &CONSENT_AT,
+        &CONSENT_EXPIRES,
+    ];
     all.iter().any(|names| names.contains(&plain))
 }
 
@@ -92,6 +115,13 @@ pub(super) struct Columns {
     pub(super) zone: Option<usize>,
     pub(super) external_id: Option<usize>,
     pub(super) priority: Option<usize>,
+    pub(super) region: Option<usize>,
+    pub(super) state: Option<usize>,
+    pub(super) country: Option<usize>,
+    pub(super) consent: Option<usize>,
+    pub(super) consent_source: Option<usize>,
+    pub(super) consent_at: Option<usize>,
+    pub(super) consent_expires: Option<usize>,
     pub(super) attributes: Vec<usize>,
 }
 
@@ -117,11 +147,70 @@ impl Columns {
             Some(whole) => vec![whole],
             None => [find(&FIRST_NAME), find(&LAST_NAME)].into_iter().flatten().collect(),
         };
-        let (zone, external_id, priority) = (find(&ZONE), find(&EXTERNAL_ID), find(&PRIORITY));
-        let single = [Some(phone), zone, external_id, priority];
-        let attribute = |index: &usize| !single.contains(&Some(*index)) && !name.contains(index);
-        let attributes = (0..names.len()).filter(attribute).collect();
-        Ok(Self { phone, name, zone, external_id, priority, attributes, names })
+        let mut columns = Self {
+            phone,
+            name,
+            zone: find(&ZONE),
+            external_id: find(&EXTERNAL_ID),
+            priority: find(&PRIORITY),
+            region: find(&REGION),
+            state: find(&STATE),
+            country: find(&COUNTRY),
+            consent: find(&CONSENT),
+            consent_source: find(&CONSENT_SOURCE),
+            consent_at: find(&CONSENT_AT),
+            consent_expires: find(&CONSENT_EXPIRES),
+            attributes: vec![],
+            names,
+        };
+        let attribute = |index: &usize| !columns.understood(*index);
+        columns.attributes = (0..columns.names.len()).filter(attribute).collect();
+        Ok(columns)
+    }
+
+    /// A list of numbers: one column counts, and the others are of no concern. `None` if none has them.
+    pub(super) fn of_numbers(header: &[String]) -> Option<Self> {
+        let names: Vec<String> = header.iter().enumerate().map(|(index, name)| named(index, name)).collect();
+        let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
+        let phone = PHONE.iter().find_map(|wanted| plain.iter().position(|name| name == wanted))?;
+        Some(Self::only_phone(phone, names))
+    }
+
+    /// Nothing but numbers, in a column of which only the place is known.
+    pub(super) fn only_phone(phone: usize, names: Vec<String>) -> Self {
+        Self {
+            phone,
+            names,
+            name: vec![],
+            zone: None,
+            external_id: None,
+            priority: None,
+            region: None,
+            state: None,
+            country: None,
+            consent: None,
+            consent_source: None,
+            consent_at: None,
+            consent_expires: None,
+            attributes: vec![],
+        }
+    }
+
+    fn understood(&self, index: usize) -> bool {
+        let single = [
+            Some(self.phone),
+            self.zone,
+            self.external_id,
+            self.priority,
+            self.region,
+            self.state,
+            self.country,
+            self.consent,
+            self.consent_source,
+            self.consent_at,
+            self.consent_expires,
+        ];
+        single.contains(&Some(index)) || self.name.contains(&index)
     }
 }
 

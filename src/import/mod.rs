@@ -14,20 +14,24 @@ mod records;
 mod report;
 mod rows;
 mod text;
+mod times;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::{Cursor, Read};
+use std::io::{Chain, Cursor, Read};
 
+use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_workflows::phone::{PhoneError, PhoneNumber};
 
 use columns::Columns;
 pub use error::{ImportError, Problem};
 use records::{Fault, Record, Records};
 pub use report::{PROBLEMS_KEPT, PROBLEMS_SHOWN, Summary, import};
+pub(crate) use rows::consent_level;
 pub use rows::{Row, Rows};
 use text::{Decoder, Text};
+pub use times::moment;
 
 /// How much of a file is looked at before its first row: enough for any header.
 const HEAD_BYTES: u64 = records::MAX_RECORD_BYTES as u64 * 2;
@@ -43,6 +47,8 @@ pub struct Options {
     /// What separates fields, if it is not to be recognised: any ASCII character but a quotation
     /// mark and a line end.
     pub delimiter: Option<u8>,
+    /// What every person in the file agreed to whose row says nothing of it.
+    pub consent: Option<ConsentSpec>,
 }
 
 /// Reads a file's head, and gives its rows.
@@ -53,12 +59,47 @@ pub struct Options {
 /// # Errors
 /// If no row of the file could be read; each variant names the remedy.
 pub fn read<R: Read>(reader: R, options: &Options) -> Result<Rows<R>, ImportError> {
+    let Opened { mut records, header, mut decoder } = open(reader, options)?;
+    let columns = columns(&header, &mut decoder)?;
+    let first = next_filled(&mut records)?.ok_or(ImportError::NoLeads)?;
+    Ok(Rows::new(records, first, columns, decoder, options))
+}
+
+/// The same for a list of numbers: what [`read`] takes, of which only the phone column counts, or a
+/// number on each line without a header.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_numbers<R: Read>(reader: R, options: &Options) -> Result<Rows<R>, ImportError> {
+    let Opened { mut records, header, mut decoder } = open(reader, options)?;
+    if let Some(columns) = Columns::of_numbers(&names(&header, &mut decoder)?) {
+        let first = next_filled(&mut records)?.ok_or(ImportError::NoLeads)?;
+        return Ok(Rows::new(records, first, columns, decoder, options));
+    }
+    match columns(&header, &mut decoder) {
+        Err(ImportError::NoHeader) if header.lossy().len() == 1 => {
+            let columns = Columns::only_phone(0, vec!["number".to_owned()]);
+            Ok(Rows::new(records, header, columns, decoder, options))
+        }
+        Err(error) => Err(error),
+        Ok(_) => Err(ImportError::NoHeader),
+    }
+}
+
+/// A file whose head was looked at.
+struct Opened<R> {
+    records: Records<Chain<Cursor<Vec<u8>>, Text<R>>>,
+    header: Record,
+    decoder: Decoder,
+}
+
+fn open<R: Read>(reader: R, options: &Options) -> Result<Opened<R>, ImportError> {
     let delimiter = options.delimiter;
     if let Some(byte) = delimiter.filter(|byte| !byte.is_ascii() || b"\"\r\n\0".contains(byte)) {
         return Err(ImportError::Delimiter(byte));
     }
     refuse_unknown_region(options.default_region.as_deref())?;
-    let (mut text, mut decoder) = Text::new(reader).map_err(ImportError::Read)?;
+    let (mut text, decoder) = Text::new(reader).map_err(ImportError::Read)?;
     let mut head = Vec::new();
     text.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(ImportError::Read)?;
     refuse_what_is_not_text(&head)?;
@@ -69,9 +110,7 @@ pub fn read<R: Read>(reader: R, options: &Options) -> Result<Rows<R>, ImportErro
         records.next_record().map_err(ImportError::Read)?;
     }
     let header = next_filled(&mut records)?.ok_or(ImportError::Empty)?;
-    let columns = columns(&header, &mut decoder)?;
-    let first = next_filled(&mut records)?.ok_or(ImportError::NoLeads)?;
-    Ok(Rows::new(records, first, columns, decoder, options.default_region.clone()))
+    Ok(Opened { records, header, decoder })
 }
 
 fn refuse_unknown_region(region: Option<&str>) -> Result<(), ImportError> {
@@ -120,6 +159,11 @@ fn detect_delimiter(head: &[u8]) -> u8 {
 }
 
 fn columns(header: &Record, decoder: &mut Decoder) -> Result<Columns, ImportError> {
+    Columns::of(&names(header, decoder)?)
+}
+
+/// What stands in the header.
+fn names(header: &Record, decoder: &mut Decoder) -> Result<Vec<String>, ImportError> {
     match header.fault {
         Some(Fault::TooLong) => return Err(ImportError::HeaderTooLong),
         Some(Fault::Unclosed { line }) => return Err(ImportError::HeaderUnclosed { line }),
@@ -130,7 +174,7 @@ fn columns(header: &Record, decoder: &mut Decoder) -> Result<Columns, ImportErro
     if names.iter().any(|name| name.contains('\0')) {
         return Err(ImportError::Binary);
     }
-    Columns::of(&names)
+    Ok(names)
 }
 
 /// The next record that has anything in it.

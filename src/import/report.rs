@@ -33,6 +33,8 @@ pub struct Summary {
     pub accepted: u64,
     /// Rows of leads that the campaign had already, or that stood in the file before.
     pub duplicates: u64,
+    /// Consents that were not recorded before, of leads new or not.
+    pub consents: u64,
     /// Rows that are no leads.
     pub problems_total: u64,
     /// The first [`PROBLEMS_KEPT`] problems.
@@ -45,7 +47,7 @@ pub struct Summary {
 
 /// Takes rows into a campaign, page by page, and reports the bad ones.
 ///
-/// `progress` is told after every page. Each page is a transaction of its own: after an error,
+/// `actor` is who records consent, where rows have it. `progress` is told after every page. Each page is a transaction of its own: after an error,
 /// what was accepted stays, and the same file again adds only what is missing. With `dry_run`
 /// nothing is written; leads are then compared among each other only.
 ///
@@ -59,6 +61,7 @@ pub async fn import(
     campaign: CampaignId,
     mut rows: impl Iterator<Item = Result<Row, Problem>>,
     dry_run: bool,
+    actor: &str,
     mut progress: impl FnMut(&Summary),
 ) -> Result<Summary, OperationError> {
     let mut tally = Tally::new(dry_run);
@@ -69,7 +72,7 @@ pub async fn import(
             tally.rehearse(&page);
             tokio::task::yield_now().await;
         } else if !page.is_empty() {
-            tally.accepted(&leads::accept(engine, client, campaign, &page).await?);
+            tally.accepted(&leads::accept_due(engine, client, campaign, &page, None, actor).await?);
         }
         progress(&tally.summary);
     }
@@ -123,6 +126,7 @@ impl Tally {
         let summary = &mut self.summary;
         summary.accepted += accepted.leads.len() as u64;
         summary.duplicates += accepted.duplicates as u64;
+        summary.consents += accepted.consents as u64;
         let room = LEADS_NAMED - summary.first_leads.len();
         summary.first_leads.extend(accepted.leads.iter().take(room));
     }
@@ -151,6 +155,9 @@ impl fmt::Display for Summary {
             )?;
         } else {
             write!(f, "{rows} read: {accepted} accepted, {duplicates}, {problems}")?;
+        }
+        if self.consents > 0 {
+            write!(f, "; {} recorded", counted(self.consents, "consent"))?;
         }
         // The one that ended the reading matters most, and comes last.
         let ending = self.problems.iter().skip(PROBLEMS_SHOWN).filter(|problem| problem.rest_unread);

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::io::{Chain, Cursor, Read};
 
+use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_jobs::operations::leads::LeadSpec;
 use outdial_workflows::calendar::parse_zone;
+use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::places::Area;
 use outdial_workflows::workflow::Priority;
 use serde_json::{Map, Value};
 
@@ -13,6 +16,7 @@ use super::columns::Columns;
 use super::error::{Problem, redacted, shown};
 use super::records::{Fault, MAX_RECORD_BYTES, Record, Records};
 use super::text::{Decoder, NotText, Text};
+use super::{Options, times};
 
 /// The most characters of a name or an external id.
 ///
@@ -40,6 +44,8 @@ pub struct Rows<R> {
     columns: Columns,
     decoder: Decoder,
     region: Option<String>,
+    /// What holds for every row that says nothing of consent.
+    consent: Option<ConsentSpec>,
     /// What zones that were seen turned out to be: good, or with this problem.
     zones: HashMap<String, Option<String>>,
     last_line: u64,
@@ -52,11 +58,12 @@ impl<R: Read> Rows<R> {
         first: Record,
         columns: Columns,
         decoder: Decoder,
-        region: Option<String>,
+        options: &Options,
     ) -> Self {
         let last_line = first.line;
         let (first, zones) = (Some(first), HashMap::new());
-        Self { records, first, columns, decoder, region, zones, last_line, ended: false }
+        let Options { default_region: region, consent, .. } = options.clone();
+        Self { records, first, columns, decoder, region, consent, zones, last_line, ended: false }
     }
 
     fn next_record(&mut self) -> Result<Option<Record>, Problem> {
@@ -115,12 +122,14 @@ impl<R: Read> Rows<R> {
         let zone = self.zone(line, cells)?;
         let external_id = self.external_id(line, cells)?;
         let priority = self.priority(line, cells)?;
+        let region = self.area(line, cells)?;
+        let consent = self.consent(line, cells)?;
         let attribute = |index: &usize| {
             let value = Some(cells[*index]).filter(|value| !value.is_empty())?;
             Some((self.columns.names[*index].clone(), Value::from(value)))
         };
         let attributes: Map<String, Value> = self.columns.attributes.iter().filter_map(attribute).collect();
-        Ok(LeadSpec { phone, name, zone, external_id, priority, attributes })
+        Ok(LeadSpec { phone, name, zone, region, external_id, priority, attributes, consent })
     }
 
     fn phone(&self, line: u64, cell: &str) -> Result<PhoneNumber, Problem> {
@@ -152,6 +161,59 @@ impl<R: Read> Rows<R> {
             return Ok(Priority::default());
         };
         shown(given).parse().map_err(|error| self.problem(line, column, format!("{error}")))
+    }
+
+    /// Where the person is: as a column says it whole, or as those of the state and the country together.
+    fn area(&self, line: u64, cells: &[&str]) -> Result<Option<String>, Problem> {
+        let country = filled(cells, self.columns.country);
+        let (column, given) = match (filled(cells, self.columns.region), filled(cells, self.columns.state)) {
+            (Some((column, region)), _) => (column, region.to_owned()),
+            (None, Some((column, state))) if state.contains('-') => (column, state.to_owned()),
+            (None, Some((column, state))) => {
+                let of = country.map(|(_, country)| code_of(country)).or(self.region.as_deref());
+                (column, of.map_or_else(|| state.to_owned(), |country| format!("{country}-{state}")))
+            }
+            (None, None) => match country {
+                Some((column, country)) => (column, code_of(country).to_owned()),
+                None => return Ok(None),
+            },
+        };
+        let area = shown(&given).parse::<Area>();
+        area.map(|area| Some(area.to_string())).map_err(|error| self.problem(line, column, error.to_string()))
+    }
+
+    /// What the person agreed to: as the row says, or as whoever sends the file says of every row.
+    fn consent(&self, line: u64, cells: &[&str]) -> Result<Option<ConsentSpec>, Problem> {
+        let given = filled(cells, self.columns.consent);
+        let level = match given {
+            Some((column, text)) => match consent_level(text) {
+                Ok(level) => level,
+                Err(problem) => return Err(self.problem(line, column, problem)),
+            },
+            None => self.consent.as_ref().map(|consent| consent.level),
+        };
+        let Some(level) = level else { return Ok(None) };
+        let time = |column| match filled(cells, column) {
+            Some((column, text)) => {
+                times::moment(&shown(text)).map(Some).map_err(|problem| self.problem(line, column, problem))
+            }
+            None => Ok(None),
+        };
+        let every = self.consent.as_ref();
+        let (at, expires) = (time(self.columns.consent_at)?, time(self.columns.consent_expires)?);
+        let source = filled(cells, self.columns.consent_source).map(|(_, source)| source.to_owned());
+        let consent = ConsentSpec {
+            level,
+            purpose: every.and_then(|every| every.purpose),
+            source: source.or_else(|| every.map(|every| every.source.clone())).unwrap_or_default(),
+            given_at: at.or(every.and_then(|every| every.given_at)),
+            expires_at: expires.or(every.and_then(|every| every.expires_at)),
+        };
+        let column = given.map(|(column, _)| column).or(self.columns.consent_source);
+        consent.check().map(|()| Some(consent)).map_err(|problem| match column {
+            Some(column) => self.problem(line, column, problem),
+            None => Problem::row(line, problem),
+        })
     }
 
     fn zone(&mut self, line: u64, cells: &[&str]) -> Result<Option<String>, Problem> {
@@ -194,6 +256,34 @@ impl<R: Read> Iterator for Rows<R> {
         }
         self.ended = true;
         None
+    }
+}
+
+/// The code of a country that is written out, for those that we have the rules of; else what is given.
+fn code_of(country: &str) -> &str {
+    const NAMES: [(&str, &str); 9] = [
+        ("india", "IN"),
+        ("united states", "US"),
+        ("united states of america", "US"),
+        ("usa", "US"),
+        ("united kingdom", "GB"),
+        ("great britain", "GB"),
+        ("uk", "GB"),
+        ("canada", "CA"),
+        ("australia", "AU"),
+    ];
+    let named = NAMES.iter().find(|(name, _)| country.eq_ignore_ascii_case(name));
+    named.map_or(country, |(_, code)| code)
+}
+
+/// How much somebody agreed to; `None` for people of whom the file says that they did not.
+pub(crate) fn consent_level(text: &str) -> Result<Option<ConsentLevel>, String> {
+    let plain = text.trim().to_lowercase().replace([' ', '-'], "_");
+    match plain.as_str() {
+        "express" => Ok(Some(ConsentLevel::Express)),
+        "written" | "express_written" => Ok(Some(ConsentLevel::ExpressWritten)),
+        "no" | "none" | "false" | "0" => Ok(None),
+        _ => Err(format!("`{}` is not a kind of consent; write express, written or none", shown(text))),
     }
 }
 

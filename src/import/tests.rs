@@ -8,7 +8,7 @@ mod rows;
 use super::{ImportError, Options, Problem, Row, read};
 
 fn options(region: &str) -> Options {
-    Options { default_region: Some(region.to_owned()), delimiter: None }
+    Options { default_region: Some(region.to_owned()), ..Options::default() }
 }
 
 /// Every row of a file whose numbers are Indian.

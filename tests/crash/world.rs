@@ -122,14 +122,7 @@ impl World {
         for script in scripts {
             let number = format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed));
             self.carrier.script(&number, script);
-            specs.push(LeadSpec {
-                phone: number.parse().expect("a number"),
-                name: None,
-                zone: None,
-                external_id: None,
-                priority: Priority::Normal,
-                attributes: serde_json::Map::new(),
-            });
+            specs.push(LeadSpec::new(number.parse().expect("a number")));
         }
         for page in specs.chunks(leads::PAGE) {
             leads::accept(&self.engine, self.client, self.campaign, page).await.expect("leads are taken");

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::operations::suppressions::{self, Whose};
 use outdial_jobs::providers::exotel::Settings;
-use outdial_jobs::store;
-use outdial_jobs::store::suppressions::Suppression;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
-use outdial_workflows::ids::{LeadId, new_id};
+use outdial_workflows::ids::LeadId;
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::State;
@@ -101,15 +101,16 @@ async fn after_a_suppression_is_answered_its_number_is_not_submitted() {
     for phone in phones(1, 120) {
         let lead = world.lead(campaign, &phone).await;
         tokio::time::sleep(a_moment()).await;
-        let new = Suppression { phone, campaign: None, expires_at: None };
-        let suppressed = world
-            .engine
-            .forbid(world.client, async |conn, now| {
-                store::suppressions::insert(conn, world.client, new_id(now), &new, "a test", now).await?;
-                Ok(now)
-            })
+        let whose = Whose { client: world.client, campaign: None };
+        let by = By { actor: "a test", reason: None };
+        let phones = [phone.parse().expect("a number")];
+        let added = suppressions::add(&world.engine, whose, &phones, "a wish", None, by).await;
+        assert_eq!(added.expect("suppressed").added, 1);
+        let suppressed: Moment = sqlx::query_scalar("select created_at from suppressions where phone = $1")
+            .bind(&phone)
+            .fetch_one(world.db.pool())
             .await
-            .expect("suppressed");
+            .expect("it is there");
         answers.push((lead, suppressed));
     }
     world.all_finished().await;

@@ -2,6 +2,7 @@
 //! the real worker.
 
 mod barrier;
+mod contactability;
 mod imports;
 mod inbox;
 mod lanes;

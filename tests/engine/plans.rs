@@ -63,7 +63,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests', 'consents')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -120,6 +120,28 @@ async fn what_runs_all_the_time_reads_by_index() {
         })
         .await;
     }
+    let numbers: Vec<String> = (1..4).map(|n| format!("+9198{n:08}")).collect();
+    let tried = uses(&world, "attempts_by_phone", async |conn| {
+        store::attempts::tried(conn, client, &numbers, now - TimeDelta::days(31)).await.expect("read")
+    })
+    .await;
+    assert_eq!(tried.len(), 3);
+    world
+        .run(
+            "insert into consents (client_id, consent_id, phone, level, source, given_at, actor, created_at)
+        select client_id, lead_id, phone, 'express', 'a form', created_at, 'a test', created_at from leads",
+        )
+        .await;
+    world.run("analyze consents").await;
+    let consents = uses(&world, "consents_by_phone", async |conn| {
+        store::consents::of_phones(conn, client, &numbers).await.expect("read")
+    })
+    .await;
+    assert_eq!(consents.len(), 3);
+    uses(&world, "leads_by_phone", async |conn| {
+        store::consents::held_for_want(conn, client, &numbers).await.expect("read")
+    })
+    .await;
     uses(&world, "dial_requests_by_age", async |conn| {
         store::dial_requests::erase(conn, now - TimeDelta::hours(5), 100).await.expect("erased")
     })

@@ -30,7 +30,7 @@ use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId, NodeId};
 use outdial_workflows::input::{self, Answer};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
-use outdial_workflows::workflow::{Priority, State};
+use outdial_workflows::workflow::State;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::net::TcpListener;
@@ -390,12 +390,8 @@ fn node(engine: &Engine) -> Node {
 /// Somebody with this number.
 pub(crate) fn spec(phone: &str) -> LeadSpec {
     LeadSpec {
-        phone: FromStr::from_str(phone).expect("a number"),
-        name: None,
-        zone: None,
         external_id: Some(Uuid::new_v4().to_string()),
-        priority: Priority::Normal,
-        attributes: serde_json::Map::new(),
+        ..LeadSpec::new(FromStr::from_str(phone).expect("a number"))
     }
 }
 

@@ -169,6 +169,13 @@ pub fn needs(facts: &GateFacts, rules: Option<&Rules>) -> Needs {
     Needs { consents: true, tried: capped || capped_by_law() }
 }
 
+/// Whether [`needs`] may say that the attempts on a number must be known, whoever's it is.
+pub fn may_need_tried(rules: Option<&Rules>) -> bool {
+    rules.is_some_and(|rules| {
+        rules.calendar != Calendar::Open || rules.caps.per_day.is_some() || rules.caps.in_all.is_some()
+    })
+}
+
 /// The rules of every place where the person may be, and the hours that they leave.
 struct Rulebook {
     place: Whereabouts,

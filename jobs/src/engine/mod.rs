@@ -13,6 +13,7 @@ mod fold;
 mod gather;
 mod inbox;
 mod lanes;
+pub(crate) mod numbers;
 pub mod observe;
 mod timers;
 pub mod wake;

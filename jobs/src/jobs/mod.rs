@@ -4,6 +4,7 @@
 
 pub mod await_status;
 pub mod bulk;
+pub mod consented;
 pub mod dial;
 pub mod end_campaign;
 pub mod registry;

@@ -4,7 +4,8 @@ use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::JobOrder;
 
 use super::{
-    Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, dial::Dial, end_campaign::EndCampaign,
+    Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, consented::Consented, dial::Dial,
+    end_campaign::EndCampaign,
 };
 
 /// Declares the registry: what each kind is called, how many run at once, how often
@@ -33,7 +34,7 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, EndCampaign, Bulk];
+registry![Dial, AwaitStatus, EndCampaign, Bulk, Consented];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {

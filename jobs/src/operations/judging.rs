@@ -1,13 +1,14 @@
 //! Judging a whole database, and explaining one lead.
 
 use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
-use outdial_workflows::gate::GateFacts;
+use outdial_workflows::gate::{GateFacts, needs};
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
 use uuid::Uuid;
 
 use super::OperationError;
 use crate::engine::Engine;
+use crate::engine::numbers::Numbers;
 use crate::store;
 
 /// How many leads are read at once.
@@ -86,23 +87,20 @@ pub async fn explain_lead(
     let facts = store::campaigns::facts(&mut conn, client, &[stored.campaign.0]).await?;
     let facts = facts.into_iter().next().ok_or_else(not_found)?;
     let now = engine.now_in(&mut conn).await?;
-    let phones: Vec<String> = stored.phone.iter().map(|phone| phone.as_str().to_owned()).collect();
-    let suppressed = store::suppressions::of_phones(&mut conn, client, &phones).await?;
-    drop(conn);
     let rules = engine.rules(client, stored.campaign, facts.revision).await?;
-    let gate = GateFacts {
+    let mut gate = GateFacts {
         campaign: facts.state,
         account_ready: facts.account_ready(now),
         account_emulated: facts.emulated,
         zone: stored.zone.clone(),
+        region: stored.region.clone(),
         phone: stored.phone.clone(),
-        suppressed: suppressed
-            .iter()
-            .filter(|row| row.campaign.is_none_or(|bounded| bounded == stored.campaign))
-            .map(|row| row.expires_at)
-            .collect(),
         ..GateFacts::default()
     };
+    let asked: Vec<_> =
+        stored.phone.iter().map(|phone| (phone.clone(), needs(&gate, rules.as_deref()))).collect();
+    Numbers::read(&mut conn, client, &asked, now).await?.add_to(&mut gate, stored.campaign);
+    drop(conn);
     let story = Story {
         workflow,
         quarantined: stored.quarantined,

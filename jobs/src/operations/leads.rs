@@ -15,8 +15,10 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
 use super::OperationError;
+use super::consents::ConsentSpec;
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
+use crate::store::consents::NewConsent;
 use crate::store::leads::NewLead;
 use crate::store::{self};
 
@@ -32,21 +34,43 @@ pub struct LeadSpec {
     pub name: Option<String>,
     /// The person's zone, as it was given; the gate reads it.
     pub zone: Option<String>,
+    /// Where the person is, as it was given: a country, or a part of one. Without it the number tells.
+    pub region: Option<String>,
     /// What the sender calls the lead.
     pub external_id: Option<String>,
     /// How soon.
     pub priority: Priority,
     /// Further columns.
     pub attributes: serde_json::Map<String, Value>,
+    /// What the person agreed to, as far as the sender knows.
+    pub consent: Option<ConsentSpec>,
 }
 
 impl LeadSpec {
+    /// Somebody of whom nothing but the number is known.
+    pub fn new(phone: PhoneNumber) -> Self {
+        Self {
+            phone,
+            name: None,
+            zone: None,
+            region: None,
+            external_id: None,
+            priority: Priority::default(),
+            attributes: serde_json::Map::new(),
+            consent: None,
+        }
+    }
+
     /// What makes it the same lead when it comes again: its external id, else number and normalised name.
     pub fn dedupe_key(&self) -> String {
         match &self.external_id {
             Some(id) => format!("id {id}"),
             None => format!("{} {}", self.phone.as_str(), self.normalised_name()),
         }
+    }
+
+    fn new_consent(&self) -> Option<NewConsent> {
+        self.consent.as_ref().map(|consent| consent.of(&self.phone))
     }
 
     fn normalised_name(&self) -> String {
@@ -62,10 +86,13 @@ pub struct Accepted {
     pub leads: Vec<LeadId>,
     /// How many the campaign had already.
     pub duplicates: usize,
+    /// Consents that were new, of leads new or not.
+    pub consents: usize,
 }
 
 /// Accepts leads into a campaign: at most [`PAGE`] in one transaction. Once this returns, each has
-/// a workflow, which reaches a recorded end.
+/// a workflow, which reaches a recorded end. What the people agreed to is recorded too, also of
+/// those that the campaign has already.
 ///
 /// # Errors
 /// If the campaign does not exist.
@@ -78,11 +105,11 @@ pub async fn accept(
     campaign: CampaignId,
     specs: &[LeadSpec],
 ) -> Result<Accepted, OperationError> {
-    accept_due(engine, client, campaign, specs, None).await
+    accept_due(engine, client, campaign, specs, None, "outdial").await
 }
 
 /// As [`accept`], for leads that are not due before `due_at`, by the clock that decisions use;
-/// `None` makes them due at once.
+/// `None` makes them due at once. `actor` is who records their consent.
 ///
 /// # Errors
 /// If the campaign does not exist.
@@ -95,6 +122,7 @@ pub async fn accept_due(
     campaign: CampaignId,
     specs: &[LeadSpec],
     due_at: Option<Moment>,
+    actor: &str,
 ) -> Result<Accepted, OperationError> {
     assert!(specs.len() <= PAGE, "accept leads page by page");
     let mut conn = engine.pool().acquire().await?;
@@ -123,9 +151,13 @@ pub async fn accept_due(
         store::statistics::add(&mut tx, client, &deltas).await?;
         store::notify(&mut tx, &SIGNAL.payload(client)).await?;
     }
+    let consents: Vec<_> = specs.iter().filter_map(LeadSpec::new_consent).collect();
+    // Last, since it takes a lock that admission waits for.
+    let recorded = super::consents::record(&mut tx, client, &consents, actor, now).await?;
     tx.commit().await?;
-    engine.hub().signal(client, SIGNAL);
-    Ok(Accepted { duplicates: specs.len() - written.len(), leads: written })
+    engine.hub().signal(client, Signal { jobs: recorded.released > 0, ..SIGNAL });
+    let duplicates = specs.len() - written.len();
+    Ok(Accepted { duplicates, leads: written, consents: recorded.new })
 }
 
 /// The lane of each lead. Those that are missing are made at once, before any lead is written.
@@ -178,6 +210,7 @@ fn row(id: LeadId, spec: &LeadSpec) -> NewLead {
         phone: spec.phone.clone(),
         name: spec.name.clone(),
         zone: spec.zone.clone(),
+        region: spec.region.clone(),
         external_id: spec.external_id.clone(),
         attributes: Value::Object(spec.attributes.clone()),
         dedupe_key: spec.dedupe_key(),

@@ -3,12 +3,14 @@
 
 pub mod bulk;
 pub mod campaigns;
+pub mod consents;
 pub mod forecast;
 pub mod judging;
 pub mod leads;
 pub mod pausing;
 pub mod recurring;
 pub mod setup;
+pub mod suppressions;
 
 pub use crate::store::audit::By;
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
 use outdial_workflows::call::{CallEnd, CallId, Talk};
+use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -233,6 +234,28 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// How often these numbers were tried over all campaigns of the client: attempts that counted and are
+/// over, in all and with their times since `since`. Numbers that never were are missing.
+pub async fn tried(
+    conn: &mut PgConnection,
+    client: ClientId,
+    phones: &[String],
+    since: Moment,
+) -> Result<Vec<(String, Tried)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select phone as "phone!", count(*) as "in_all!",
+            coalesce(array_agg(submitted_at) filter (where submitted_at > $3), '{}') as "at!: Vec<Moment>"
+        from attempts where client_id = $1 and phone = any($2) and counts and not live group by phone"#,
+        client.0,
+        phones,
+        since
+    )
+    .fetch_all(conn)
+    .await?;
+    let tried = |at, in_all| Tried { at, in_all: u32::try_from(in_all).unwrap_or(u32::MAX) };
+    Ok(rows.into_iter().map(|row| (row.phone, tried(row.at, row.in_all))).collect())
 }
 
 /// The account that an attempt dials from; `None` if there is no such attempt.

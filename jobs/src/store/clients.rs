@@ -42,3 +42,11 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>, St
     let rows = sqlx::query!("select client_id, name from clients order by name").fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| (ClientId(row.client_id), row.name)).collect())
 }
+
+/// Locks the client's row, as admission does for each of its rounds; waits for one that is under way.
+pub async fn lock(conn: &mut PgConnection, client: ClientId) -> Result<(), StoreError> {
+    sqlx::query!("select from clients where client_id = $1 for no key update", client.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

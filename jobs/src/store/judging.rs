@@ -16,7 +16,7 @@ use super::error::unreadable;
 use super::rows::{CampaignStateRow, Lenient};
 use super::workflows::Seen;
 
-/// The rules, accounts and suppressions of all clients, and those rows of theirs that cannot be read.
+/// The rules, accounts, suppressions and consents of all clients, and those rows of theirs that cannot be read.
 pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), StoreError> {
     let mut unreadable_rows = vec![];
     let mut world = World {
@@ -24,7 +24,7 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
         accounts: HashMap::new(),
         campaigns: HashMap::new(),
         suppressions: vec![],
-        consents: None,
+        consents: Some(HashMap::new()),
     };
     for row in sqlx::query!("select campaign_id, revision, rules from campaign_revisions")
         .fetch_all(&mut *conn)
@@ -54,7 +54,7 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
     let rows = sqlx::query!(
         "select client_id, suppression_id, phone, campaign_id, created_at, expires_at, removed_at from suppressions"
     );
-    for row in rows.fetch_all(conn).await? {
+    for row in rows.fetch_all(&mut *conn).await? {
         match row.phone.parse() {
             Ok(phone) => world.suppressions.push(SuppressionRecord {
                 client: ClientId(row.client_id),
@@ -67,6 +67,13 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
             Err(problem) => {
                 unreadable_rows.push(unreadable("suppressions", row.suppression_id, problem));
             }
+        }
+    }
+    let consents = world.consents.get_or_insert_default();
+    for row in super::consents::all(conn).await? {
+        match row {
+            Ok((client, row)) => consents.entry((client, row.phone)).or_default().push(row.consent),
+            Err(error) => unreadable_rows.push(error),
         }
     }
     Ok((world, unreadable_rows))
@@ -85,6 +92,8 @@ pub struct Stored {
     pub phone: Option<PhoneNumber>,
     /// The zone as it was given.
     pub zone: Option<String>,
+    /// The region as it was given.
+    pub region: Option<String>,
     /// The state; `None` if it cannot be read.
     pub workflow: Option<Workflow>,
     /// Whether it is in quarantine.
@@ -110,7 +119,7 @@ impl Stored {
                 campaign: self.campaign,
                 phone: self.phone,
                 zone: self.zone,
-                region: None,
+                region: self.region,
                 workflow,
                 quarantined: self.quarantined,
                 attempts: self.attempts,
@@ -141,7 +150,8 @@ pub async fn stored(
     let mut stored = |seen: Seen| {
         let lead = seen.lead;
         let contact = contacts.remove(&lead).and_then(|mut contacts| contacts.pop());
-        let (phone, zone) = contact.map(|contact| (contact.phone, contact.zone)).unwrap_or_default();
+        let told = contact.map(|contact| (contact.phone, contact.zone, contact.region));
+        let (phone, zone, region) = told.unwrap_or_default();
         let mut unreadable = unreadable.remove(&lead).unwrap_or_default();
         let workflow = seen.workflow.map_err(|error| unreadable.insert(0, error)).ok();
         Stored {
@@ -150,6 +160,7 @@ pub async fn stored(
             campaign: seen.campaign,
             phone,
             zone,
+            region,
             workflow,
             quarantined: seen.quarantined,
             attempts: attempts.remove(&lead).unwrap_or_default(),

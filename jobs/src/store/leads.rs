@@ -19,6 +19,8 @@ pub struct Contact {
     pub phone: Option<PhoneNumber>,
     /// The zone as it was given.
     pub zone: Option<String>,
+    /// The region as it was given.
+    pub region: Option<String>,
 }
 
 /// A person who was read, or the lead whose row cannot be read.
@@ -41,7 +43,7 @@ pub async fn load(
     leads: &[Uuid],
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
-        r#"select lead_id as "lead_id!", phone, zone
+        r#"select lead_id as "lead_id!", phone, zone, region
         from (select $1::uuid as client_id, lead_id from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join leads using (client_id, lead_id)"#,
         client.0,
@@ -49,12 +51,12 @@ pub async fn load(
     )
     .fetch_all(conn)
     .await?;
-    let read = |id: Uuid, phone: Option<String>, zone| {
+    let read = |id: Uuid, phone: Option<String>, zone, region| {
         let phone = phone.map(|phone| phone.parse()).transpose();
         let phone = phone.map_err(|problem| (LeadId(id), unreadable("leads", id, problem)))?;
-        Ok(Contact { lead: LeadId(id), phone, zone })
+        Ok(Contact { lead: LeadId(id), phone, zone, region })
     };
-    Ok(rows.into_iter().map(|row| read(row.lead_id, row.phone, row.zone)).collect())
+    Ok(rows.into_iter().map(|row| read(row.lead_id, row.phone, row.zone, row.region)).collect())
 }
 
 /// A lead to be accepted.
@@ -68,6 +70,8 @@ pub struct NewLead {
     pub name: Option<String>,
     /// The person's zone.
     pub zone: Option<String>,
+    /// The person's region.
+    pub region: Option<String>,
     /// What the sender calls the lead.
     pub external_id: Option<String>,
     /// Further columns.
@@ -85,9 +89,11 @@ pub async fn insert(
     now: Moment,
 ) -> Result<Vec<LeadId>, StoreError> {
     let written = sqlx::query_scalar!(
-        "insert into leads (client_id, campaign_id, created_at, lead_id, phone, name, zone, external_id, attributes, dedupe_key)
-        select $1, $2, $3, x.* from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[], $10::text[])
-            as x(lead_id, phone, name, zone, external_id, attributes, dedupe_key)
+        "insert into leads (client_id, campaign_id, created_at, lead_id, phone, name, zone,
+            external_id, attributes, dedupe_key, region)
+        select $1, $2, $3, x.* from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
+                $10::text[], $11::text[])
+            as x(lead_id, phone, name, zone, external_id, attributes, dedupe_key, region)
         on conflict (client_id, campaign_id, dedupe_key) do nothing returning lead_id",
         client.0,
         campaign.0,
@@ -98,7 +104,8 @@ pub async fn insert(
         &leads.iter().map(|lead| lead.zone.clone()).collect::<Vec<_>>() as &[Option<String>],
         &leads.iter().map(|lead| lead.external_id.clone()).collect::<Vec<_>>() as &[Option<String>],
         &leads.iter().map(|lead| lead.attributes.clone()).collect::<Vec<_>>(),
-        &leads.iter().map(|lead| lead.dedupe_key.clone()).collect::<Vec<_>>()
+        &leads.iter().map(|lead| lead.dedupe_key.clone()).collect::<Vec<_>>(),
+        &leads.iter().map(|lead| lead.region.clone()).collect::<Vec<_>>() as &[Option<String>]
     )
     .fetch_all(conn)
     .await?;

@@ -20,6 +20,7 @@ pub mod barrier;
 pub mod bulk;
 pub mod campaigns;
 pub mod clients;
+pub mod consents;
 pub mod dial_requests;
 mod error;
 pub mod events;

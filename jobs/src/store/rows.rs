@@ -4,6 +4,7 @@ use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::packs::{ConsentLevel, Purpose};
 use outdial_workflows::workflow::{Priority, State};
 use sqlx::Postgres;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
@@ -48,6 +49,8 @@ row_enum! {
     CallResultRow "call_result" = CallResult { Answered, NoAnswer, Busy, Voicemail, Failed, InvalidNumber, Lost }
     BulkStateRow "bulk_state" = BulkState { Running, Done, Cancelled }
     ActionRow "recurring_action" = Action { Start, Pause, Again }
+    PurposeRow "purpose" = Purpose { Marketing, Service, Collections }
+    ConsentLevelRow "consent_level" = ConsentLevel { Express, ExpressWritten }
     OutcomeRow "outcome" = Outcome {
         Successful, AppointmentScheduled, QualifiedLead, SaleMade, NotInterested, NoAnswer, Voicemail,
         WrongNumber, DoNotCall, Failed, Busy, InvalidNumber, Unknown,

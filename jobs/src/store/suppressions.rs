@@ -1,7 +1,10 @@
 //! Numbers that must not be called.
 
+use std::collections::BTreeSet;
+
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
+use outdial_workflows::ids::{CampaignId, ClientId, LeadId, new_id};
+use outdial_workflows::phone::PhoneNumber;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -48,51 +51,168 @@ pub async fn of_phones(
 pub async fn from_results(
     conn: &mut PgConnection,
     client: ClientId,
-    ids: &[Uuid],
     leads: &[LeadId],
     now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into suppressions (client_id, suppression_id, phone, source, actor, created_at)
-        select $1, x.id, l.phone, 'call result', 'outdial', $4
-        from unnest($2::uuid[], $3::uuid[]) as x(id, lead_id)
-        join leads l on l.client_id = $1 and l.lead_id = x.lead_id
-        where l.phone is not null
-        on conflict (client_id, phone, campaign_id) where removed_at is null
-            do update set expires_at = null",
+    let phones = sqlx::query_scalar!(
+        r#"select distinct phone as "phone!" from leads
+        where client_id = $1 and lead_id = any($2) and phone is not null"#,
         client.0,
-        ids,
-        &leads.iter().map(|lead| lead.0).collect::<Vec<_>>(),
-        now
+        &leads.iter().map(|lead| lead.0).collect::<Vec<_>>()
     )
-    .execute(conn)
+    .fetch_all(&mut *conn)
     .await?;
+    let on = List { campaign: None, source: "call result", until: None };
+    add(conn, client, on, &phones, "outdial", now).await?;
     Ok(())
 }
 
-/// Puts a number on the client's list. The caller holds the barrier exclusively.
-pub async fn insert(
+/// What numbers are to be put on.
+#[derive(Clone, Copy, Debug)]
+pub struct List<'a> {
+    /// The campaign that it is bounded to; `None` for the whole client.
+    pub campaign: Option<CampaignId>,
+    /// Where it came from.
+    pub source: &'a str,
+    /// When it ends for them by itself.
+    pub until: Option<Moment>,
+}
+
+/// What came of putting numbers on a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Added {
+    /// Numbers that were not on it.
+    pub added: u64,
+    /// Numbers that stay on it for longer.
+    pub extended: u64,
+    /// Numbers that were on it already, for as long or longer.
+    pub already: u64,
+}
+
+/// Puts numbers on a list. The caller holds the barrier exclusively. What was on it for longer stays
+/// so: a list that ends does not shorten a wish that does not.
+pub async fn add(
     conn: &mut PgConnection,
     client: ClientId,
-    id: Uuid,
-    new: &Suppression,
+    on: List<'_>,
+    phones: &[String],
     actor: &str,
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<Added, StoreError> {
+    let phones: BTreeSet<&String> = phones.iter().collect();
+    let phones: Vec<String> = phones.into_iter().cloned().collect();
+    let campaign = on.campaign.map(|campaign| campaign.0);
+    // What has ended is over: taken up again it would seem to have held all the time.
     sqlx::query!(
-        "insert into suppressions (client_id, suppression_id, phone, campaign_id, source, actor, created_at, expires_at)
-        values ($1, $2, $3, $4, 'operator', $5, $6, $7)
-        on conflict (client_id, phone, campaign_id) where removed_at is null
-            do update set expires_at = excluded.expires_at",
+        "update suppressions set removed_at = expires_at
+        where client_id = $1 and phone = any($2) and campaign_id is not distinct from $3
+            and removed_at is null and expires_at <= $4",
         client.0,
-        id,
-        new.phone,
-        new.campaign.map(|campaign| campaign.0),
+        &phones,
+        campaign,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    let written = sqlx::query_scalar!(
+        r#"insert into suppressions as s
+            (client_id, suppression_id, phone, campaign_id, source, actor, created_at, expires_at)
+        select $1, x.id, x.phone, $4, $5, $6, $7, $8 from unnest($2::uuid[], $3::text[]) as x(id, phone)
+        on conflict (client_id, phone, campaign_id) where removed_at is null
+            do update set expires_at = excluded.expires_at
+            where s.expires_at < coalesce(excluded.expires_at, 'infinity')
+        returning xmax = 0 as "new!""#,
+        client.0,
+        &phones.iter().map(|_| new_id(now)).collect::<Vec<_>>(),
+        &phones,
+        campaign,
+        on.source,
         actor,
         now,
-        new.expires_at
+        on.until
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    let count = |wanted: bool| written.iter().filter(|new| **new == wanted).count() as u64;
+    let already = (phones.len() - written.len()) as u64;
+    Ok(Added { added: count(true), extended: count(false), already })
+}
+
+/// Takes a number off a list. Returns the entries that this ended.
+pub async fn remove(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    phone: &PhoneNumber,
+    now: Moment,
+) -> Result<Vec<Uuid>, StoreError> {
+    let removed = sqlx::query_scalar!(
+        "update suppressions set removed_at = $4
+        where client_id = $1 and phone = $2 and campaign_id is not distinct from $3 and removed_at is null
+            and (expires_at is null or expires_at > $4)
+        returning suppression_id",
+        client.0,
+        phone.as_str(),
+        campaign.map(|campaign| campaign.0),
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(removed)
+}
+
+/// An entry as people see it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: Uuid,
+    /// The number.
+    pub phone: String,
+    /// The campaign that it is bounded to.
+    pub campaign: Option<CampaignId>,
+    /// Where it came from.
+    pub source: String,
+    /// Who put it there.
+    pub actor: String,
+    /// When.
+    pub created_at: Moment,
+    /// When it ends by itself.
+    pub expires_at: Option<Moment>,
+}
+
+/// What is in force at `now`, the newest first: of the whole client and of its campaigns, or of one
+/// campaign alone, or of one number.
+pub async fn list(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    phone: Option<&PhoneNumber>,
+    limit: i64,
+    now: Moment,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = sqlx::query!(
+        "select suppression_id, phone, campaign_id, source, actor, created_at, expires_at from suppressions
+        where client_id = $1 and ($2::uuid is null or campaign_id = $2) and ($3::text is null or phone = $3)
+            and removed_at is null and (expires_at is null or expires_at > $4)
+        order by suppression_id desc limit $5",
+        client.0,
+        campaign.map(|campaign| campaign.0),
+        phone.map(PhoneNumber::as_str),
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Listed {
+            id: row.suppression_id,
+            phone: row.phone,
+            campaign: row.campaign_id.map(CampaignId),
+            source: row.source,
+            actor: row.actor,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        })
+        .collect())
 }

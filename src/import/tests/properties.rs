@@ -82,7 +82,7 @@ proptest! {
     fn no_bytes_whatever_make_the_reader_panic(
         file in nearly_a_file(), delimiter in any::<Option<u8>>(), region in select(vec![None, Some("IN"), Some("??")])
     ) {
-        let options = Options { default_region: region.map(str::to_owned), delimiter };
+        let options = Options { default_region: region.map(str::to_owned), delimiter, consent: None };
         match read(file.as_slice(), &options) {
             Ok(rows) => {
                 let mut last = 0;

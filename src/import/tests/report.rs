@@ -34,6 +34,7 @@ fn a_rehearsal_counts_leads_duplicates_and_problems() {
       "rows": 6,
       "accepted": 3,
       "duplicates": 2,
+      "consents": 0,
       "problems_total": 1,
       "problems": [
         {
@@ -81,13 +82,14 @@ fn of_many_problems_the_first_are_kept_fewer_are_shown_and_all_are_counted() {
 #[test]
 fn what_pages_came_to_is_added_up_and_the_first_leads_are_named() {
     let mut tally = Tally::new(false);
-    let accepted = Accepted { leads: (0..7).map(|n| LeadId(Uuid::from_u128(n))).collect(), duplicates: 2 };
+    let leads = (0..7).map(|n| LeadId(Uuid::from_u128(n))).collect();
+    let accepted = Accepted { leads, duplicates: 2, consents: 3 };
     tally.accepted(&accepted);
     tally.accepted(&accepted);
     tally.accepted(&accepted);
     let Summary { accepted, duplicates, first_leads, .. } = &tally.summary;
     assert_eq!((*accepted, *duplicates, first_leads.len()), (21, 6, 10));
-    assert_snapshot!(tally.summary, @"0 rows read: 21 leads accepted, 6 duplicates, 0 problems");
+    assert_snapshot!(tally.summary, @"0 rows read: 21 leads accepted, 6 duplicates, 0 problems; 9 consents recorded");
 }
 
 /// An HTTP handler may import: this is checked by the compiler, and never called.
@@ -95,6 +97,6 @@ fn what_pages_came_to_is_added_up_and_the_first_leads_are_named() {
 fn an_import_may_run_on_any_thread(engine: &Engine, client: ClientId, campaign: CampaignId) {
     fn sendable<T: Send>(_: T) {}
     if let Ok(rows) = read(std::io::empty(), &Options::default()) {
-        sendable(import(engine, client, campaign, rows, false, |_| ()));
+        sendable(import(engine, client, campaign, rows, false, "asha", |_| ()));
     }
 }

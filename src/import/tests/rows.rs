@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 
 use insta::assert_snapshot;
+use outdial_jobs::operations::consents::ConsentSpec;
+use outdial_workflows::packs::ConsentLevel;
 
 use super::{leads, options, rows, told};
-use crate::import::{Problem, read};
+use crate::import::{Options, Problem, read, read_numbers};
 
 #[test]
 fn bad_rows_are_reported_with_line_column_and_reason_and_good_rows_go_on() {
@@ -176,4 +178,87 @@ fn a_reader_that_fails_ends_the_rows_with_a_problem() {
         .find_map(Result::err)
         .expect("a problem");
     assert_snapshot!(problem, @"line 9001: the file could not be read further: the disk is gone; nothing behind it was read");
+}
+
+#[test]
+fn where_people_are_and_what_they_agreed_to_is_read_and_what_cannot_be_is_reported() {
+    let file = "\
+Phone,Country,State Code,Consent,Consent Source,Consent Date,Consent Expires
+9876543210,India,,Express,form 7,2026-01-02T10:00:00Z,
+9876543211,usa,FL,express-written,form 7,,
+9876543212,,US-OK,none,,,
+9876543213,,KA,,,,
+9876543214,Utopia,,,,,
+9876543215,,,perhaps,,,
+9876543216,,,written,,,
+9876543217,,,written,form 7,02/01/2026,
+9876543218,,,written,form 7,2026-01-02,2026-01-01
+";
+    let told = rows(file).into_iter().map(|row| match row {
+        Err(problem) => problem.to_string(),
+        Ok(row) => {
+            let consent =
+                row.spec.consent.map(|its| format!("{}, {}, {:?}", its.level, its.source, its.given_at));
+            let region = row.spec.region.unwrap_or_default();
+            format!("line {}: {region}; {}", row.line, consent.unwrap_or("nothing".into()))
+        }
+    });
+    assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
+    line 2: IN; express, form 7, Some(2026-01-02T10:00:00Z)
+    line 3: US-FL; express written, form 7, None
+    line 4: US-OK; nothing
+    line 5: IN-KA; nothing
+    line 6, column Country: `Utopia` is not a region; write a country as IN, or a state or province with its country as US-FL (ISO 3166)
+    line 7, column Consent: `perhaps` is not a kind of consent; write express, written or none
+    line 8, column Consent: consent needs a source: where it can be proved, as `form of 12 March`
+    line 9, column Consent Date: `02/01/2026` is not a time; write it as 2026-01-14T10:00:00+05:30, or the day as 2026-01-14
+    line 10, column Consent: consent would end before it was given; check both times
+    ");
+    let of_all = ConsentSpec {
+        level: ConsentLevel::ExpressWritten,
+        purpose: None,
+        source: "the list of May".into(),
+        given_at: None,
+        expires_at: None,
+    };
+    let with = |text: &str| {
+        let options = Options { consent: Some(of_all.clone()), ..options("IN") };
+        let rows = read(text.as_bytes(), &options).expect("rows");
+        rows.map(|row| row.expect("a row").spec.consent).collect::<Vec<_>>()
+    };
+    assert_eq!(with("phone\n9876543210\n"), [Some(of_all.clone())]);
+    let own = Some(ConsentSpec { source: "form 7".into(), level: ConsentLevel::Express, ..of_all.clone() });
+    let rows =
+        "phone,consent,consent source\n9876543210,express,form 7\n9876543211,no,\n9876543212,,form 7\n";
+    let source_alone = Some(ConsentSpec { source: "form 7".into(), ..of_all.clone() });
+    assert_eq!(with(rows), [own, None, source_alone]);
+}
+
+#[test]
+fn a_list_of_numbers_needs_no_header_and_of_a_table_its_numbers_alone() {
+    let numbers = |text: &str| {
+        let rows = read_numbers(text.as_bytes(), &options("IN")).map_err(|error| error.to_string())?;
+        let told = rows.map(|row| match row {
+            Ok(row) => row.spec.phone.as_str().to_owned(),
+            Err(problem) => problem.to_string(),
+        });
+        Ok::<_, String>(told.collect::<Vec<_>>().join("; "))
+    };
+    let two = || Ok("+919876543210; +919876543211".to_owned());
+    for text in [
+        "9876543210\n\n98765 43211\n",
+        "+91 98765 43210\r\n+91 98765 43211",
+        "phone\n9876543210\n9876543211\n",
+        "zone,Mobile No,zone\nMars,9876543210,\n,9876543211,\n",
+    ] {
+        assert_eq!(numbers(text), two(), "{text}");
+    }
+    let one_bad = numbers("9876543210\n12345\n").expect("a list");
+    assert!(
+        one_bad.starts_with("+919876543210; line 2, column number: the phone number has 5 digits"),
+        "{one_bad}"
+    );
+    for text in ["name\nAsha\n", "9876543210,Asha\n9876543211,Bela\n", ""] {
+        assert!(numbers(text).is_err(), "{text}");
+    }
 }

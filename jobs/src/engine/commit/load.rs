@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use outdial_workflows::Moment;
-use outdial_workflows::gate::GateFacts;
+use outdial_workflows::gate::{GateFacts, Needs, may_need_tried, needs};
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
 use outdial_workflows::input::{Input, Run};
 use outdial_workflows::workflow::Workflow;
@@ -11,8 +11,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::fold::{Case, Reading, Setting};
+use super::super::numbers::Numbers;
 use super::super::{AccountError, Engine, Item};
 use super::{Batch, may_dial};
+use crate::store::leads::Contact;
 use crate::store::queue::Lease;
 use crate::store::workflows::Locked;
 use crate::store::{self, StoreError};
@@ -109,55 +111,72 @@ impl<'a> Batch<'a> {
 
     /// What the gate and a new attempt need, for those leads whose inputs ask the gate.
     async fn load_readings(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
-        let asked: HashSet<LeadId> =
-            items.iter().filter(|item| self.asks_gate(item)).map(|item| item.lead).collect();
+        let wanted: HashSet<LeadId> =
+            items.iter().filter(|item| self.may_ask_gate(item)).map(|item| item.lead).collect();
         let ids: Vec<Uuid> =
-            asked.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
+            wanted.iter().filter(|lead| self.cases.contains_key(lead)).map(|lead| lead.0).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        let contacts = store::leads::contacts(conn, self.client, &ids).await?;
-        let phones: Vec<String> = contacts
-            .iter()
-            .filter_map(|contact| contact.phone.as_ref().map(|phone| phone.as_str().to_owned()))
-            .collect();
-        let suppressed = match phones.is_empty() {
-            true => vec![],
-            false => store::suppressions::of_phones(conn, self.client, &phones).await?,
-        };
-        for contact in contacts {
-            let Some(case) = self.cases.get(&contact.lead) else { continue };
-            let campaign = case.run.workflow.campaign;
-            let gate = self.settings.get(&campaign).map(|setting| {
-                let phone = contact.phone.as_ref().map(|phone| phone.as_str());
-                GateFacts {
-                    campaign: setting.facts.state,
-                    account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
-                    account_emulated: setting.facts.emulated,
-                    zone: contact.zone,
-                    phone: contact.phone.clone(),
-                    suppressed: suppressed
-                        .iter()
-                        .filter(|row| Some(row.phone.as_str()) == phone)
-                        .filter(|row| row.campaign.is_none_or(|bounded| bounded == campaign))
-                        .map(|row| row.expires_at)
-                        .collect(),
-                    ..GateFacts::default()
-                }
-            });
-            self.readings.insert(contact.lead, Reading { phone: contact.phone, gate });
+        let mut before = HashMap::new();
+        for contact in store::leads::contacts(conn, self.client, &ids).await? {
+            before.extend(self.before_numbers(&contact).map(|facts| (contact.lead, facts)));
+            self.readings.insert(contact.lead, Reading { phone: contact.phone, gate: None });
+        }
+        let mut asked = vec![];
+        for item in items {
+            let Some(needs) = before.get(&item.lead).map(|(_, needs)| *needs) else { continue };
+            let Some(reading) = self.readings.get(&item.lead) else { continue };
+            if reading.gate.is_some() || !self.asks_gate(item, needs) {
+                continue;
+            }
+            asked.extend(reading.phone.clone().map(|phone| (phone, needs)));
+            let gate = before.remove(&item.lead).map(|(facts, _)| facts);
+            self.readings.entry(item.lead).and_modify(|reading| reading.gate = gate);
+        }
+        let numbers = Numbers::read(conn, self.client, &asked, self.now).await?;
+        for (lead, reading) in &mut self.readings {
+            if let (Some(case), Some(facts)) = (self.cases.get(lead), &mut reading.gate) {
+                numbers.add_to(facts, case.run.workflow.campaign);
+            }
         }
         Ok(())
     }
 
+    /// What the gate is told of a lead before anything is read of its number, and what must be.
+    fn before_numbers(&self, contact: &Contact) -> Option<(GateFacts, Needs)> {
+        let case = self.cases.get(&contact.lead)?;
+        let setting = self.settings.get(&case.run.workflow.campaign)?;
+        let facts = GateFacts {
+            campaign: setting.facts.state,
+            account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
+            account_emulated: setting.facts.emulated,
+            zone: contact.zone.clone(),
+            region: contact.region.clone(),
+            phone: contact.phone.clone(),
+            ..GateFacts::default()
+        };
+        let needs = needs(&facts, setting.rules.as_deref());
+        Some((facts, needs))
+    }
+
+    /// Whether [`Self::asks_gate`] may say yes, as far as can be told without reading the lead.
+    fn may_ask_gate(&self, item: &Item) -> bool {
+        let case = self.cases.get(&item.lead);
+        let setting = case.and_then(|case| self.settings.get(&case.run.workflow.campaign));
+        let rules = setting.and_then(|setting| setting.rules.as_deref());
+        self.asks_gate(item, Needs { tried: may_need_tried(rules), ..Needs::default() })
+    }
+
     /// The gate is asked for admissions, for retries by a person, and for submissions whose
-    /// facts may have changed since they were read.
-    fn asks_gate(&self, item: &Item) -> bool {
+    /// facts may have changed since they were read: after a change that may forbid calls, or
+    /// because other attempts on the number may have ended.
+    fn asks_gate(&self, item: &Item, needs: Needs) -> bool {
         let Input::Submit { attempt, .. } = item.input else { return may_dial(&item.input) };
         let Some(case) = self.cases.get(&item.lead) else { return false };
         let reserved_under = case.run.attempt(attempt).map(|attempt| attempt.barrier);
         let now = self.settings.get(&case.run.workflow.campaign).map(|setting| setting.facts.barrier);
-        reserved_under != now
+        needs.tried || reserved_under != now
     }
 
     async fn load_leases(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {

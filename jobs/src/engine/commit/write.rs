@@ -109,8 +109,7 @@ impl Batch<'_> {
         if leads.is_empty() {
             return Ok(());
         }
-        let ids: Vec<Uuid> = leads.iter().map(|_| new_id(self.now)).collect();
-        store::suppressions::from_results(conn, self.client, &ids, &leads, self.now).await
+        store::suppressions::from_results(conn, self.client, &leads, self.now).await
     }
 
     /// Queues what the decisions order, and removes what is done or has no use any more.
