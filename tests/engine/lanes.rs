@@ -58,7 +58,8 @@ impl Timed {
 
     async fn due(&self, campaign: CampaignId, spec: LeadSpec, at: &str) -> LeadId {
         let at = Some(at.parse().expect("a time"));
-        let accepted = leads::accept_due(&self.world.engine, self.world.client, campaign, &[spec], at).await;
+        let accepted =
+            leads::accept_due(&self.world.engine, self.world.client, campaign, &[spec], at, "a test").await;
         accepted.expect("accepted").leads[0]
     }
 

@@ -119,7 +119,12 @@ impl Crowds<'_> {
         if self.rules.calendar == Calendar::Open {
             return self.due.entry(None).or_default().push(due);
         }
-        let facts = GateFacts { zone: contact.zone, phone: contact.phone, ..GateFacts::default() };
+        let facts = GateFacts {
+            zone: contact.zone,
+            region: contact.region,
+            phone: contact.phone,
+            ..GateFacts::default()
+        };
         match whereabouts(&facts, self.rules.zone) {
             Ok(place) => self.due.entry(Some(place)).or_default().push(due),
             Err(why) => self.hold(why.to_string()),

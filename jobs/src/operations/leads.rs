@@ -197,8 +197,12 @@ async fn lanes_of(
 
 /// Where the person may be, by what is said of the person; `None` if that does not tell.
 fn place(spec: &LeadSpec) -> Option<String> {
-    let facts =
-        GateFacts { zone: spec.zone.clone(), phone: Some(spec.phone.clone()), ..GateFacts::default() };
+    let facts = GateFacts {
+        zone: spec.zone.clone(),
+        region: spec.region.clone(),
+        phone: Some(spec.phone.clone()),
+        ..GateFacts::default()
+    };
     Some(whereabouts(&facts, None).ok()?.to_string())
 }
 
