@@ -23,7 +23,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, Di
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
-use outdial_workflows::workflow::{Priority, State};
+use outdial_workflows::workflow::State;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
