@@ -217,3 +217,15 @@ fn log(global: &Global, command: &Command) {
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     if global.log_json { lines.json().init() } else { lines.init() }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_can_be_given() {
+        Cli::command().debug_assert();
+    }
+}

@@ -35,12 +35,12 @@ pub(super) enum SuppressionCommand {
         /// The number, with + and its country code.
         phone: String,
         #[command(flatten)]
-        list: List,
+        list: Chosen,
     },
     /// Show what is in force, the newest first.
     List {
         #[command(flatten)]
-        list: List,
+        list: Chosen,
         /// This number alone.
         #[arg(long)]
         phone: Option<String>,
@@ -66,7 +66,7 @@ pub(super) enum SuppressionCommand {
 
 /// Which list.
 #[derive(Args, Debug)]
-pub(super) struct List {
+pub(super) struct Chosen {
     /// That of this client, for all of its campaigns, by name or id.
     #[arg(long, required_unless_present = "campaign")]
     client: Option<String>,
@@ -81,13 +81,13 @@ pub(super) struct List {
 #[derive(Args, Debug)]
 pub(super) struct Entry {
     #[command(flatten)]
-    list: List,
+    list: Chosen,
     /// Until when: as 2026-01-14T10:00:00+05:30, or as 30days for thirty days from now. Without it, for good.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
 
-impl List {
+impl Chosen {
     async fn whose(&self, app: &App) -> anyhow::Result<Whose> {
         match (&self.campaign, &self.client) {
             (Some(given), _) => {

@@ -71,7 +71,7 @@ async fn admit(world: &World, lead: LeadId) -> LeadRecord {
     world.record(lead).await
 }
 
-/// Also takes what the campaign asks for into account: nothing that a test set up stands in the way.
+/// Accepts one lead.
 async fn accept(world: &World, campaign: CampaignId, spec: LeadSpec) -> LeadId {
     let accepted = leads::accept(&world.engine, world.client, campaign, &[spec]).await;
     accepted.expect("accepted").leads[0]
