@@ -21,7 +21,7 @@ use crate::engine::wake::Signal;
 use crate::engine::{Engine, Happened};
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
-use crate::queue::{Backlog, Claimer, Held, LeaseKeeper, Pace, Ticket};
+use crate::queue::{Backlog, Claimer, Desk, Held, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
 use crate::sweeps;
@@ -91,8 +91,10 @@ impl Worker {
         let leases = tokio::spawn(keeper.run());
         let listener =
             tokio::spawn(listen(engine.clone(), lease_pool, Arc::clone(&hearing), stop_claiming.clone()));
-        let (claimer, backlog) =
-            Claimer::new(engine.clone(), &kinds.slots, held, pace, hearing, stop_claiming.clone());
+        let (desk, backlog) = Desk::new(&kinds.slots, held, pace.lease, stop_claiming.clone());
+        let desk = Arc::new(desk);
+        engine.serve_at(Arc::clone(&desk));
+        let claimer = Claimer::new(engine.clone(), desk, pace, hearing, stop_claiming.clone());
         let running = TaskTracker::new();
         let workers =
             tokio::spawn(work(engine.clone(), backlog, kinds, running.clone(), stop_claiming.clone()));

@@ -216,3 +216,20 @@ async fn a_round_reads_the_leads_of_open_lanes_alone() {
     let mut world = world;
     world.settle().await;
 }
+
+/// Beside such a primary key, another index that begins with the client serves a look-up by the whole
+/// key just as well in the planner's eyes while it knows no statistics, and reads all of the client's rows.
+#[tokio::test]
+async fn no_index_of_a_large_table_can_be_taken_for_its_primary_key() {
+    let world = World::new().await;
+    let rivals = world
+        .count(
+            "select count(*) from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+            where i.indrelid in ('leads'::regclass, 'workflows'::regclass, 'attempts'::regclass, 'jobs'::regclass,
+                    'dial_requests'::regclass, 'workflow_events'::regclass)
+                and not i.indisprimary and i.indpred is null and a.attname = 'client_id'",
+        )
+        .await;
+    assert_eq!(rivals, 0);
+    world.end().await;
+}

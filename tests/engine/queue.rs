@@ -97,7 +97,7 @@ impl Lab {
         let now = self.world.database_time().await;
         let new = |(job, does, kind, step)| {
             let args = json!({ "lab": self.name, "job": job, "does": does });
-            NewJob { id: JobId::new(now), kind, step, args, priority: 2 }
+            NewJob { id: JobId::new(now), kind, step, args, priority: 2, born_claimed: None }
         };
         let jobs: Vec<NewJob> = jobs.into_iter().map(new).collect();
         let mut tx = self.world.db.pool().begin().await.expect("a transaction");
@@ -501,7 +501,7 @@ async fn what_a_stopping_process_gives_back_is_announced_and_taken_by_another_at
     let mut tx = lab.world.db.pool().begin().await.expect("a transaction");
     let now = lab.world.database_time().await;
     let args = json!({ "lab": lab.name, "job": 0, "does": 0 });
-    let job = NewJob { id: JobId::new(now), kind: KIND, step: None, args, priority: 2 };
+    let job = NewJob { id: JobId::new(now), kind: KIND, step: None, args, priority: 2, born_claimed: None };
     store::queue::insert(&mut tx, lab.world.client, &[job], now).await.expect("queued");
     let until = now + TimeDelta::hours(1);
     let claimed = store::queue::claim(&mut tx, node, &[KIND.to_owned()], &[1], now, until).await;
@@ -512,4 +512,34 @@ async fn what_a_stopping_process_gives_back_is_announced_and_taken_by_another_at
     assert_ne!(lab.began.lock().expect("held for moments")[0].1, node);
     other.drain().await;
     lab.end().await;
+}
+
+#[tokio::test]
+async fn a_step_is_claimed_as_it_is_queued_if_the_process_has_a_free_slot() {
+    static GATE: Semaphore = Semaphore::const_new(0);
+    let gated = Kinds {
+        slots: vec![("dial.v1", 1), ("await_status.v1", 1)],
+        tries: Kinds::registered().tries,
+        run: |kind, args, ctx| {
+            let wait = async move {
+                let _open = GATE.acquire().await;
+                (Kinds::registered().run)(kind, args, ctx).await
+            };
+            wait.boxed()
+        },
+    };
+    let world = World::new().await;
+    let campaign = world.campaign(json!({})).await;
+    let worker = world::start(&world.db, world.another_engine().await, gated, by_signal()).await;
+    world.leads(campaign, &world::phones(1, 2)).await;
+    until("both to be queued", async || world.count("select count(*) from jobs").await == 2).await;
+    // A row that is claimed later is younger than its attempt's.
+    let born_claimed = "select count(*) from jobs j join attempts a using (client_id, lead_id, number)
+        where j.xmin = a.xmin and j.lease_owner is not null and j.tries = 1";
+    assert_eq!(world.count(born_claimed).await, 1);
+    assert_eq!(world.count("select count(*) from jobs where lease_owner is null").await, 1);
+    GATE.add_permits(100);
+    world.all_finished().await;
+    worker.drain().await;
+    world.end().await;
 }

@@ -223,7 +223,7 @@ async fn round_on(
     }
     let admit = |row: &Locked| Item { lead: row.lead(), input: Input::Admit { account }, lease: None };
     *tried = locked.iter().map(admit).collect();
-    let decided = commit::decide_and_write(engine, &mut tx, client, tried, locked, now).await?;
+    let mut decided = commit::decide_and_write(engine, &mut tx, client, tried, locked, now).await?;
     crash::point("admission.before_commit");
     tx.commit().await?;
     crash::point("admission.after_commit");

@@ -185,11 +185,10 @@ pub(super) fn deltas<'a>(cases: impl Iterator<Item = &'a Case>, now: Moment) -> 
     deltas
 }
 
-/// What the batch makes possible.
+/// What the batch makes possible, besides the jobs that it queues.
 pub(super) fn signal<'a>(cases: impl Iterator<Item = &'a Case>) -> Signal {
     let mut signal = Signal::default();
     for case in cases {
-        signal.jobs |= !case.jobs.is_empty();
         let freed = case.before.live().is_some() && case.run.live().is_none();
         // A rate and the cap on reservations count it no longer as pending.
         let answered = is_pending(&case.before) && !is_pending(&case.run);

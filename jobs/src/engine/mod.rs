@@ -18,7 +18,7 @@ pub mod observe;
 mod timers;
 pub mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use outdial_workflows::Moment;
@@ -31,6 +31,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::providers::{DialBody, SharedCarrier};
+use crate::queue::Desk;
 use crate::seal::SealKey;
 use crate::store::inbox::CallOf;
 use crate::store::queue::Lease;
@@ -124,6 +125,8 @@ struct Inner {
     gather: gather::Gather,
     timers: timers::Timers,
     hub: Hub,
+    /// Where this process's jobs are run, if it runs any.
+    desk: OnceLock<Arc<Desk>>,
     observed: observe::Observed,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -147,6 +150,7 @@ impl Engine {
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
                 hub: Hub::default(),
+                desk: OnceLock::new(),
                 observed: observe::Observed::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -159,6 +163,12 @@ impl Engine {
         let inner = &self.inner;
         inner.tasks.spawn(timers::run(self.clone()));
         inner.tasks.spawn(admission::run(self.clone()));
+    }
+
+    /// From now on, steps that this engine queues are claimed as they are queued while `desk` has free
+    /// slots. The first desk stays.
+    pub(crate) fn serve_at(&self, desk: Arc<Desk>) {
+        let _ = self.inner.desk.set(desk);
     }
 
     /// Gives an input to its client's next batch, and waits until that has committed.

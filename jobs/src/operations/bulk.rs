@@ -180,7 +180,14 @@ pub async fn order(
             Entry { actor, action: &action, subject: "operation", id: new.id, reason, details: &new.filter };
         store::audit::note(conn, client, entry, now).await?;
         let args = serde_json::to_value(Bulk { client, operation: new.id }).unwrap_or_default();
-        let job = NewJob { id: JobId::new(now), kind: Bulk::KIND, step: None, args, priority: 3 };
+        let job = NewJob {
+            id: JobId::new(now),
+            kind: Bulk::KIND,
+            step: None,
+            args,
+            priority: 3,
+            born_claimed: None,
+        };
         store::queue::insert(conn, client, &[job], now).await?;
         store::notify(conn, &QUEUED.payload(client)).await?;
         Ok(Ok(new))

@@ -287,8 +287,9 @@ async fn queue_bulk(
     now: Moment,
 ) -> Result<(), StoreError> {
     let args = serde_json::to_value(job).unwrap_or_default();
-    let job = NewJob { id: JobId::new(now), kind, step: None, args, priority: 3 };
-    store::queue::insert(conn, client, &[job], now).await
+    let job = NewJob { id: JobId::new(now), kind, step: None, args, priority: 3, born_claimed: None };
+    store::queue::insert(conn, client, &[job], now).await?;
+    Ok(())
 }
 
 /// How a campaign stands.

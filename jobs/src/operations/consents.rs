@@ -117,7 +117,14 @@ pub(super) async fn record(
         .map(|leads| {
             let job = Consented { client, leads: leads.to_vec(), actor: actor.to_owned() };
             let args = serde_json::to_value(job).unwrap_or_default();
-            NewJob { id: JobId::new(now), kind: Consented::KIND, step: None, args, priority: 2 }
+            NewJob {
+                id: JobId::new(now),
+                kind: Consented::KIND,
+                step: None,
+                args,
+                priority: 2,
+                born_claimed: None,
+            }
         })
         .collect();
     if !jobs.is_empty() {

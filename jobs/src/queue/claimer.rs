@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Backlog, Held, Pace, Ticket};
+use super::{Desk, Pace};
 use crate::engine::Engine;
 use crate::store::queue::Claimed;
 use crate::store::{self, StoreError};
 
-/// Claims jobs for this process.
+/// Claims jobs for this process: those that were not claimed as they were queued.
 pub struct Claimer {
     engine: Engine,
-    slots: BTreeMap<&'static str, Arc<Semaphore>>,
-    tickets: mpsc::Sender<Ticket>,
-    held: Held,
+    desk: Arc<Desk>,
     /// Whether notifications come in.
     hearing: Arc<AtomicBool>,
     pace: Pace,
@@ -25,19 +23,15 @@ pub struct Claimer {
 }
 
 impl Claimer {
-    /// A claimer for these kinds with their slots, and where its tickets come out.
+    /// A claimer for the kinds of this desk.
     pub fn new(
         engine: Engine,
-        kinds: &[(&'static str, usize)],
-        held: Held,
+        desk: Arc<Desk>,
         pace: Pace,
         hearing: Arc<AtomicBool>,
         stop: CancellationToken,
-    ) -> (Self, Backlog) {
-        let slots: BTreeMap<_, _> =
-            kinds.iter().map(|(kind, slots)| (*kind, Arc::new(Semaphore::new(*slots)))).collect();
-        let (tickets, backlog) = mpsc::channel(kinds.iter().map(|(_, slots)| slots).sum::<usize>().max(1));
-        (Self { engine, slots, tickets, held, hearing, pace, stop }, Backlog::new(backlog))
+    ) -> Self {
+        Self { engine, desk, hearing, pace, stop }
     }
 
     /// Runs until told to stop. It never fails: while the database is away it waits.
@@ -65,7 +59,7 @@ impl Claimer {
     /// Claims once, for those kinds that have free slots.
     async fn claim(&self) -> Result<Claim, StoreError> {
         let mut permits = self.free_permits();
-        let full = self.slots.iter().filter(|(kind, _)| !permits.contains_key(*kind));
+        let full = self.desk.slots().filter(|(kind, _)| !permits.contains_key(kind));
         let full = full.map(|(_, slots)| Arc::clone(slots)).collect();
         if permits.is_empty() {
             return Ok(Claim::None { full });
@@ -87,7 +81,7 @@ impl Claimer {
             return Ok(Claim::None { full });
         }
         for claimed in claimed {
-            self.hand_out(claimed, &mut permits).await;
+            self.hand_out(claimed, &mut permits);
         }
         Ok(Claim::Some)
     }
@@ -97,18 +91,14 @@ impl Claimer {
         let take = |slots: &Arc<Semaphore>| {
             std::iter::from_fn(|| Arc::clone(slots).try_acquire_owned().ok()).collect::<Vec<_>>()
         };
-        self.slots
-            .iter()
-            .map(|(kind, slots)| (*kind, take(slots)))
+        self.desk
+            .slots()
+            .map(|(kind, slots)| (kind, take(slots)))
             .filter(|(_, permits)| !permits.is_empty())
             .collect()
     }
 
-    async fn hand_out(
-        &self,
-        claimed: Claimed,
-        permits: &mut BTreeMap<&'static str, Vec<OwnedSemaphorePermit>>,
-    ) {
+    fn hand_out(&self, claimed: Claimed, permits: &mut BTreeMap<&'static str, Vec<OwnedSemaphorePermit>>) {
         let slot = permits.get_mut(claimed.kind.as_str()).and_then(Vec::pop);
         let Some(slot) = slot else {
             return tracing::error!(
@@ -116,10 +106,7 @@ impl Claimer {
                 "a job was claimed without a slot; its lease will run out"
             );
         };
-        let holding = self.held.hold(claimed.lease.token);
-        if self.tickets.send(Ticket { claimed, holding, slot }).await.is_err() {
-            tracing::warn!("a job was claimed while the workers were ending; its lease will run out");
-        }
+        self.desk.hand_out(claimed, slot);
     }
 }
 

@@ -7,11 +7,13 @@
 
 mod backend;
 mod claimer;
+mod desk;
 mod held;
 mod lease;
 
 pub use backend::{Backlog, Ticket};
 pub use claimer::Claimer;
+pub use desk::Desk;
 pub use held::{Held, Holding};
 pub use lease::LeaseKeeper;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AttemptNumber, ClientId, JobId, LeadId, NodeId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,10 +20,23 @@ pub struct NewJob {
     pub kind: &'static str,
     /// The step's lead and attempt; `None` for jobs that are about no lead.
     pub step: Option<(LeadId, AttemptNumber)>,
-    /// Its arguments.
+    /// Its arguments. Where they only name a step's lead and attempt, they are not stored twice.
     pub args: Value,
     /// 0 to 3, 0 first.
     pub priority: i16,
+    /// Whether it is claimed as it is queued: by whom, under which token, until when.
+    pub born_claimed: Option<Claim>,
+}
+
+/// A claim on a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Who claims it.
+    pub node: NodeId,
+    /// Proves the right to it.
+    pub token: Uuid,
+    /// When it ends without a renewal.
+    pub until: Moment,
 }
 
 /// The right to a claimed job, and the proof of it.
@@ -52,33 +65,43 @@ pub struct Claimed {
     pub tries: i16,
 }
 
-/// Queues jobs. A step that is queued already is not queued again.
+/// Queues jobs, and returns which. A step that is queued already is not queued again.
 pub async fn insert(
     conn: &mut PgConnection,
     client: ClientId,
     jobs: &[NewJob],
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<HashSet<JobId>, StoreError> {
+    let claim = |job: &NewJob| job.born_claimed;
+    let args = |job: &NewJob| match job.step {
+        Some((lead, attempt)) if job.args == step_args(client.0, lead.0, small(attempt.get())) => json!({}),
+        _ => job.args.clone(),
+    };
     let step = |job: &NewJob| job.step.map(|(lead, _)| lead.0);
     let number = |job: &NewJob| job.step.map(|(_, number)| small(number.get()));
-    sqlx::query!(
-        "insert into jobs (client_id, job_id, kind, lead_id, number, args, priority, run_at, created_at)
-        select $1, x.*, $2, $2
-        from unnest($3::uuid[], $4::text[], $5::uuid[], $6::smallint[], $7::jsonb[], $8::smallint[])
-            as x(job_id, kind, lead_id, number, args, priority)
-        on conflict do nothing",
+    let queued = sqlx::query_scalar!(
+        "insert into jobs (client_id, job_id, kind, lead_id, number, args, priority, lease_owner, lease_token,
+            lease_until, tries, run_at, created_at)
+        select $1, x.*, (x.lease_token is not null)::int::smallint, $2, $2
+        from unnest($3::uuid[], $4::text[], $5::uuid[], $6::smallint[], $7::jsonb[], $8::smallint[],
+            $9::uuid[], $10::uuid[], $11::timestamptz[])
+            as x(job_id, kind, lead_id, number, args, priority, lease_owner, lease_token, lease_until)
+        on conflict do nothing returning job_id",
         client.0,
         now,
         &jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(),
         &jobs.iter().map(|job| job.kind.to_owned()).collect::<Vec<_>>(),
         &jobs.iter().map(step).collect::<Vec<_>>() as &[Option<Uuid>],
         &jobs.iter().map(number).collect::<Vec<_>>() as &[Option<i16>],
-        &jobs.iter().map(|job| job.args.clone()).collect::<Vec<_>>(),
-        &jobs.iter().map(|job| job.priority).collect::<Vec<_>>()
+        &jobs.iter().map(args).collect::<Vec<_>>(),
+        &jobs.iter().map(|job| job.priority).collect::<Vec<_>>(),
+        &jobs.iter().map(|job| claim(job).map(|claim| claim.node.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &jobs.iter().map(|job| claim(job).map(|claim| claim.token)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &jobs.iter().map(|job| claim(job).map(|claim| claim.until)).collect::<Vec<_>>() as &[Option<Moment>]
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    Ok(queued.into_iter().map(JobId).collect())
 }
 
 /// Claims jobs of all kinds at once: no more of each than it has free slots. A lease that has
@@ -111,7 +134,7 @@ pub async fn claim(
         )
         update jobs set lease_owner = $1, lease_token = gen_random_uuid(), lease_until = $5, tries = tries + 1
         from picked where jobs.client_id = picked.client_id and jobs.job_id = picked.job_id
-        returning jobs.client_id, jobs.job_id, kind, lead_id, args, tries, lease_token as "token!""#,
+        returning jobs.client_id, jobs.job_id, kind, lead_id, number, args, tries, lease_token as "token!""#,
         node.0,
         kinds,
         free,
@@ -126,11 +149,19 @@ pub async fn claim(
         .map(|row| Claimed {
             lease: claimed(row.client_id, row.job_id, row.token),
             kind: row.kind,
-            args: row.args,
+            args: match (row.lead_id, row.number) {
+                (Some(lead), Some(number)) if row.args == json!({}) => step_args(row.client_id, lead, number),
+                _ => row.args,
+            },
             lead: row.lead_id.map(LeadId),
             tries: row.tries,
         })
         .collect())
+}
+
+/// A step's arguments, from the columns that name it.
+fn step_args(client: Uuid, lead: Uuid, number: i16) -> Value {
+    json!({ "client": client, "lead": lead, "number": number })
 }
 
 /// Renews these leases of a node, those included that ran out and that nobody took.

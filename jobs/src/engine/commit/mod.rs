@@ -15,6 +15,7 @@ use rand::RngExt;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use self::write::{Born, Written};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
 use super::{Engine, EngineError, Happened, Item, Reply, ToSend, inbox};
@@ -33,7 +34,7 @@ pub(super) async fn batch(
     items: &[Item],
     patience: Duration,
 ) -> Result<Taken, StoreError> {
-    let (decided, seen) = store::within(patience, commit(engine, client, items)).await?;
+    let (mut decided, seen) = store::within(patience, commit(engine, client, items)).await?;
     decided.announce(engine, client).await;
     Ok(decided.taken(seen))
 }
@@ -88,6 +89,8 @@ fn crash_after(items: &[Item]) {
 /// What a batch came to, before and after its commit.
 pub(super) struct Decided {
     answers: Vec<Result<(Answer, Option<ToSend>), EngineError>>,
+    /// Jobs that this process has claimed with the commit.
+    born: Vec<Born>,
     pub(super) signal: Signal,
     pub(super) timers: Vec<(LeadId, Option<Moment>)>,
     /// Attempts that are no longer live.
@@ -109,13 +112,16 @@ impl Decided {
     }
 
     /// Tells this process what the commit made possible; others heard it with the commit.
-    pub(super) async fn announce(&self, engine: &Engine, client: ClientId) {
+    pub(super) async fn announce(&mut self, engine: &Engine, client: ClientId) {
         engine.inner.timers.set(client, &self.timers);
         let attempt =
             |(lead, number): &(LeadId, AttemptNumber)| AttemptRef { client, lead: *lead, number: *number };
         engine.inner.dialled.resolved(self.resolved.iter().map(attempt));
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
+        if let Some(desk) = engine.inner.desk.get() {
+            self.born.drain(..).for_each(|born| desk.hand_out(born.claimed, born.slot));
+        }
         if !self.named.is_empty() {
             inbox::follow_meanwhile(engine, client, self.named.clone());
         }
@@ -155,8 +161,8 @@ pub(super) async fn decide_and_write(
     if !lost.is_empty() {
         answers = batch.refold(items, &chances, &lost);
     }
-    batch.write(conn, items, &answers).await?;
-    Ok(batch.into_decided(answers))
+    let written = batch.write(conn, items, &answers).await?;
+    Ok(batch.into_decided(answers, written))
 }
 
 type Answers = Vec<Result<(Answer, Option<ToSend>), EngineError>>;
@@ -261,7 +267,7 @@ impl Batch<'_> {
         Ok(ToSend { body, carrier: carrier.clone() })
     }
 
-    fn into_decided(self, answers: Answers) -> Decided {
+    fn into_decided(self, answers: Answers, written: Written) -> Decided {
         let timed = |workflow: &Workflow| {
             use outdial_workflows::workflow::State;
             match workflow.state {
@@ -271,13 +277,13 @@ impl Batch<'_> {
         };
         let changed = self.cases.values().filter(|case| case.is_changed());
         let timers = changed.map(|case| (case.run.workflow.lead, timed(&case.run.workflow))).collect();
-        let signal = fold::signal(self.cases.values());
+        let Written { signal, born } = written;
         let happened = self.engine.inner.observed.of_commit(self.cases.values());
         let named = self.cases.values().flat_map(Case::named).cloned().collect();
         let resolved =
             self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (*lead, number)));
         let resolved = resolved.collect();
-        Decided { answers, signal, timers, resolved, rests: self.rests, happened, named }
+        Decided { answers, born, signal, timers, resolved, rests: self.rests, happened, named }
     }
 }
 

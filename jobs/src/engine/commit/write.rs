@@ -7,15 +7,31 @@ use outdial_workflows::ids::{JobId, LeadId, new_id};
 use outdial_workflows::input::{Answer, JobOrder};
 use outdial_workflows::workflow::Workflow;
 use sqlx::PgConnection;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::super::Item;
 use super::super::fold::{self, Case};
+use super::super::wake::Signal;
 use super::{Answers, Batch, is_news};
 use crate::jobs::registry;
 use crate::providers::Provider;
-use crate::store::queue::{Lease, NewJob};
+use crate::store::queue::{Claim, Claimed, Lease, NewJob};
 use crate::store::{self, StoreError, attempts::Of, dial_requests::Request};
+
+/// What a batch made possible.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) signal: Signal,
+    pub(super) born: Vec<Born>,
+}
+
+/// A job that was claimed as it was queued, and its slot. Should the commit fail, the slot is free
+/// again; should nobody know whether it did, the lease runs out.
+pub(super) struct Born {
+    pub(super) claimed: Claimed,
+    pub(super) slot: OwnedSemaphorePermit,
+}
 
 impl Batch<'_> {
     /// Writes new attempts first: their unique index says which numbers are busy.
@@ -39,7 +55,7 @@ impl Batch<'_> {
         conn: &mut PgConnection,
         items: &[Item],
         answers: &Answers,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Written, StoreError> {
         let client = self.client;
         let changed: Vec<&Workflow> =
             self.cases.values().filter(|case| case.is_changed()).map(|case| &case.run.workflow).collect();
@@ -59,17 +75,19 @@ impl Batch<'_> {
             store::events::append(conn, client, &events).await?;
         }
         self.write_suppressions(conn).await?;
-        self.write_jobs(conn, items, answers).await?;
+        let born = self.write_jobs(conn, items, answers).await?;
         self.keep_news(conn, items).await?;
         let deltas = fold::deltas(self.cases.values(), self.now);
         if !deltas.is_empty() {
             store::statistics::add(conn, client, &deltas).await?;
         }
-        let signal = fold::signal(self.cases.values());
+        let queued = self.cases.values().map(|case| case.jobs.len()).sum::<usize>();
+        // Nobody needs to look for those that are claimed.
+        let signal = Signal { jobs: queued > born.len(), ..fold::signal(self.cases.values()) };
         if !signal.is_empty() {
             store::notify(conn, &signal.payload(client)).await?;
         }
-        Ok(())
+        Ok(Written { signal, born })
     }
 
     fn changed_attempts(&self) -> Vec<Of<'_>> {
@@ -112,13 +130,14 @@ impl Batch<'_> {
         store::suppressions::from_results(conn, self.client, &leads, self.now).await
     }
 
-    /// Queues what the decisions order, and removes what is done or has no use any more.
+    /// Removes what is done or has no use any more, and queues what the decisions order. Returns those
+    /// that were claimed with it.
     async fn write_jobs(
         &self,
         conn: &mut PgConnection,
         items: &[Item],
         answers: &Answers,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Born>, StoreError> {
         let goes_on = |answer: &Answer| matches!(answer, Answer::Send(_) | Answer::LeaseLost);
         let done: Vec<Lease> = items
             .iter()
@@ -136,22 +155,40 @@ impl Batch<'_> {
         if !leads.is_empty() {
             store::queue::drop_steps(conn, self.client, &leads, &numbers).await?;
         }
-        let new: Vec<NewJob> = self
+        let (new, mut born): (Vec<NewJob>, Vec<Option<Born>>) = self
             .cases
             .iter()
             .flat_map(|(lead, case)| case.jobs.iter().map(|order| self.job(*lead, case, *order)))
-            .collect();
-        if !new.is_empty() {
-            store::queue::insert(conn, self.client, &new, self.now).await?;
+            .unzip();
+        if new.is_empty() {
+            return Ok(vec![]);
         }
-        Ok(())
+        let queued = store::queue::insert(conn, self.client, &new, self.now).await?;
+        born.retain(|born| born.as_ref().is_some_and(|born| queued.contains(&born.claimed.lease.job)));
+        Ok(born.into_iter().flatten().collect())
     }
 
-    fn job(&self, lead: LeadId, case: &Case, order: JobOrder) -> NewJob {
+    /// A step, claimed as it is queued if this process has a free slot for it.
+    fn job(&self, lead: LeadId, case: &Case, order: JobOrder) -> (NewJob, Option<Born>) {
         let (kind, number) = registry::step(order);
+        let id = JobId::new(self.now);
         let args = serde_json::json!({ "client": self.client, "lead": lead, "number": number });
         let priority = case.run.workflow.priority as i16;
-        NewJob { id: JobId::new(self.now), kind, step: Some((lead, number)), args, priority }
+        let desk = self.engine.inner.desk.get();
+        let slot = desk.and_then(|desk| Some((desk.slot(kind)?, self.now + desk.lease())));
+        let token = Uuid::new_v4();
+        let claim = slot.as_ref().map(|(_, until)| Claim { node: self.engine.node(), token, until: *until });
+        let born = slot.map(|(slot, _)| Born {
+            claimed: Claimed {
+                lease: Lease { client: self.client, job: id, token },
+                kind: kind.to_owned(),
+                args: args.clone(),
+                lead: Some(lead),
+                tries: 1,
+            },
+            slot,
+        });
+        (NewJob { id, kind, step: Some((lead, number)), args, priority, born_claimed: claim }, born)
     }
 
     /// News of leads in quarantine waits in the inbox until they are released.
