@@ -200,6 +200,10 @@ pub(super) struct RuleFlags {
     /// The most calls begun in a second.
     #[arg(long)]
     calls_per_second: Option<u32>,
+    /// The least time from one call's beginning to the next, as 2s or 500ms: 100ms to 1h, and calls are begun
+    /// one at a time.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    delay_between_calls: Option<Duration>,
     /// The longest call, in minutes.
     #[arg(long, env = "MAX_CALL_DURATION_MINUTES")]
     max_call_minutes: Option<u32>,
@@ -492,6 +496,11 @@ impl RuleFlags {
         if let Some(max) = self.max_concurrent {
             rules.limits.retain(|limit| !matches!(limit, Limit::Concurrent { .. }));
             rules.limits.push(Limit::Concurrent { max });
+        }
+        if let Some(delay) = self.delay_between_calls {
+            let ms = u32::try_from(delay.as_millis()).context("--delay-between-calls: give at most 1h")?;
+            rules.limits.retain(|limit| !matches!(limit, Limit::Rate { max: 1, .. }));
+            rules.limits.push(Limit::delay(ms));
         }
         if let Some(max) = self.calls_per_second {
             rules.limits.retain(|limit| !matches!(limit, Limit::Rate { per_ms: 1_000, .. }));

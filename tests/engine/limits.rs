@@ -247,3 +247,48 @@ async fn every_read_draws_on_the_accounts_share_and_none_that_was_not_made() {
     assert_eq!(world.count("select reads_held::bigint from accounts").await, 0);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_delay_between_calls_is_kept_by_all_processes_together() {
+    let world = three_workers(vec![]).await;
+    let campaign = world.draft(json!({})).await;
+    let (edited, code) =
+        world.says(&["campaign", "edit", &campaign.to_string(), "--delay-between-calls", "150ms"]).await;
+    assert_eq!(code, Some(0), "{edited}");
+    world.leads(campaign, &phones(1, 12)).await;
+    world.order(campaign, Order::Start).await;
+    world.all_finished().await;
+    let times: Vec<_> = world.carrier.dials().timeline.iter().map(|dial| dial.at).collect();
+    assert!(times.len() >= 12);
+    for two in times.windows(2) {
+        assert!(two[1] - two[0] >= TimeDelta::milliseconds(150), "{two:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lead_that_a_limit_holds_back_says_whose() {
+    let mut world = World::new().await;
+    world.work().await;
+    let campaign = world.draft(json!({ "limits": [{ "limit": "concurrent", "max": 1 }] })).await;
+    let phones = phones(1, 2);
+    for phone in &phones {
+        world.carrier.script(phone, [Scenario::answered(Duration::from_secs(1_000))]);
+    }
+    let leads = world.leads(campaign, &phones).await;
+    world.order(campaign, Order::Start).await;
+    soon("one to be placed", world.carrier.until(|totals| totals.accepted == 1)).await;
+    let mut told = vec![];
+    for lead in &leads {
+        told.push(world.says(&["lead", "explain", &lead.to_string()]).await.0.to_string());
+    }
+    let held_back = |text: &&String| text.contains("the limits of its campaign are used up");
+    assert_eq!(told.iter().filter(held_back).count(), 1, "{told:?}");
+    world.order(campaign, Order::Cancel).await;
+    for call in world.carrier.calls() {
+        world.carrier.proceed(&call.sid);
+    }
+    world.all_finished().await;
+    until_no_jobs(&world).await;
+    world.end().await;
+}

@@ -29,6 +29,12 @@ impl Limit {
         Self::Rate { max, per_ms: 1_000 }
     }
 
+    /// The delay between calls: from the carrier's answer to one dial request to the next request. A
+    /// reservation holds the place meanwhile, so that requests never stand closer than this.
+    pub fn delay(per_ms: u32) -> Self {
+        Self::Rate { max: 1, per_ms }
+    }
+
     /// Whether it can be kept at all.
     ///
     /// # Errors
@@ -68,6 +74,26 @@ pub struct Usage {
     /// For those with a result: when the carrier had certainly seen the request,
     /// newest first.
     pub seen: Vec<Moment>,
+}
+
+impl Usage {
+    /// What several use together.
+    pub fn together<'a>(each: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut whole = Self::default();
+        for used in each {
+            whole.live += used.live;
+            whole.pending += used.pending;
+            whole.seen.extend(&used.seen);
+        }
+        whole.seen.sort_unstable_by(|a, b| b.cmp(a));
+        whole
+    }
+}
+
+/// Since when requests must be known for these limits; `None` if none of them is a rate.
+pub fn look_back<'a>(limits: impl IntoIterator<Item = &'a Limit>, now: Moment) -> Option<Moment> {
+    let widest = limits.into_iter().map(Limit::window).max();
+    widest.filter(|window| !window.is_zero()).map(|window| now - window)
 }
 
 /// What a set of limits leaves.

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
 use outdial_workflows::input::Input;
-use outdial_workflows::limits::{Limit, Room, Usage, reservations_allowed, room};
+use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room};
 use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -262,12 +262,11 @@ impl Plan {
             let rules = engine.inner.rules.get(conn, client, lane.campaign, lane.revision).await?;
             by_lane.push(rules.map(|rules| rules.limits.clone()).unwrap_or_default());
         }
-        let widest = limits.iter().chain(by_lane.iter().flatten()).map(Limit::window).max();
-        let since = widest.filter(|window| !window.is_zero()).map(|window| now - window);
+        let since = look_back(limits.iter().chain(by_lane.iter().flatten()), now);
         let usage = store::admission::usage(conn, client, account, since).await?;
         let recent =
             store::admission::submitted_since(conn, client, account, now - TimeDelta::seconds(1)).await?;
-        let whole = sum(&usage);
+        let whole = Usage::together(usage.iter().map(|(_, used)| used));
         let account_room = room(&limits, &whole, now);
         let reservations = reservations_allowed(recent).saturating_sub(whole.pending);
         let mut plan = Self {
@@ -321,15 +320,4 @@ impl Plan {
         let chosen = in_turn.into_iter().map(|(.., candidate)| candidate).filter(|candidate| fits(candidate));
         chosen.take(usize::try_from(self.free).unwrap_or(usize::MAX)).collect()
     }
-}
-
-fn sum(usage: &[(CampaignId, Usage)]) -> Usage {
-    let mut whole = Usage::default();
-    for (_, used) in usage {
-        whole.live += used.live;
-        whole.pending += used.pending;
-        whole.seen.extend(&used.seen);
-    }
-    whole.seen.sort_unstable_by(|a, b| b.cmp(a));
-    whole
 }

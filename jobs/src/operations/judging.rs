@@ -1,15 +1,19 @@
 //! Judging a whole database, and explaining one lead.
 
+use outdial_workflows::Moment;
 use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
 use outdial_workflows::gate::{GateFacts, needs};
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
+use outdial_workflows::limits::{Limit, Room, Usage, look_back, room};
+use outdial_workflows::rules::Rules;
 use uuid::Uuid;
 
 use super::OperationError;
 use crate::engine::Engine;
 use crate::engine::numbers::Numbers;
 use crate::store;
+use crate::store::campaigns::CampaignFacts;
 
 /// How many leads are read at once.
 const PAGE: i64 = 500;
@@ -100,6 +104,7 @@ pub async fn explain_lead(
     let asked: Vec<_> =
         stored.phone.iter().map(|phone| (phone.clone(), needs(&gate, rules.as_deref()))).collect();
     Numbers::read(&mut conn, client, &asked, now).await?.add_to(&mut gate, stored.campaign);
+    let rooms = rooms(&mut conn, client, &facts, rules.as_deref(), now).await?;
     drop(conn);
     let story = Story {
         workflow,
@@ -111,9 +116,36 @@ pub async fn explain_lead(
         gate: &gate,
         rules: rules.as_deref(),
         account_rests_until: facts.resting_until,
-        account_room: None,
-        campaign_room: None,
+        account_room: rooms.account,
+        campaign_room: rooms.campaign,
         ahead: None,
     };
     Ok(Explanation { unreadable, ..explain(&story, &known, now) })
+}
+
+/// What limits leave.
+#[derive(Default)]
+struct Rooms {
+    account: Option<Room>,
+    campaign: Option<Room>,
+}
+
+/// What the limits of a campaign and of its account leave at the moment, as admission reckons it, but
+/// under no lock. Nothing of limits that cannot be read.
+async fn rooms(
+    conn: &mut sqlx::PgConnection,
+    client: ClientId,
+    facts: &CampaignFacts,
+    rules: Option<&Rules>,
+    now: Moment,
+) -> Result<Rooms, OperationError> {
+    let account = store::accounts::read(conn, client, facts.account).await?;
+    let account = account.and_then(|account| serde_json::from_value::<Vec<Limit>>(account.limits).ok());
+    let (Some(account), Some(rules)) = (account, rules) else { return Ok(Rooms::default()) };
+    let since = look_back(account.iter().chain(&rules.limits), now);
+    let usage = store::admission::usage(conn, client, facts.account, since).await?;
+    let all = Usage::together(usage.iter().map(|(_, used)| used));
+    let own = usage.iter().filter(|(campaign, _)| *campaign == facts.campaign);
+    let own = Usage::together(own.map(|(_, used)| used));
+    Ok(Rooms { account: Some(room(&account, &all, now)), campaign: Some(room(&rules.limits, &own, now)) })
 }

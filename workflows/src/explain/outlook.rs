@@ -53,7 +53,9 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
     let due = story.workflow.wake_at.map_or(now, |at| at.max(now));
     let rests_until = known.account_rests_until.filter(|_| !known.gate.account_ready);
     let rooms = [("campaign", known.campaign_room), ("account", known.account_room)];
-    let again = rooms.iter().filter_map(|(_, room)| room.and_then(|room| room.again_at)).max();
+    let again = |(whose, room): &(&'static str, Option<Room>)| Some((room.as_ref()?.again_at?, *whose));
+    let rate = rooms.iter().filter_map(again).max();
+    let again = rate.map(|(at, _)| at);
     let Some((at, until_then)) =
         opening(outlook, story, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
     else {
@@ -77,6 +79,10 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
     let what = match until_then.filter(|why| *why != story.workflow.why) {
         _ if at <= now => due_now(known),
         Some(why) => format!("may be called from then on; until then, {why}"),
+        None if again == Some(at) => {
+            let whose = rate.map_or("campaign", |(_, whose)| whose);
+            format!("may be called from then on; until then, the rate of calls of its {whose} is used up")
+        }
         None => "may be called from then on".into(),
     };
     outlook.next = Some((at, what));
