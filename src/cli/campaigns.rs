@@ -499,8 +499,8 @@ impl RuleFlags {
         }
         if let Some(delay) = self.delay_between_calls {
             let ms = u32::try_from(delay.as_millis()).context("--delay-between-calls: give at most 1h")?;
-            rules.limits.retain(|limit| !matches!(limit, Limit::Rate { max: 1, .. }));
-            rules.limits.push(Limit::delay(ms));
+            rules.limits.retain(|limit| !matches!(limit, Limit::Delay { .. }));
+            rules.limits.push(Limit::Delay { ms });
         }
         if let Some(max) = self.calls_per_second {
             rules.limits.retain(|limit| !matches!(limit, Limit::Rate { per_ms: 1_000, .. }));

@@ -12,6 +12,7 @@ use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::providers::exotel::Settings;
 use outdial_jobs::store::StoreError;
 use outdial_workflows::Moment;
+use outdial_workflows::ids::CampaignId;
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::why::Why;
@@ -69,6 +70,11 @@ async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
     // Eight windows, of which the first begins with the first dial.
     let took = times[31] - times[0];
     assert!(took < TimeDelta::milliseconds(2 * 8 * 300), "the rate is used up: {took}");
+    cancel_and_end(world, campaign).await;
+}
+
+/// Ends calls that go on and on, and the campaign with them.
+async fn cancel_and_end(world: World, campaign: CampaignId) {
     world.order(campaign, Order::Cancel).await;
     for call in world.carrier.calls() {
         world.carrier.proceed(&call.sid);
@@ -252,8 +258,17 @@ async fn every_read_draws_on_the_accounts_share_and_none_that_was_not_made() {
 async fn the_delay_between_calls_is_kept_by_all_processes_together() {
     let world = three_workers(vec![]).await;
     let campaign = world.draft(json!({})).await;
-    let (edited, code) =
-        world.says(&["campaign", "edit", &campaign.to_string(), "--delay-between-calls", "150ms"]).await;
+    let (edited, code) = world
+        .says(&[
+            "campaign",
+            "edit",
+            &campaign.to_string(),
+            "--delay-between-calls",
+            "150ms",
+            "--calls-per-second",
+            "50",
+        ])
+        .await;
     assert_eq!(code, Some(0), "{edited}");
     world.leads(campaign, &phones(1, 12)).await;
     world.order(campaign, Order::Start).await;
@@ -284,11 +299,5 @@ async fn a_lead_that_a_limit_holds_back_says_whose() {
     }
     let held_back = |text: &&String| text.contains("the limits of its campaign are used up");
     assert_eq!(told.iter().filter(held_back).count(), 1, "{told:?}");
-    world.order(campaign, Order::Cancel).await;
-    for call in world.carrier.calls() {
-        world.carrier.proceed(&call.sid);
-    }
-    world.all_finished().await;
-    until_no_jobs(&world).await;
-    world.end().await;
+    cancel_and_end(world, campaign).await;
 }

@@ -21,18 +21,18 @@ pub enum Limit {
         /// The window's length in milliseconds, 100 to 3,600,000.
         per_ms: u32,
     },
+    /// The least time between one dial request and the next: a rate of one, under the name that
+    /// people know, and set apart from their other rates.
+    Delay {
+        /// Milliseconds, 100 to 3,600,000.
+        ms: u32,
+    },
 }
 
 impl Limit {
     /// At most `max` calls a second.
     pub fn per_second(max: u32) -> Self {
         Self::Rate { max, per_ms: 1_000 }
-    }
-
-    /// The delay between calls: from the carrier's answer to one dial request to the next request. A
-    /// reservation holds the place meanwhile, so that requests never stand closer than this.
-    pub fn delay(per_ms: u32) -> Self {
-        Self::Rate { max: 1, per_ms }
     }
 
     /// Whether it can be kept at all.
@@ -43,6 +43,7 @@ impl Limit {
         let (max, per_ms) = match *self {
             Self::Concurrent { max } => (max, 1_000),
             Self::Rate { max, per_ms } => (max, per_ms),
+            Self::Delay { ms } => (1, ms),
         };
         if max == 0 {
             return Err(
@@ -55,11 +56,12 @@ impl Limit {
         Ok(())
     }
 
-    /// How far back a rate looks; zero for concurrency.
-    pub fn window(&self) -> TimeDelta {
+    /// As so many requests in any window of that length; `None` for concurrency.
+    pub fn rate(&self) -> Option<(u32, TimeDelta)> {
         match *self {
-            Self::Concurrent { .. } => TimeDelta::zero(),
-            Self::Rate { per_ms, .. } => TimeDelta::milliseconds(per_ms.into()),
+            Self::Concurrent { .. } => None,
+            Self::Rate { max, per_ms } => Some((max, TimeDelta::milliseconds(per_ms.into()))),
+            Self::Delay { ms } => Some((1, TimeDelta::milliseconds(ms.into()))),
         }
     }
 }
@@ -92,8 +94,8 @@ impl Usage {
 
 /// Since when requests must be known for these limits; `None` if none of them is a rate.
 pub fn look_back<'a>(limits: impl IntoIterator<Item = &'a Limit>, now: Moment) -> Option<Moment> {
-    let widest = limits.into_iter().map(Limit::window).max();
-    widest.filter(|window| !window.is_zero()).map(|window| now - window)
+    let windows = limits.into_iter().filter_map(|limit| limit.rate().map(|(_, window)| window));
+    windows.max().map(|window| now - window)
 }
 
 /// What a set of limits leaves.
@@ -115,19 +117,17 @@ pub struct Room {
 pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
     let mut room = Room { free: u32::MAX, again_at: None };
     for limit in limits {
-        match *limit {
-            Limit::Concurrent { max } => room.free = room.free.min(max.saturating_sub(usage.live)),
-            Limit::Rate { max, .. } => {
-                let recent = usage.seen.iter().take_while(|at| **at + limit.window() > now);
-                let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
-                let free = max.saturating_sub(usage.pending.saturating_add(recent));
-                if free == 0 {
-                    let again = frees_at(usage, max, limit.window());
-                    room.again_at = room.again_at.max(again);
-                }
-                room.free = room.free.min(free);
-            }
+        if let Limit::Concurrent { max } = *limit {
+            room.free = room.free.min(max.saturating_sub(usage.live));
         }
+        let Some((max, window)) = limit.rate() else { continue };
+        let recent = usage.seen.iter().take_while(|at| **at + window > now);
+        let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
+        let free = max.saturating_sub(usage.pending.saturating_add(recent));
+        if free == 0 {
+            room.again_at = room.again_at.max(frees_at(usage, max, window));
+        }
+        room.free = room.free.min(free);
     }
     room
 }
@@ -219,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_lets_one_through_and_the_next_only_after_it() {
+        let delay = [Limit::Delay { ms: 2_000 }];
+        let usage = |pending, seen| Usage { pending, seen, ..Usage::default() };
+        assert_eq!(room(&delay, &usage(0, vec![]), at(0)).free, 1);
+        assert_eq!(room(&delay, &usage(1, vec![]), at(0)).free, 0);
+        let after = usage(0, vec![at(-500)]);
+        assert_eq!(room(&delay, &after, at(0)), Room { free: 0, again_at: Some(at(1_500)) });
+        assert_eq!(room(&delay, &after, at(1_500)).free, 1);
+    }
+
+    #[test]
     fn a_rate_filled_by_pending_requests_names_no_time() {
         let usage = Usage { live: 3, pending: 3, seen: vec![] };
         assert_eq!(room(&[Limit::per_second(3)], &usage, at(0)), Room { free: 0, again_at: None });
@@ -255,6 +266,7 @@ mod tests {
     fn a_limit_that_would_never_dial_is_refused() {
         assert!(Limit::Concurrent { max: 0 }.check().is_err());
         assert!(Limit::Rate { max: 1, per_ms: 1 }.check().is_err());
+        assert!(Limit::Delay { ms: 10 }.check().is_err());
         assert!(Limit::per_second(1).check().is_ok());
     }
 }

@@ -225,7 +225,7 @@ impl<'a> Play<'a> {
 
     /// Begins what may be begun, lane by lane in turn; tells when a rate leaves room again.
     fn begin_calls(&mut self) -> Option<Moment> {
-        let furthest = self.limits.iter().map(Limit::window).max().unwrap_or_default();
+        let furthest = self.limits.iter().filter_map(|limit| Some(limit.rate()?.1)).max().unwrap_or_default();
         self.seen.retain(|at| *at + furthest > self.now);
         let callable = |lane: &Lane, now| lane.is_callable(now);
         loop {

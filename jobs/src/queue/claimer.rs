@@ -67,6 +67,7 @@ impl Claimer {
         let kinds: Vec<String> = permits.keys().map(|kind| (*kind).to_owned()).collect();
         let free: Vec<i64> =
             permits.values().map(|permits| i64::try_from(permits.len()).unwrap_or(i64::MAX)).collect();
+        kinds.iter().for_each(|kind| self.desk.crowd(kind, false));
         let claimed = store::in_time(async {
             let mut session = self.engine.sessions().take().await?;
             let now = self.engine.now_in(&mut session).await?;
@@ -83,6 +84,8 @@ impl Claimer {
         for claimed in claimed {
             self.hand_out(claimed, &mut permits);
         }
+        let filled = permits.iter().filter(|(_, left)| left.is_empty());
+        filled.for_each(|(kind, _)| self.desk.crowd(kind, true));
         Ok(Claim::Some)
     }
 

@@ -268,6 +268,7 @@ fn within(spans: &[Span], limit: &Limit, whose: &str, binds: impl Fn(&Span) -> b
     match *limit {
         Limit::Concurrent { max } => at_once(spans, max, whose, binds),
         Limit::Rate { max, per_ms } => in_any_window(spans, max, per_ms, whose, binds),
+        Limit::Delay { ms } => in_any_window(spans, 1, ms, whose, binds),
     }
 }
 

@@ -20,7 +20,6 @@ use crate::store::queue::{Claim, Claimed, Lease, NewJob};
 use crate::store::{self, StoreError, attempts::Of, dial_requests::Request};
 
 /// What a batch made possible.
-#[derive(Default)]
 pub(super) struct Written {
     pub(super) signal: Signal,
     pub(super) born: Vec<Born>,
