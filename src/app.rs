@@ -95,6 +95,7 @@ impl App {
             name: format!("outdial-{}", std::process::id()),
             process: Process::this(),
             roles: roles.iter().map(|role| role.name().to_owned()).collect(),
+            wall: outdial_jobs::node::wall,
         };
         let (engine, leases) = (self.engine.clone(), self.lease_pool.clone());
         Ok(Worker::start_with(engine, node, leases, Kinds::registered(), pace).await?)

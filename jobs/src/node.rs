@@ -1,5 +1,6 @@
 //! Which process this is, so that others can tell whether it is still there.
 
+use outdial_workflows::Moment;
 use outdial_workflows::ids::NodeId;
 
 /// A process on a host.
@@ -25,6 +26,13 @@ pub struct Node {
     pub process: Process,
     /// What it does.
     pub roles: Vec<String>,
+    /// The machine's clock: [`wall`], but in tests. Only ever compared with the database's.
+    pub wall: fn() -> Moment,
+}
+
+/// What this machine's clock shows.
+pub fn wall() -> Moment {
+    std::time::SystemTime::now().into()
 }
 
 impl Process {

@@ -1,7 +1,7 @@
 //! The queue: what is claimed is run once while its worker lives, and by another once it does not.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use outdial_jobs::engine::Engine;
 use outdial_jobs::jobs::{Ctx, JobError};
-use outdial_jobs::node::{Node, Process};
+use outdial_jobs::node::{self, Node, Process};
 use outdial_jobs::queue::Pace;
 use outdial_jobs::store;
 use outdial_jobs::store::queue::NewJob;
@@ -198,7 +198,7 @@ async fn claim_for(lab: &Lab, node: &Node, lease_until: Moment) {
 }
 
 fn node_of(process: Process) -> Node {
-    Node { id: NodeId(Uuid::new_v4()), name: "a test".into(), process, roles: vec![] }
+    Node { id: NodeId(Uuid::new_v4()), name: "a test".into(), process, roles: vec![], wall: node::wall }
 }
 
 #[tokio::test]
@@ -540,6 +540,30 @@ async fn a_step_is_claimed_as_it_is_queued_if_the_process_has_a_free_slot() {
     assert_eq!(world.count("select count(*) from jobs where lease_owner is null").await, 1);
     GATE.add_permits(100);
     world.all_finished().await;
+    worker.drain().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_off_dials_nobody_until_it_is_set() {
+    static OFF_MS: AtomicI64 = AtomicI64::new(1_500);
+    let world = World::new().await;
+    let campaign = world.campaign(json!({})).await;
+    let engine = world.another_engine().await;
+    let wall = || node::wall() + TimeDelta::milliseconds(OFF_MS.load(Ordering::Relaxed));
+    let here = Node { wall, ..world::node_of(&engine) };
+    let pool = world::pool(&world.db, 3);
+    let worker = Worker::start_with(engine.clone(), here, pool, Kinds::registered(), pace()).await;
+    let worker = worker.expect("it starts");
+    let lead = world.lead(campaign, "+919876543210").await;
+    assert_eq!(engine.admit(world.client).await.expect("looked").reserved, 0);
+    // What another node reserved is given back, not sent.
+    assert_eq!(world.engine.admit(world.client).await.expect("looked").reserved, 1);
+    let given_back = "select count(*) from jobs where last_error like 'to be run again%' and tries = 0";
+    until("the job to be given back", async || world.count(given_back).await == 1).await;
+    assert!(world.carrier.dials().timeline.is_empty());
+    OFF_MS.store(0, Ordering::Relaxed);
+    world.finished(lead).await;
     worker.drain().await;
     world.end().await;
 }

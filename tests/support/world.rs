@@ -14,7 +14,7 @@ use outdial::http::{self, Api};
 use outdial_emulators::exotel::{self as emulated, Exotel, Scenario};
 use outdial_jobs::clock::{Clock, DatabaseClock, SetClock};
 use outdial_jobs::engine::{Engine, Parts};
-use outdial_jobs::node::{Node, Process};
+use outdial_jobs::node::{self, Node, Process};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
@@ -378,13 +378,14 @@ pub(crate) fn pool(db: &TestDb, connections: u32) -> PgPool {
 
 /// Starts a worker in this process.
 pub(crate) async fn start(db: &TestDb, engine: Engine, kinds: Kinds, pace: Pace) -> Worker {
-    let node = node(&engine);
+    let node = node_of(&engine);
     let started = Worker::start_with(engine, node, pool(db, 3), kinds, pace).await;
     started.expect("it starts")
 }
 
-fn node(engine: &Engine) -> Node {
-    Node { id: engine.node(), name: "a test".into(), process: Process::this(), roles: vec!["worker".into()] }
+pub(crate) fn node_of(engine: &Engine) -> Node {
+    let (id, process) = (engine.node(), Process::this());
+    Node { id, name: "a test".into(), process, roles: vec!["worker".into()], wall: node::wall }
 }
 
 /// Somebody with this number.

@@ -12,6 +12,7 @@
 pub mod attempt;
 pub mod calendar;
 pub mod call;
+pub mod clocks;
 pub mod decide;
 pub mod explain;
 pub mod gate;

@@ -18,10 +18,12 @@ pub mod observe;
 mod timers;
 pub mod wake;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use outdial_workflows::Moment;
+use outdial_workflows::clocks;
 use outdial_workflows::ids::{AttemptRef, ClientId, LeadId, NodeId};
 use outdial_workflows::input::{Answer, CallNews, Input};
 use sqlx::PgPool;
@@ -127,6 +129,8 @@ struct Inner {
     hub: Hub,
     /// Where this process's jobs are run, if it runs any.
     desk: OnceLock<Arc<Desk>>,
+    /// Whether this machine's clock is so far off that nothing is dialled from here.
+    clock_off: AtomicBool,
     observed: observe::Observed,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -151,6 +155,7 @@ impl Engine {
                 timers: timers::Timers::default(),
                 hub: Hub::default(),
                 desk: OnceLock::new(),
+                clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -169,6 +174,27 @@ impl Engine {
     /// slots. The first desk stays.
     pub(crate) fn serve_at(&self, desk: Arc<Desk>) {
         let _ = self.inner.desk.set(desk);
+    }
+
+    /// Notes how far this machine's clock is off the database's; tells when that begins or ceases to
+    /// matter.
+    pub(crate) fn note_clock(&self, off_by: chrono::TimeDelta) {
+        let off = !clocks::may_dial(off_by);
+        let was_off = self.inner.clock_off.swap(off, Ordering::Relaxed);
+        let off_ms = off_by.num_milliseconds();
+        match (was_off, off) {
+            (false, true) => tracing::error!(
+                off_ms,
+                "ALERT: this machine's clock is off the database's; nothing is dialled from here until it is set"
+            ),
+            (true, false) => tracing::info!(off_ms, "this machine's clock is right again, and it dials"),
+            (false, false) | (true, true) => {}
+        }
+    }
+
+    /// Whether this machine's clock is so far off the database's that nothing may be dialled from here.
+    pub fn clock_is_off(&self) -> bool {
+        self.inner.clock_off.load(Ordering::Relaxed)
     }
 
     /// Gives an input to its client's next batch, and waits until that has committed.

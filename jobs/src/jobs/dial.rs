@@ -1,5 +1,7 @@
 //! Sends one dial request, once.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
 use outdial_workflows::input::{Answer, Input};
@@ -10,6 +12,9 @@ use super::{Ctx, Job, JobError};
 use crate::crash;
 use crate::engine::{Happened, ToSend};
 use crate::providers::Permit;
+
+/// A node whose clock is off gives the job back for so long.
+const CLOCK_OFF_PAUSE: Duration = Duration::from_secs(1);
 
 /// Dials a reserved attempt.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -27,6 +32,10 @@ impl Job for Dial {
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
         crash::point("dial.claimed");
+        if ctx.engine.clock_is_off() {
+            // Another node may take it meanwhile.
+            return Err(JobError::Later(CLOCK_OFF_PAUSE));
+        }
         let attempt = self.number;
         let token = Uuid::new_v4();
         // Whether the lease holds is seen by the transaction that decides.

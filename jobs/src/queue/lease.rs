@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use outdial_workflows::Moment;
-use sqlx::PgPool;
+use chrono::TimeDelta;
+use outdial_workflows::clocks::off_by;
+use sqlx::{PgConnection, PgPool};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Held, Pace};
+use crate::clock::{Clock, DatabaseClock};
 use crate::engine::Engine;
 use crate::node::Node;
 use crate::store::{self, StoreError};
-
-/// A node whose clock is further from the database's than this says so.
-const CLOCK_MAY_BE_OFF: Duration = Duration::from_secs(1);
 
 /// Renews leases and shows that the process is there, until told to stop: after draining.
 pub struct LeaseKeeper {
@@ -47,6 +46,7 @@ impl LeaseKeeper {
         let mut conn = self.pool.acquire().await?;
         let now = self.engine.now_in(&mut conn).await?;
         store::nodes::announce(&mut conn, &self.node, now).await?;
+        self.compare_clocks(&mut conn).await?;
         let others = store::nodes::on_host(&mut conn, &self.node.process.host, self.node.id).await?;
         let gone: Vec<_> =
             others.into_iter().filter(|(_, process)| process.is_gone()).map(|(id, _)| id).collect();
@@ -88,13 +88,9 @@ impl LeaseKeeper {
 
     async fn renew(&self) -> Result<(), StoreError> {
         let mut conn = self.pool.acquire().await?;
-        let asked = std::time::SystemTime::now();
         let now = self.engine.now_in(&mut conn).await?;
-        let off = clock_off(asked, now);
-        if off > CLOCK_MAY_BE_OFF {
-            tracing::warn!(off_ms = off.as_millis(), "this machine's clock is off from the database's");
-        }
-        let off_ms = i32::try_from(off.as_millis()).unwrap_or(i32::MAX);
+        let off_by = self.compare_clocks(&mut conn).await?;
+        let off_ms = i32::try_from(off_by.num_milliseconds()).unwrap_or(i32::MAX);
         if !store::nodes::seen(&mut conn, self.node.id, now, off_ms).await? {
             // Somebody took this process for dead while it stood still: it is not.
             store::nodes::announce(&mut conn, &self.node, now).await?;
@@ -103,13 +99,17 @@ impl LeaseKeeper {
         Ok(())
     }
 
+    /// Lets the engine know how far this machine's clock is off the database's.
+    async fn compare_clocks(&self, conn: &mut PgConnection) -> Result<TimeDelta, StoreError> {
+        let asked = (self.node.wall)();
+        let theirs = DatabaseClock.now(conn).await?;
+        let off_by = off_by(asked, (self.node.wall)(), theirs);
+        self.engine.note_clock(off_by);
+        Ok(off_by)
+    }
+
     async fn leave(&self) -> Result<(), StoreError> {
         let mut conn = self.pool.acquire().await?;
         store::nodes::remove(&mut conn, &[self.node.id.0]).await
     }
-}
-
-fn clock_off(ours: std::time::SystemTime, theirs: Moment) -> Duration {
-    let theirs = std::time::SystemTime::from(theirs);
-    theirs.duration_since(ours).unwrap_or_else(|error| error.duration())
 }
