@@ -138,7 +138,7 @@ async fn campaign(app: &App, client: ClientId, provider: &Url, args: &Args) -> a
     // One attempt a lead: whatever comes of it ends the run.
     let rules: Rules = serde_json::from_value(serde_json::json!({
         "calendar": "none",
-        "caller_id": "+918040000000",
+        "caller_ids": ["+918040000000"],
         "agent": { "mode": "flow", "flow_id": "1001" },
         "retry": { "max_attempts": 1 },
     }))?;

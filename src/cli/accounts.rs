@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use outdial_jobs::operations::limits::Limited;
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::{By, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
+use super::limits::Change;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
@@ -28,6 +30,13 @@ pub(super) enum ClientCommand {
     },
     /// List the clients.
     List,
+    /// Bound all dialling of a client together. Calls under way go on.
+    Limit {
+        /// Its name or id.
+        client: String,
+        #[command(flatten)]
+        change: Change,
+    },
     /// Stop dialling for all of a client's campaigns until resumed. Calls under way go on.
     Pause(Pause),
     /// Dial again.
@@ -110,6 +119,10 @@ pub(super) async fn client(
             let client = setup::find_client(&app.engine, &resume.name).await?;
             resume.run(app, (client, None), actor, output).await?;
         }
+        ClientCommand::Limit { client, change } => {
+            let id = setup::find_client(&app.engine, &client).await?;
+            change.run(app, (id, Limited::Client, &client), actor, output).await?;
+        }
         ClientCommand::Create { name } => {
             let id = setup::create_client(&app.engine, &name).await?;
             output.say(format!("made client `{name}` ({id})"), &json!({ "id": id, "name": name }));
@@ -133,6 +146,13 @@ pub(super) enum AccountCommand {
     Test {
         /// Its name or id.
         account: String,
+    },
+    /// Change an account's limits. Calls under way go on.
+    Limit {
+        /// Its name or id.
+        account: String,
+        #[command(flatten)]
+        change: Change,
     },
     /// Stop dialling from an account until resumed. Calls under way go on.
     Pause(Pause),
@@ -191,6 +211,11 @@ pub(super) async fn account(
         AccountCommand::Resume(resume) => {
             let (client, account) = setup::find_account(&app.engine, &resume.name).await?;
             resume.run(app, (client, Some(account)), actor, output).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AccountCommand::Limit { account, change } => {
+            let (client, id) = setup::find_account(&app.engine, &account).await?;
+            change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Add(add) => add.run(app, output).await,

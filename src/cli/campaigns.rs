@@ -13,9 +13,10 @@ use outdial_jobs::operations::{By, forecast, recurring, setup};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
+use outdial_workflows::call::CallerId;
 use outdial_workflows::hours::LaneState;
-use outdial_workflows::limits::Limit;
 use outdial_workflows::packs::{Purpose, Voice};
+use outdial_workflows::pool::NumberChoice;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::simulate::{Assumed, Brake, Simulated};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use super::confirmed;
 use super::consents::{named, purpose};
 use super::leads::spinner;
+use super::limits::LimitFlags;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
@@ -120,6 +122,10 @@ pub(super) enum ScheduleCommand {
     },
 }
 
+fn number_choice(text: &str) -> Result<NumberChoice, String> {
+    named(&text.replace('-', "_"))
+}
+
 fn action(text: &str) -> Result<Action, String> {
     match text {
         "start" => Ok(Action::Start),
@@ -155,9 +161,13 @@ pub(super) struct RuleFlags {
     /// A JSON file with its rules; the flags below come on top.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// The number that calls come from, as the account knows it.
-    #[arg(long, env = "EXOTEL_VIRTUAL_NUMBER")]
-    caller_id: Option<String>,
+    /// A number that calls come from, as the account knows it; several with commas, or given again and again.
+    #[arg(long, env = "EXOTEL_VIRTUAL_NUMBER", value_delimiter = ',', value_name = "NUMBER")]
+    caller_id: Vec<String>,
+    /// How one of several numbers is picked: round_robin, sticky (the one that called the lead last) or
+    /// same_area (the nearest to the lead's own).
+    #[arg(long, value_parser = number_choice)]
+    number_choice: Option<NumberChoice>,
     /// The carrier's flow that answers; without it the carrier streams to us.
     #[arg(long, env = "EXOTEL_EXOPHLO_ID", value_name = "ID")]
     flow: Option<String>,
@@ -194,16 +204,8 @@ pub(super) struct RuleFlags {
     /// The most attempts for a lead.
     #[arg(long)]
     max_attempts: Option<u16>,
-    /// The most calls at once.
-    #[arg(long)]
-    max_concurrent: Option<u32>,
-    /// The most calls begun in a second.
-    #[arg(long)]
-    calls_per_second: Option<u32>,
-    /// The least time from one call's beginning to the next, as 2s or 500ms: 100ms to 1h, and calls are begun
-    /// one at a time.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    delay_between_calls: Option<Duration>,
+    #[command(flatten)]
+    limits: LimitFlags,
     /// The longest call, in minutes.
     #[arg(long, env = "MAX_CALL_DURATION_MINUTES")]
     max_call_minutes: Option<u32>,
@@ -493,26 +495,18 @@ impl RuleFlags {
         if let Some(attempts) = self.max_attempts {
             rules.retry.max_attempts = attempts.try_into().context("--max-attempts: give at least 1")?;
         }
-        if let Some(max) = self.max_concurrent {
-            rules.limits.retain(|limit| !matches!(limit, Limit::Concurrent { .. }));
-            rules.limits.push(Limit::Concurrent { max });
-        }
-        if let Some(delay) = self.delay_between_calls {
-            let ms = u32::try_from(delay.as_millis()).context("--delay-between-calls: give at most 1h")?;
-            rules.limits.retain(|limit| !matches!(limit, Limit::Delay { .. }));
-            rules.limits.push(Limit::Delay { ms });
-        }
-        if let Some(max) = self.calls_per_second {
-            rules.limits.retain(|limit| !matches!(limit, Limit::Rate { per_ms: 1_000, .. }));
-            rules.limits.push(Limit::per_second(max));
-        }
+        rules.limits = self.limits.over(rules.limits)?;
         if let Some(minutes) = self.max_call_minutes {
             rules.call_time_limit_s = minutes.saturating_mul(60);
         }
         if let Some(flow_id) = &self.flow {
             rules.agent = Agent::Flow { flow_id: flow_id.clone() };
         }
-        rules.caller_id = self.caller_id.clone().or(rules.caller_id);
+        if !self.caller_id.is_empty() {
+            let trimmed = self.caller_id.iter().map(|number| CallerId(number.trim().to_owned()));
+            rules.caller_ids = trimmed.collect();
+        }
+        rules.number_choice = self.number_choice.unwrap_or(rules.number_choice);
         Ok(rules)
     }
 

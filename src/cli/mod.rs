@@ -5,6 +5,7 @@ mod campaigns;
 mod consents;
 mod doctor;
 mod leads;
+mod limits;
 mod orders;
 mod output;
 mod suppressions;
@@ -62,6 +63,9 @@ enum Command {
     /// Accounts with carriers.
     #[command(subcommand)]
     Account(accounts::AccountCommand),
+    /// Numbers that accounts call from.
+    #[command(subcommand)]
+    Number(limits::NumberCommand),
     /// Sets of leads called under the same rules.
     #[command(subcommand)]
     Campaign(campaigns::CampaignCommand),
@@ -127,6 +131,9 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Account(command) => {
             let account = async |app: &App| accounts::account(app, command, &global.actor, output).await;
             return with(global, account).await;
+        }
+        Command::Number(command) => {
+            with(global, async |app| limits::number(app, command, &global.actor, output).await).await?;
         }
         Command::Campaign(command) => {
             with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;

@@ -147,7 +147,7 @@ async fn campaign(
     let account = setup::create_account(&app.engine, client, spec).await?;
     let rules: Rules = serde_json::from_value(serde_json::json!({
         "calendar": "none",
-        "caller_id": "+918040000000",
+        "caller_ids": ["+918040000000"],
         "agent": { "mode": "flow", "flow_id": FLOW },
         "ring_timeout_s": 30,
         "call_time_limit_s": 300,

@@ -424,7 +424,7 @@ async fn campaign(
     let account = setup::create_account(engine, client, spec).await.expect("an account");
     let rules: Rules = serde_json::from_value(serde_json::json!({
         "calendar": "none",
-        "caller_id": "+918040000000",
+        "caller_ids": ["+918040000000"],
         "agent": { "mode": "flow", "flow_id": "1001" },
         "ring_timeout_s": 30,
         "call_time_limit_s": 300,

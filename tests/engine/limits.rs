@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 
 use crate::support::world::{Setup, World, phones, settings, soon, told, until};
 
-async fn three_workers(limits: Vec<Limit>) -> World {
+pub(crate) async fn three_workers(limits: Vec<Limit>) -> World {
     let mut world = World::with(Setup { limits, ..Setup::default() }).await;
     world.work().await;
     world.work_elsewhere().await;
@@ -74,7 +74,7 @@ async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
 }
 
 /// Ends calls that go on and on, and the campaign with them.
-async fn cancel_and_end(world: World, campaign: CampaignId) {
+pub(crate) async fn cancel_and_end(world: World, campaign: CampaignId) {
     world.order(campaign, Order::Cancel).await;
     for call in world.carrier.calls() {
         world.carrier.proceed(&call.sid);

@@ -7,6 +7,7 @@ mod imports;
 mod inbox;
 mod lanes;
 mod limits;
+mod numbers;
 mod operations;
 mod orders;
 mod plans;

@@ -116,7 +116,7 @@ async fn what_runs_all_the_time_reads_by_index() {
     for index in ["one_live_attempt_per_number", "attempts_rate"] {
         let since = Some(now - TimeDelta::minutes(1));
         uses(&world, index, async |conn| {
-            store::admission::usage(conn, client, world.account, since).await.expect("read")
+            store::admission::usage(conn, client, &[world.account.0], since).await.expect("read")
         })
         .await;
     }

@@ -18,7 +18,7 @@ use outdial_jobs::providers::{
 };
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Submission};
-use outdial_workflows::call::{CallFact, CallId, CallStatus, DialReply, Found};
+use outdial_workflows::call::{CallFact, CallId, CallStatus, CallerId, DialReply, Found};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
@@ -56,7 +56,7 @@ impl World {
         let (tell, heard) = mpsc::unbounded_channel();
         let public_url = listen(tell).await;
         let exotel = adapter(&emulator, "token1");
-        let rules = Rules { caller_id: Some("08040000000".into()), ..Rules::default() };
+        let rules = Rules { caller_ids: vec![CallerId("08040000000".into())], ..Rules::default() };
         Self {
             emulator,
             exotel,
@@ -70,6 +70,7 @@ impl World {
 
     pub(super) fn compose(&self, key: DialKey) -> DialBody {
         let order = DialOrder {
+            caller_id: self.rules.caller_ids.first(),
             key,
             phone: &self.phone,
             rules: &self.rules,
@@ -189,6 +190,7 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         number: key.0.number,
         revision: Revision(1),
         account: AccountId(Uuid::from_u128(3)),
+        caller_id: Some(CallerId("08040000000".into())),
         phone: Some(phone.clone()),
         ledger: Ledger::Unknown,
         counts: true,

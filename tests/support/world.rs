@@ -189,7 +189,7 @@ impl World {
         static MADE: AtomicU32 = AtomicU32::new(1);
         let mut all = json!({
             "calendar": "none",
-            "caller_id": "+918040000000",
+            "caller_ids": ["+918040000000"],
             "agent": { "mode": "flow", "flow_id": "1001" },
             "retry": { "rules": {
                 "no_answer": "1s", "busy": "1s", "unknown": "1s",

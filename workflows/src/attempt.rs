@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
-use crate::call::{CallEnd, CallId, CallStatus};
+use crate::call::{CallEnd, CallId, CallStatus, CallerId};
 use crate::ids::{AccountId, AttemptNumber};
 use crate::outcome::Outcome;
 use crate::phone::PhoneNumber;
@@ -65,6 +65,8 @@ pub struct Attempt {
     pub revision: Revision,
     /// The account it dials from.
     pub account: AccountId,
+    /// The number it dials from, picked from the campaign's; `None` if the campaign names none.
+    pub caller_id: Option<CallerId>,
     /// The number dialled; `None` once the person was erased.
     pub phone: Option<PhoneNumber>,
     /// Where it stands.

@@ -19,6 +19,17 @@ impl fmt::Display for CallId {
     }
 }
 
+/// A number that calls come from, as the carrier's account knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallerId(pub String);
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// How far a call has come. Only ever moves towards the end; see [`CallStatus::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -232,6 +243,8 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// The bytes never left; the carrier knows nothing of it.
     NotSent,
+    /// As [`Self::NotSent`], and only because we ourselves were too late: the carrier was not even tried.
+    TooLate,
     /// Too many requests. `retry_after_ms` as the carrier asked, if it did.
     Throttled {
         /// Milliseconds to wait before this account dials again.
@@ -241,6 +254,8 @@ pub enum RefusalKind {
     AccountUnusable,
     /// The carrier does not take this number.
     InvalidNumber,
+    /// The carrier may not call this person: a registry it heeds names the number.
+    Barred,
     /// The carrier turns this request down, and would do so again.
     Rejected,
 }
@@ -266,13 +281,25 @@ impl RefusalKind {
     /// What to do about it.
     pub fn remedy(self) -> Remedy {
         match self {
-            Self::NotSent => Remedy::RetryLater,
+            Self::NotSent | Self::TooLate => Remedy::RetryLater,
             Self::Throttled { retry_after_ms } => Remedy::RestAccount(
                 retry_after_ms.map_or(Self::REST_THROTTLED, |ms| TimeDelta::milliseconds(ms.into())),
             ),
             Self::AccountUnusable => Remedy::RestAccount(Self::REST_UNUSABLE),
             Self::InvalidNumber => Remedy::GiveUp(Outcome::InvalidNumber),
-            Self::Rejected => Remedy::GiveUp(Outcome::Failed),
+            Self::Barred | Self::Rejected => Remedy::GiveUp(Outcome::Failed),
+        }
+    }
+
+    /// Whether the carrier saw the request.
+    pub fn was_seen(self) -> bool {
+        match self {
+            Self::NotSent | Self::TooLate => false,
+            Self::Throttled { .. }
+            | Self::AccountUnusable
+            | Self::InvalidNumber
+            | Self::Barred
+            | Self::Rejected => true,
         }
     }
 }

@@ -48,6 +48,10 @@ pub struct Known<'a> {
     pub account_room: Option<Room>,
     /// What the campaign's limits leave; `None` if nobody looked.
     pub campaign_room: Option<Room>,
+    /// What the client's limits leave; `None` if nobody looked.
+    pub client_room: Option<Room>,
+    /// What the campaign's numbers leave together; `None` if nobody looked.
+    pub numbers_room: Option<Room>,
     /// How many due leads of its campaign come before it; `None` if nobody counted.
     pub ahead: Option<u64>,
 }

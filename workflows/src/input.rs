@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::Moment;
 use crate::attempt::{Attempt, BarrierVersion, Revision};
-use crate::call::{CallFact, CarrierTimes, DialReply, Found, Source};
+use crate::call::{CallFact, CallerId, CarrierTimes, DialReply, Found, Source};
 use crate::gate::GateFacts;
 use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
@@ -22,6 +22,9 @@ pub enum Input {
     Admit {
         /// The account that dials.
         account: AccountId,
+        /// The number that it dials from; `None` if the campaign names none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caller_id: Option<CallerId>,
     },
     /// Admission lost the number to another attempt.
     NumberBusy,

@@ -10,8 +10,8 @@
 //! twice, and limits.
 //!
 //! What it cannot see: for how long a campaign was paused (the history of a lead does
-//! not say), what was spent in a day, and what an account's limits or a lead's zone were
-//! before they were edited. Limits are judged as they are now; of zones see [`Rule::Zone`].
+//! not say), what was spent in a day, and what limits outside of a campaign's rules or a lead's zone
+//! were before they were edited. Limits are judged as they are now, for attempts since then; of zones see [`Rule::Zone`].
 //! A lead of which a row cannot be read is named and not judged.
 
 mod hours;
@@ -28,6 +28,7 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::attempt::{Attempt, Revision};
+use crate::call::CallerId;
 use crate::gate::{CampaignState, Consent};
 use crate::history::Recorded;
 use crate::ids::{AccountId, CampaignId, ClientId, DialKey, LeadId};
@@ -46,6 +47,10 @@ pub struct World {
     pub rules: HashMap<(CampaignId, Revision), Rules>,
     /// The accounts as they are now.
     pub accounts: HashMap<AccountId, AccountWorld>,
+    /// What bounds all of a client's dialling together, as it is now.
+    pub clients: HashMap<ClientId, Bounds>,
+    /// What bounds an account's calls from one number, as it is now.
+    pub numbers: HashMap<(AccountId, CallerId), Bounds>,
     /// Where campaigns stand. One that is missing is taken to be running; it matters only
     /// to a strict judge.
     pub campaigns: HashMap<CampaignId, CampaignState>,
@@ -60,9 +65,18 @@ pub struct World {
 #[derive(Clone, Debug, Default)]
 pub struct AccountWorld {
     /// Its limits, beside those of campaigns.
-    pub limits: Vec<Limit>,
+    pub bounds: Bounds,
     /// Whether its carrier is emulated, so that the open calendar may be used on it.
     pub emulated: bool,
+}
+
+/// Limits that can be changed, and since when they are as they are.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// All of them hold.
+    pub limits: Vec<Limit>,
+    /// Attempts reserved up to then are not judged by them; `None`: all are.
+    pub since: Option<Moment>,
 }
 
 /// A number that was not to be called for a time.

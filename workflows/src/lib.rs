@@ -10,6 +10,7 @@
 //! always give the same decision.
 
 pub mod attempt;
+pub mod breaker;
 pub mod calendar;
 pub mod call;
 pub mod clocks;
@@ -26,6 +27,7 @@ pub mod outcome;
 pub mod packs;
 pub mod phone;
 pub mod places;
+pub mod pool;
 pub mod retry;
 pub mod rules;
 pub mod simulate;

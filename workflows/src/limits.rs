@@ -66,6 +66,53 @@ impl Limit {
     }
 }
 
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = |ms: u32| match ms {
+            60_000 => "minute".to_owned(),
+            1_000 => "second".to_owned(),
+            ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+            ms => format!("{ms} ms"),
+        };
+        match *self {
+            Self::Concurrent { max } => write!(f, "at most {max} calls at once"),
+            Self::Rate { max, per_ms } => write!(f, "at most {max} calls in any {}", time(per_ms)),
+            Self::Delay { ms } => write!(f, "one call after another, {ms} ms apart"),
+        }
+    }
+}
+
+/// What the limits of several come to, of which one is picked for each call: what they allow
+/// together, as far as each of them is bounded. For forecasts; admission counts each by itself.
+pub fn pooled(each: &[Vec<Limit>]) -> Vec<Limit> {
+    let at_once = |limits: &Vec<Limit>| {
+        let bounds = limits.iter().filter_map(|limit| match limit {
+            Limit::Concurrent { max } => Some(*max),
+            Limit::Rate { .. } | Limit::Delay { .. } => None,
+        });
+        bounds.min()
+    };
+    let per = |limits: &Vec<Limit>, window: TimeDelta| {
+        let rates = limits.iter().filter_map(Limit::rate).filter(|(_, its)| *its == window);
+        rates.map(|(max, _)| max).min()
+    };
+    let sum = |bounds: Option<Vec<u32>>| {
+        bounds
+            .filter(|bounds| !bounds.is_empty())
+            .map(|bounds| bounds.into_iter().fold(0, u32::saturating_add))
+    };
+    let mut together = Vec::new();
+    together.extend(sum(each.iter().map(at_once).collect()).map(|max| Limit::Concurrent { max }));
+    let windows: std::collections::BTreeSet<TimeDelta> =
+        each.iter().flatten().filter_map(|limit| limit.rate().map(|(_, window)| window)).collect();
+    for window in windows {
+        let max = sum(each.iter().map(|limits| per(limits, window)).collect());
+        let per_ms = u32::try_from(window.num_milliseconds()).unwrap_or(u32::MAX);
+        together.extend(max.map(|max| Limit::Rate { max, per_ms }));
+    }
+    together
+}
+
 /// What is used of an account or a campaign, as read under its lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -106,6 +153,20 @@ pub struct Room {
     /// When a rate that binds leaves room again, unless an attempt ends first.
     /// `None` if no rate binds.
     pub again_at: Option<Moment>,
+}
+
+impl Room {
+    /// Nothing binds.
+    pub const ENDLESS: Self = Self { free: u32::MAX, again_at: None };
+
+    /// What several leave of which one is picked: any number of attempts if there are none.
+    pub fn of_any(rooms: impl IntoIterator<Item = Self>) -> Self {
+        let add = |a: Self, b: Self| Self {
+            free: a.free.saturating_add(b.free),
+            again_at: [a.again_at, b.again_at].into_iter().flatten().min(),
+        };
+        rooms.into_iter().reduce(add).unwrap_or(Self::ENDLESS)
+    }
 }
 
 /// What `limits` leave of `usage` at `now`.
@@ -260,6 +321,19 @@ mod tests {
         );
         let later = asking.hold(2, 20, minute, at(60_000)).expect("a new window");
         assert_eq!(later.settle(Some(at(0)), 14, 14), later);
+    }
+
+    #[test]
+    fn numbers_of_a_pool_allow_together_what_each_allows() {
+        let pooled =
+            |each: &[&[Limit]]| pooled(&each.iter().map(|limits| limits.to_vec()).collect::<Vec<_>>());
+        let two = Limit::Concurrent { max: 2 };
+        assert_eq!(pooled(&[&[two], &[two, Limit::Concurrent { max: 1 }]]), [Limit::Concurrent { max: 3 }]);
+        assert_eq!(pooled(&[&[two], &[]]), [], "one of them is not bounded");
+        assert_eq!(pooled(&[]), []);
+        let rates = pooled(&[&[Limit::per_second(1)], &[Limit::Delay { ms: 1_000 }, Limit::per_second(5)]]);
+        assert_eq!(rates, [Limit::per_second(2)]);
+        assert_eq!(pooled(&[&[Limit::per_second(1)], &[Limit::Delay { ms: 2_000 }]]), []);
     }
 
     #[test]

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::calendar::Calendar;
+use crate::call::CallerId;
 use crate::limits::Limit;
 use crate::packs::{ConsentLevel, Purpose, Voice};
+use crate::pool::NumberChoice;
 use crate::retry::RetryPolicy;
 
 pub use holiday::{BadHoliday, OwnHoliday};
@@ -33,8 +35,11 @@ pub struct Rules {
     pub retry: RetryPolicy,
     /// How the campaign's calls are limited, beside the account's own limits.
     pub limits: Vec<Limit>,
-    /// The number that calls come from, as the account knows it.
-    pub caller_id: Option<String>,
+    /// The numbers that calls come from, as the account knows them; one, or a list.
+    #[serde(alias = "caller_id", deserialize_with = "one_or_several")]
+    pub caller_ids: Vec<CallerId>,
+    /// How one of them is picked for a call.
+    pub number_choice: NumberChoice,
     /// What answers the phone.
     pub agent: Agent,
     /// How long a phone rings before the carrier gives up, in seconds. 5 to 120; default 30.
@@ -71,6 +76,9 @@ pub struct Rules {
 /// So many own holidays fit into a campaign's rules: one for each day of a leap year.
 pub const MOST_HOLIDAYS: usize = 366;
 
+/// So many numbers may a campaign call from.
+pub const MOST_NUMBERS: usize = 1_000;
+
 /// How often one number may be tried, over all campaigns of the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,7 +110,8 @@ impl Default for Rules {
             zone: None,
             retry: RetryPolicy::default(),
             limits: Vec::new(),
-            caller_id: None,
+            caller_ids: Vec::new(),
+            number_choice: NumberChoice::default(),
             agent: Agent::default(),
             ring_timeout_s: 30,
             call_time_limit_s: 600,
@@ -142,6 +151,7 @@ impl Rules {
         for limit in &self.limits {
             limit.check().map_err(|problem| RuleError { place: "limits", problem })?;
         }
+        self.check_numbers()?;
         if let Agent::Flow { flow_id } = &self.agent
             && (flow_id.is_empty()
                 || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
@@ -169,6 +179,24 @@ impl Rules {
         Ok(())
     }
 
+    fn check_numbers(&self) -> Result<(), RuleError> {
+        let refused = |problem| Err(RuleError { place: "caller_ids", problem });
+        if self.caller_ids.len() > MOST_NUMBERS {
+            return refused(format!("{} are too many; give at most {MOST_NUMBERS}", self.caller_ids.len()));
+        }
+        for (place, number) in self.caller_ids.iter().enumerate() {
+            if number.0.trim().is_empty() || number.0.trim() != number.0 {
+                return refused(format!(
+                    "`{number}` is not a number; give one that the account may call from"
+                ));
+            }
+            if self.caller_ids[..place].contains(number) {
+                return refused(format!("{number} is there twice; give each number once"));
+            }
+        }
+        Ok(())
+    }
+
     /// How long results may still change the outcome.
     pub fn settle(&self) -> TimeDelta {
         TimeDelta::milliseconds(self.settle_ms.into())
@@ -178,6 +206,20 @@ impl Rules {
     pub fn longest_call(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.ring_timeout_s) + i64::from(self.call_time_limit_s))
     }
+}
+
+/// Revisions of before pools name one number, or none.
+fn one_or_several<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<CallerId>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Several(Vec<CallerId>),
+        One(Option<CallerId>),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::Several(numbers) => numbers,
+        Given::One(number) => number.into_iter().collect(),
+    })
 }
 
 fn within(place: &'static str, value: u32, least: u32, most: u32) -> Result<(), RuleError> {
@@ -209,6 +251,13 @@ mod tests {
     }
 
     #[test]
+    fn one_number_may_be_given_by_itself() {
+        let one = parse(r#"{"caller_ids": ["08040000000"]}"#);
+        assert_eq!(parse(r#"{"caller_id": "08040000000"}"#), one);
+        assert_eq!(parse(r#"{"caller_id": null}"#), Ok(Rules::default()));
+    }
+
+    #[test]
     fn a_rule_that_cannot_be_kept_is_refused_by_name() {
         for (text, place) in [
             (r#"{"ring_timeout_s": 0}"#, "ring_timeout_s"),
@@ -223,6 +272,8 @@ mod tests {
             (r#"{"holidays": ["02-30"]}"#, "02-30"),
             (r#"{"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}"#, "ends_at"),
             (r#"{"spend_per_day": 5000}"#, "spend_per_day"),
+            (r#"{"caller_ids": ["  "]}"#, "caller_ids"),
+            (r#"{"caller_ids": ["08040000000", "08040000000"]}"#, "twice"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(place), "{text}: {error}");

@@ -84,6 +84,8 @@ pub struct Dial {
     pub key: Option<String>,
     /// The request's `From`, as sent.
     pub from: String,
+    /// The request's `CallerId`, in E.164.
+    pub caller_id: String,
     /// The call's SID.
     pub sid: String,
 }

@@ -137,6 +137,7 @@ impl World {
             at: now,
             key: call.request.custom_field.clone(),
             from: call.request.from.clone(),
+            caller_id: call.request.exophone.to_string(),
             sid: call.sid.to_string(),
         };
         self.counters.accepted(call.phone(), dial);

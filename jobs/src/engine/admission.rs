@@ -5,20 +5,26 @@
 //! locks those it can use, and goes through the same fold and write as everything else.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
+use outdial_workflows::breaker::Breaker;
+use outdial_workflows::call::CallerId;
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::Input;
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room};
+use outdial_workflows::pool::{self, NumberChoice};
+use outdial_workflows::rules::Rules;
+use serde::Deserialize;
 use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Engine, Item, commit, gather, lanes};
 use crate::crash;
-use crate::store::admission::{Candidate, OpenLane};
+use crate::store::admission::{Candidate, OpenLane, Used};
 use crate::store::workflows::Locked;
 use crate::store::{self, Failure, StoreError};
 
@@ -130,7 +136,8 @@ pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, St
         session.done();
         Ok::<_, StoreError>(accounts)
     });
-    let accounts = accounts.await?;
+    let mut accounts = accounts.await?;
+    engine.inner.turns.rotate(client, &mut accounts);
     let mut total = Round::default();
     for account in accounts {
         total.add(account_round(engine, client, account).await?);
@@ -194,29 +201,30 @@ async fn round_on(
         return Ok(Round::default());
     };
     let now = engine.inner.clock.now(&mut tx).await?;
-    if row.resting_until.is_some_and(|until| until > now) {
-        return Ok(Round { again_at: row.resting_until, ..Round::default() });
+    if row.breaker.resting_until.is_some_and(|until| until > now) {
+        return Ok(Round { again_at: row.breaker.resting_until, ..Round::default() });
     }
     let Some(lanes) = lanes::visited(engine, &mut tx, client, account, now).await? else {
         // It stands, whatever comes of the round.
         tx.commit().await?;
         return Box::pin(try_round(engine, client, account, most, tried)).await;
     };
-    let mut plan = Plan::make(engine, &mut tx, client, account, &row.limits, &lanes.open, now).await?;
+    let mut plan = Plan::make(engine, &mut tx, (client, account), &row, &lanes.open, now).await?;
     plan.free = plan.free.min(most);
-    let ids: Vec<Uuid> = plan.open.iter().map(|lane| lane.lane.0).collect();
+    let ids: Vec<Uuid> = plan.open.iter().map(|open| open.lane.lane.0).collect();
     if plan.free == 0 || ids.is_empty() {
         return Ok(Round { again_at: earlier(plan.again_at, lanes.next_opening), ..Round::default() });
     }
     let due = store::admission::due(&mut tx, client, &ids, now, plan.free.into()).await?;
-    let chosen = plan.choose(due);
+    let seen = plan.seen_before(&mut tx, client, &due).await?;
+    let chosen = plan.choose(due, &seen, &engine.inner.turns);
     if chosen.is_empty() {
         let next = store::admission::next_due(&mut tx, client, &ids).await?;
         return Ok(Round { again_at: earlier(next, lanes.next_opening), ..Round::default() });
     }
-    let served: HashSet<Uuid> = chosen.iter().map(|candidate| candidate.lane.0).collect();
+    let served: HashSet<Uuid> = chosen.iter().map(|chosen| chosen.lane.0).collect();
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;
-    let leads: Vec<Uuid> = chosen.iter().map(|candidate| candidate.lead.0).collect();
+    let leads: Vec<Uuid> = chosen.iter().map(|chosen| chosen.lead.0).collect();
     let locked = store::workflows::lock_due(&mut tx, client, &leads, now).await?;
     // Later than the end of every call whose slot was counted as free.
     let now = engine.inner.clock.now(&mut tx).await?;
@@ -224,7 +232,12 @@ async fn round_on(
         // Somebody else works on all of them: look again when they are done.
         return Ok(Round { again_at: Some(now + OTHERS_AT_WORK), ..Round::default() });
     }
-    let admit = |row: &Locked| Item { lead: row.lead(), input: Input::Admit { account }, lease: None };
+    let mut numbers: HashMap<LeadId, Option<CallerId>> =
+        chosen.into_iter().map(|chosen| (chosen.lead, chosen.caller_id)).collect();
+    let admit = |row: &Locked| {
+        let caller_id = numbers.remove(&row.lead()).flatten();
+        Item { lead: row.lead(), input: Input::Admit { account, caller_id }, lease: None }
+    };
     *tried = locked.iter().map(admit).collect();
     let mut decided = commit::decide_and_write(engine, &mut tx, client, tried, locked, now).await?;
     crash::point("admission.before_commit");
@@ -234,11 +247,69 @@ async fn round_on(
     Ok(Round { reserved: decided.reserved(), looked_at: tried.len(), again_at: None })
 }
 
-/// How many leads an account may take now, and from which lanes.
+/// Whose turn it is: each process counts for itself, and so serves all evenly.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// Where a client's next round begins among its accounts.
+    accounts: Mutex<HashMap<ClientId, usize>>,
+    /// Where a campaign's next call begins among its numbers.
+    numbers: Mutex<HashMap<CampaignId, usize>>,
+}
+
+impl Turns {
+    /// Another account goes first each time, so that none takes all of what the client's limits leave.
+    fn rotate(&self, client: ClientId, accounts: &mut [AccountId]) {
+        let mut turns = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turns.entry(client).or_default();
+        accounts.rotate_left(*turn % accounts.len().max(1));
+        *turn = turn.wrapping_add(1);
+    }
+
+    fn number_of(&self, campaign: CampaignId) -> usize {
+        let turns = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.get(&campaign).copied().unwrap_or_default()
+    }
+
+    fn number_was(&self, campaign: CampaignId, place: usize) {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, place.wrapping_add(1));
+    }
+}
+
+/// A lane that may be served, with the rules of its campaign; `None` if they cannot be read.
+struct Open {
+    lane: OpenLane,
+    rules: Option<Arc<Rules>>,
+}
+
+impl Open {
+    fn pool(&self) -> &[CallerId] {
+        self.rules.as_ref().map_or(&[], |rules| &rules.caller_ids)
+    }
+
+    fn choice(&self) -> NumberChoice {
+        self.rules.as_ref().map(|rules| rules.number_choice).unwrap_or_default()
+    }
+
+    fn looks_at_leads(&self) -> bool {
+        self.pool().len() > 1 && self.choice().looks_at_lead()
+    }
+}
+
+/// A lead that is to be dialled, and from which number.
+struct Chosen {
+    lead: LeadId,
+    lane: LaneId,
+    caller_id: Option<CallerId>,
+}
+
+/// How many leads an account may take now, from which lanes, and through which numbers.
+#[derive(Default)]
 struct Plan {
     free: u32,
-    open: Vec<OpenLane>,
+    open: Vec<Open>,
     by_campaign: HashMap<CampaignId, u32>,
+    /// Numbers of which something is known; the others have room.
+    by_number: HashMap<CallerId, Room>,
     again_at: Option<Moment>,
 }
 
@@ -246,81 +317,178 @@ impl Plan {
     async fn make(
         engine: &Engine,
         conn: &mut PgConnection,
-        client: ClientId,
-        account: AccountId,
-        limits: &serde_json::Value,
+        (client, account): (ClientId, AccountId),
+        row: &store::admission::Account,
         lanes: &[OpenLane],
         now: Moment,
     ) -> Result<Self, StoreError> {
-        let limits: Vec<Limit> = match serde_json::from_value(limits.clone()) {
-            Ok(limits) => limits,
-            Err(error) => {
-                tracing::error!(account.id = %account, %error,
-                    "ALERT: an account's limits cannot be read; nothing is dialled from it");
-                return Ok(Self { free: 0, open: vec![], by_campaign: HashMap::new(), again_at: None });
-            }
-        };
-        let mut by_lane = Vec::with_capacity(lanes.len());
+        let own = readable(&row.limits, &format!("account {account}"));
+        let clients = readable(&row.client_limits, &format!("client {client}"));
+        let (Some(own), Some(clients)) = (own, clients) else { return Ok(Self::default()) };
+        let mut open = Vec::with_capacity(lanes.len());
         for lane in lanes {
             let rules = engine.inner.rules.get(conn, client, lane.campaign, lane.revision).await?;
-            by_lane.push(rules.map(|rules| rules.limits.clone()).unwrap_or_default());
+            open.push(Open { lane: *lane, rules });
         }
-        let since = look_back(limits.iter().chain(by_lane.iter().flatten()), now);
-        let usage = store::admission::usage(conn, client, account, since).await?;
+        let numbers = match row.knows_numbers {
+            true => store::numbers::of_account(conn, client, account).await?,
+            false => vec![],
+        };
+        let numbers: Vec<_> = numbers
+            .into_iter()
+            .map(|number| {
+                let limits = readable(&number.limits, &format!("number {}", number.number));
+                (number.number, number.breaker, limits)
+            })
+            .collect();
+        let of_lanes = open.iter().filter_map(|open| open.rules.as_ref()).flat_map(|rules| &rules.limits);
+        let of_numbers = numbers.iter().filter_map(|(.., limits)| limits.as_ref()).flatten();
+        let since = look_back(own.iter().chain(&clients).chain(of_lanes).chain(of_numbers), now);
+        let accounts = match clients.is_empty() {
+            true => vec![account.0],
+            false => store::admission::all_accounts(conn, client).await?,
+        };
+        let mut usage = store::admission::usage(conn, client, &accounts, since).await?;
+        let of_client = room(&clients, &Usage::together(usage.iter().map(|used| &used.usage)), now);
+        usage.retain(|used| used.account == account);
+        let whole = Usage::together(usage.iter().map(|used| &used.usage));
+        let of_account = room(&own, &whole, now);
         let recent =
             store::admission::submitted_since(conn, client, account, now - TimeDelta::seconds(1)).await?;
-        let whole = Usage::together(usage.iter().map(|(_, used)| used));
-        let account_room = room(&limits, &whole, now);
         let reservations = reservations_allowed(recent).saturating_sub(whole.pending);
-        let mut plan = Self {
-            free: account_room.free.min(reservations).min(BATCH),
-            open: vec![],
-            by_campaign: HashMap::new(),
-            again_at: account_room.again_at,
-        };
-        for (lane, limits) in lanes.iter().zip(&by_lane) {
-            plan.add_lane(*lane, limits, &usage, now);
+        let breaker = row.breaker.lets_through(whole.pending, now);
+        let free = of_account.free.min(of_client.free).min(reservations).min(breaker).min(BATCH);
+        let mut plan =
+            Self { free, again_at: of_account.again_at.max(of_client.again_at), ..Self::default() };
+        for (number, breaker, limits) in numbers {
+            let used = usage.iter().filter(|used| used.caller_id.as_ref() == Some(&number));
+            let used = Usage::together(used.map(|used| &used.usage));
+            plan.by_number.insert(number, of_number(&breaker, limits.as_deref(), &used, now));
+        }
+        for lane in open {
+            plan.add_lane(lane, &usage, now);
         }
         Ok(plan)
     }
 
-    /// A lane whose campaign's limits bind is passed over for this round, and moves no lead.
-    fn add_lane(&mut self, lane: OpenLane, limits: &[Limit], usage: &[(CampaignId, Usage)], now: Moment) {
-        let none = Usage::default();
-        let used =
-            usage.iter().find(|(campaign, _)| *campaign == lane.campaign).map_or(&none, |(_, used)| used);
-        let Room { free, again_at } = room(limits, used, now);
-        if free > 0 {
-            self.open.push(lane);
-            self.by_campaign.insert(lane.campaign, free);
-        } else if let Some(again_at) = again_at {
-            self.again_at = Some(self.again_at.map_or(again_at, |at| at.min(again_at)));
+    /// A lane whose campaign's limits bind, or whose numbers are all taken, is passed over for this
+    /// round, and moves no lead.
+    fn add_lane(&mut self, open: Open, usage: &[Used], now: Moment) {
+        let campaign = open.lane.campaign;
+        let used = usage.iter().filter(|used| used.campaign == campaign);
+        let used = Usage::together(used.map(|used| &used.usage));
+        let limits = open.rules.as_ref().map_or(&[][..], |rules| &rules.limits);
+        let own = room(limits, &used, now);
+        let numbers = self.of_pool(open.pool());
+        if own.free > 0 && numbers.free > 0 {
+            self.by_campaign.insert(campaign, own.free);
+            self.open.push(open);
+            return;
         }
+        let binding = [own, numbers].into_iter().filter(|room| room.free == 0);
+        self.again_at = earlier(self.again_at, binding.filter_map(|room| room.again_at).max());
     }
 
-    /// Those that go first: the longest due, with each priority's handicap; lanes in turn.
-    fn choose(&self, mut due: Vec<Candidate>) -> Vec<Candidate> {
+    fn of_number(&self, number: &CallerId) -> Room {
+        self.by_number.get(number).copied().unwrap_or(Room::ENDLESS)
+    }
+
+    fn of_pool(&self, pool: &[CallerId]) -> Room {
+        Room::of_any(pool.iter().map(|number| self.of_number(number)))
+    }
+
+    /// What the choice of numbers looks at, for lanes that have one.
+    async fn seen_before(
+        &self,
+        conn: &mut PgConnection,
+        client: ClientId,
+        due: &[Candidate],
+    ) -> Result<HashMap<LeadId, pool::Lead>, StoreError> {
+        let looking: HashSet<LaneId> =
+            self.open.iter().filter(|open| open.looks_at_leads()).map(|open| open.lane.lane).collect();
+        let leads: Vec<Uuid> =
+            due.iter().filter(|due| looking.contains(&due.lane)).map(|due| due.lead.0).collect();
+        if leads.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(store::admission::seen_before(conn, client, &leads).await?.into_iter().collect())
+    }
+
+    /// Those that go first: the longest due, with each priority's handicap; lanes in turn. Each with the
+    /// number that it is dialled from.
+    fn choose(
+        &mut self,
+        mut due: Vec<Candidate>,
+        seen: &HashMap<LeadId, pool::Lead>,
+        turns: &Turns,
+    ) -> Vec<Chosen> {
         let handicap = |candidate: &Candidate| TimeDelta::seconds(candidate.priority.handicap_s());
         due.sort_by_key(|candidate| (candidate.due_at + handicap(candidate), candidate.lead));
-        let mut turns: HashMap<Uuid, u32> = HashMap::new();
-        let place = |lane: Uuid| self.open.iter().position(|open| open.lane.0 == lane);
-        let mut in_turn: Vec<(u32, Option<usize>, Candidate)> = due
+        let mut order: HashMap<LaneId, u32> = HashMap::new();
+        let places: HashMap<LaneId, usize> =
+            self.open.iter().enumerate().map(|(place, open)| (open.lane.lane, place)).collect();
+        let mut in_turn: Vec<(u32, usize, Candidate)> = due
             .into_iter()
-            .map(|candidate| {
-                let turn = turns.entry(candidate.lane.0).or_default();
+            .filter_map(|candidate| {
+                let turn = order.entry(candidate.lane).or_default();
                 *turn += 1;
-                (*turn, place(candidate.lane.0), candidate)
+                Some((*turn, *places.get(&candidate.lane)?, candidate))
             })
             .collect();
         in_turn.sort_by_key(|(turn, place, _)| (*turn, *place));
-        let mut left = self.by_campaign.clone();
-        let campaign =
-            |lane: Uuid| self.open.iter().find(|open| open.lane.0 == lane).map(|open| open.campaign);
-        let mut fits = |candidate: &Candidate| {
-            let room = campaign(candidate.lane.0).and_then(|campaign| left.get_mut(&campaign));
-            room.filter(|room| **room > 0).map(|room| *room -= 1).is_some()
-        };
-        let chosen = in_turn.into_iter().map(|(.., candidate)| candidate).filter(|candidate| fits(candidate));
-        chosen.take(usize::try_from(self.free).unwrap_or(usize::MAX)).collect()
+        let most = usize::try_from(self.free).unwrap_or(usize::MAX);
+        let mut chosen = Vec::new();
+        for (_, place, candidate) in in_turn {
+            if chosen.len() == most {
+                break;
+            }
+            if let Some(caller_id) = self.take(place, seen.get(&candidate.lead), turns) {
+                chosen.push(Chosen { lead: candidate.lead, lane: candidate.lane, caller_id });
+            }
+        }
+        chosen
     }
+
+    /// Takes a slot of the lane's campaign and one of a number; the number, if the campaign has any.
+    /// `None` if there is no slot.
+    fn take(&mut self, place: usize, lead: Option<&pool::Lead>, turns: &Turns) -> Option<Option<CallerId>> {
+        let open = self.open.get(place)?;
+        let campaign = open.lane.campaign;
+        if self.by_campaign.get(&campaign).is_none_or(|left| *left == 0) {
+            return None;
+        }
+        let nobody = pool::Lead::default();
+        let number = match open.pool() {
+            [] => None,
+            numbers => {
+                let has_room = |number: &CallerId| self.of_number(number).free > 0;
+                let turn = turns.number_of(campaign);
+                let at = pool::choose(numbers, open.choice(), lead.unwrap_or(&nobody), turn, has_room)?;
+                turns.number_was(campaign, at);
+                Some(numbers.get(at)?.clone())
+            }
+        };
+        if let Some(room) = number.as_ref().and_then(|number| self.by_number.get_mut(number)) {
+            room.free -= 1;
+        }
+        self.by_campaign.entry(campaign).and_modify(|left| *left -= 1);
+        Some(number)
+    }
+}
+
+/// What a number's limits and its breaker leave. Nothing if its limits cannot be read.
+pub(crate) fn of_number(breaker: &Breaker, limits: Option<&[Limit]>, used: &Usage, now: Moment) -> Room {
+    let Some(limits) = limits else { return Room { free: 0, again_at: None } };
+    let own = room(limits, used, now);
+    let until = breaker.resting_until.filter(|until| *until > now);
+    Room { free: own.free.min(breaker.lets_through(used.pending, now)), again_at: own.again_at.max(until) }
+}
+
+/// Limits as they are stored; `None`, with an alert, if they cannot be read: then nothing is dialled.
+fn readable(limits: &serde_json::Value, whose: &str) -> Option<Vec<Limit>> {
+    let limits = Vec::deserialize(limits);
+    if let Err(error) = &limits {
+        tracing::error!(whose, %error, "ALERT: limits cannot be read; nothing that they bound is dialled");
+    }
+    limits.ok()
 }

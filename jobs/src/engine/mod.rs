@@ -5,7 +5,8 @@
 //! inputs share a commit and at rest none waits. A caller is answered after its
 //! batch has committed.
 
-mod admission;
+pub(crate) mod admission;
+mod breakers;
 mod carriers;
 mod commit;
 mod dialled;
@@ -124,6 +125,7 @@ struct Inner {
     carriers: Carriers,
     dialled: dialled::Dialled,
     rules: fold::RuleBook,
+    turns: admission::Turns,
     gather: gather::Gather,
     timers: timers::Timers,
     hub: Hub,
@@ -151,6 +153,7 @@ impl Engine {
                 public_url,
                 node,
                 rules: fold::RuleBook::default(),
+                turns: admission::Turns::default(),
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
                 hub: Hub::default(),

@@ -6,7 +6,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::gate::{GateFacts, whereabouts};
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
-use outdial_workflows::limits::Limit;
+use outdial_workflows::limits::{Limit, pooled};
 use outdial_workflows::places::Whereabouts;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::simulate::{Assumed, Crowd, Simulated, simulate as play};
@@ -72,7 +72,7 @@ async fn page(
     .await
 }
 
-/// All that hold for the campaign: its own, and its account's.
+/// All that hold for the campaign: its own, and those of its numbers, its account and its client.
 async fn limits(
     engine: &Engine,
     client: ClientId,
@@ -85,8 +85,20 @@ async fn limits(
     let facts = facts.ok_or_else(|| not_found("campaign"))?;
     let account = store::accounts::read(&mut conn, client, facts.account).await?;
     let account = account.ok_or_else(|| not_found("account of campaign"))?;
-    let unreadable = |_| OperationError::NotPossible("the account's limits cannot be read".into());
-    let mut limits: Vec<Limit> = serde_json::from_value(account.limits).map_err(unreadable)?;
+    let clients = store::clients::limits(&mut conn, client).await?;
+    let clients = clients.ok_or_else(|| not_found("client of campaign"))?;
+    let numbers = store::numbers::of_account(&mut conn, client, facts.account).await?;
+    let parsed = |limits: serde_json::Value, whose: &str| {
+        let limits = serde_json::from_value::<Vec<Limit>>(limits);
+        limits.map_err(|_| OperationError::NotPossible(format!("the limits of the {whose} cannot be read")))
+    };
+    let of_pool = rules.caller_ids.iter().map(|number| {
+        let known = numbers.iter().find(|known| known.number == *number);
+        known.map_or(Ok(vec![]), |known| parsed(known.limits.clone(), &format!("number {number}")))
+    });
+    let mut limits = pooled(&of_pool.collect::<Result<Vec<_>, _>>()?);
+    limits.extend(parsed(account.limits, "account")?);
+    limits.extend(parsed(clients, "client")?);
     limits.extend(rules.limits.iter().copied());
     Ok(limits)
 }

@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::OperationError;
 use crate::engine::Engine;
+use crate::engine::admission::of_number;
 use crate::engine::numbers::Numbers;
 use crate::store;
+use crate::store::admission::Used;
 use crate::store::campaigns::CampaignFacts;
 
 /// How many leads are read at once.
@@ -118,6 +120,8 @@ pub async fn explain_lead(
         account_rests_until: facts.resting_until,
         account_room: rooms.account,
         campaign_room: rooms.campaign,
+        client_room: rooms.client,
+        numbers_room: rooms.numbers,
         ahead: None,
     };
     Ok(Explanation { unreadable, ..explain(&story, &known, now) })
@@ -128,10 +132,12 @@ pub async fn explain_lead(
 struct Rooms {
     account: Option<Room>,
     campaign: Option<Room>,
+    client: Option<Room>,
+    numbers: Option<Room>,
 }
 
-/// What the limits of a campaign and of its account leave at the moment, as admission reckons it, but
-/// under no lock. Nothing of limits that cannot be read.
+/// What the limits of a campaign, its numbers, its account and its client leave at the moment, as
+/// admission reckons it, but under no lock. Nothing of limits that cannot be read.
 async fn rooms(
     conn: &mut sqlx::PgConnection,
     client: ClientId,
@@ -139,13 +145,37 @@ async fn rooms(
     rules: Option<&Rules>,
     now: Moment,
 ) -> Result<Rooms, OperationError> {
+    let parsed = |limits| serde_json::from_value::<Vec<Limit>>(limits).ok();
     let account = store::accounts::read(conn, client, facts.account).await?;
-    let account = account.and_then(|account| serde_json::from_value::<Vec<Limit>>(account.limits).ok());
-    let (Some(account), Some(rules)) = (account, rules) else { return Ok(Rooms::default()) };
-    let since = look_back(account.iter().chain(&rules.limits), now);
-    let usage = store::admission::usage(conn, client, facts.account, since).await?;
-    let all = Usage::together(usage.iter().map(|(_, used)| used));
-    let own = usage.iter().filter(|(campaign, _)| *campaign == facts.campaign);
-    let own = Usage::together(own.map(|(_, used)| used));
-    Ok(Rooms { account: Some(room(&account, &all, now)), campaign: Some(room(&rules.limits, &own, now)) })
+    let account = account.and_then(|account| parsed(account.limits));
+    let clients = store::clients::limits(conn, client).await?.and_then(parsed);
+    let (Some(account), Some(clients), Some(rules)) = (account, clients, rules) else {
+        return Ok(Rooms::default());
+    };
+    let numbers = store::numbers::of_account(conn, client, facts.account).await?;
+    let numbers: Vec<_> = numbers
+        .into_iter()
+        .filter(|number| rules.caller_ids.contains(&number.number))
+        .map(|number| (number.number, number.breaker, parsed(number.limits)))
+        .collect();
+    let of_numbers = numbers.iter().filter_map(|(.., limits)| limits.as_ref()).flatten();
+    let since = look_back(account.iter().chain(&clients).chain(&rules.limits).chain(of_numbers), now);
+    let accounts = store::admission::all_accounts(conn, client).await?;
+    let usage = store::admission::usage(conn, client, &accounts, since).await?;
+    let used = |fits: &dyn Fn(&Used) -> bool| {
+        Usage::together(usage.iter().filter(|used| fits(used)).map(|used| &used.usage))
+    };
+    let of_pool = rules.caller_ids.iter().map(|caller_id| {
+        let known = numbers.iter().find(|(number, ..)| number == caller_id);
+        known.map_or(Room::ENDLESS, |(number, breaker, limits)| {
+            let used = used(&|used| used.account == facts.account && used.caller_id.as_ref() == Some(number));
+            of_number(breaker, limits.as_deref(), &used, now)
+        })
+    });
+    Ok(Rooms {
+        numbers: Some(Room::of_any(of_pool)),
+        account: Some(room(&account, &used(&|used| used.account == facts.account), now)),
+        campaign: Some(room(&rules.limits, &used(&|used| used.campaign == facts.campaign), now)),
+        client: Some(room(&clients, &used(&|_| true), now)),
+    })
 }

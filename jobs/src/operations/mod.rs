@@ -7,6 +7,7 @@ pub mod consents;
 pub mod forecast;
 pub mod judging;
 pub mod leads;
+pub mod limits;
 pub mod pausing;
 pub mod recurring;
 pub mod setup;

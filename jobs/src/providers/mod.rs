@@ -14,7 +14,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Attempt;
-use outdial_workflows::call::{CallFact, CallId, CarrierTimes, DialReply, Found};
+use outdial_workflows::call::{CallFact, CallId, CallerId, CarrierTimes, DialReply, Found};
 use outdial_workflows::ids::DialKey;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::phone::PhoneNumber;
@@ -39,6 +39,8 @@ pub struct DialOrder<'a> {
     pub key: DialKey,
     /// The person's number.
     pub phone: &'a PhoneNumber,
+    /// The number that the call comes from; `None` if the campaign names none.
+    pub caller_id: Option<&'a CallerId>,
     /// The campaign's rules.
     pub rules: &'a Rules,
     /// Where the carrier reaches us, without a trailing slash.

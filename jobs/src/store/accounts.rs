@@ -1,6 +1,7 @@
 //! Accounts with carriers.
 
 use outdial_workflows::Moment;
+use outdial_workflows::breaker::Breaker;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Reads;
 use serde_json::Value;
@@ -146,6 +147,68 @@ pub async fn rest(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Locks the account's row, and reads its breaker; `None` if it is gone.
+pub async fn lock_breaker(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+) -> Result<Option<Breaker>, StoreError> {
+    let row = sqlx::query!(
+        "select failing, trips, resting_until from accounts
+        where client_id = $1 and account_id = $2 for no key update",
+        client.0,
+        account.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| super::rows::breaker(row.failing, row.trips, row.resting_until)))
+}
+
+/// Writes back what [`lock_breaker`] read. `cause`: why it rests, if it does.
+pub async fn set_breaker(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    breaker: &Breaker,
+    cause: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts set failing = $3, trips = $4, resting_until = $5,
+            resting_cause = case when $5::timestamptz is null then null
+                when resting_until is not distinct from $5 then resting_cause else $6 end
+        where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        super::rows::small(breaker.failing),
+        super::rows::small(breaker.trips),
+        breaker.resting_until,
+        cause
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Sets an account's limits, from `now` on. Tells whether it exists.
+pub async fn limit(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    limits: &Value,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update accounts set limits = $3, limits_since = $4 where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        limits,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Locks the account's row, and reads its status reads. An account that is gone has none.

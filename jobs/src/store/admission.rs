@@ -2,8 +2,11 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
+use outdial_workflows::breaker::Breaker;
+use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::limits::Usage;
+use outdial_workflows::pool;
 use outdial_workflows::workflow::Priority;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -47,15 +50,17 @@ pub async fn lock_client(conn: &mut PgConnection, client: ClientId) -> Result<()
     Ok(())
 }
 
-/// An account as admission sees it.
+/// An account and its client as admission sees them.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its limits, as stored.
+    /// The account's limits, as stored.
     pub limits: serde_json::Value,
-    /// Until when it rests.
-    pub resting_until: Option<Moment>,
-    /// Its edit count.
-    pub version: i32,
+    /// The client's limits, as stored.
+    pub client_limits: serde_json::Value,
+    /// How its breaker stands.
+    pub breaker: Breaker,
+    /// Whether anything is known of its numbers.
+    pub knows_numbers: bool,
 }
 
 /// Locks the account, and reads what a later statement than the client's lock sees.
@@ -71,17 +76,24 @@ pub async fn lock_account(
     )
     .execute(&mut *conn)
     .await?;
-    let account = sqlx::query_as!(
-        Account,
-        "select limits, resting_until, version from accounts a
-        where client_id = $1 and account_id = $2 and enabled and paused_by is null
-            and not exists (select from clients l where l.client_id = a.client_id and l.paused_by is not null)",
+    let row = sqlx::query!(
+        r#"select a.limits, l.limits as client_limits, a.failing, a.trips, a.resting_until,
+            exists (select from numbers n where n.client_id = a.client_id and n.account_id = a.account_id)
+                as "knows_numbers!"
+        from accounts a join clients l on l.client_id = a.client_id
+        where a.client_id = $1 and a.account_id = $2 and a.enabled and a.paused_by is null
+            and l.paused_by is null"#,
         client.0,
         account.0
     )
     .fetch_optional(conn)
     .await?;
-    Ok(account)
+    Ok(row.map(|row| Account {
+        limits: row.limits,
+        client_limits: row.client_limits,
+        breaker: super::rows::breaker(row.failing, row.trips, row.resting_until),
+        knows_numbers: row.knows_numbers,
+    }))
 }
 
 /// A lane of a running campaign; `store::lanes` tells which are open.
@@ -95,45 +107,74 @@ pub struct OpenLane {
     pub revision: Revision,
 }
 
-/// What is used, by campaign, of an account. `since`: how far back the widest rate looks.
+/// What one campaign uses of one account through one of its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The account.
+    pub account: AccountId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The number.
+    pub caller_id: Option<CallerId>,
+    /// How much.
+    pub usage: Usage,
+}
+
+/// All accounts of a client.
+pub async fn all_accounts(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Uuid>, StoreError> {
+    let accounts = sqlx::query_scalar!("select account_id from accounts where client_id = $1", client.0)
+        .fetch_all(conn)
+        .await?;
+    Ok(accounts)
+}
+
+/// What is used of these accounts. `since`: how far back the widest rate looks.
 pub async fn usage(
     conn: &mut PgConnection,
     client: ClientId,
-    account: AccountId,
+    accounts: &[Uuid],
     since: Option<Moment>,
-) -> Result<Vec<(CampaignId, Usage)>, StoreError> {
+) -> Result<Vec<Used>, StoreError> {
     let live = sqlx::query!(
-        r#"select campaign_id, count(*) as "live!",
+        r#"select account_id, campaign_id, caller_id, count(*) as "live!",
             count(*) filter (where ledger in ('reserved', 'submitted')) as "pending!"
-        from attempts where client_id = $1 and account_id = $2 and live group by campaign_id"#,
+        from attempts where client_id = $1 and account_id = any($2) and live
+        group by account_id, campaign_id, caller_id"#,
         client.0,
-        account.0
+        accounts
     )
     .fetch_all(&mut *conn)
     .await?;
     let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-    let mut found: Vec<(CampaignId, Usage)> = live
+    let mut found: Vec<Used> = live
         .into_iter()
-        .map(|row| {
-            let usage = Usage { live: count(row.live), pending: count(row.pending), seen: vec![] };
-            (CampaignId(row.campaign_id), usage)
+        .map(|row| Used {
+            account: AccountId(row.account_id),
+            campaign: CampaignId(row.campaign_id),
+            caller_id: row.caller_id.map(CallerId),
+            usage: Usage { live: count(row.live), pending: count(row.pending), seen: vec![] },
         })
         .collect();
     let Some(since) = since else { return Ok(found) };
     let seen = sqlx::query!(
-        r#"select campaign_id, replied_at as "replied_at!" from attempts
-        where client_id = $1 and account_id = $2 and replied_at > $3 order by replied_at desc"#,
+        r#"select account_id, campaign_id, caller_id, replied_at as "replied_at!" from attempts
+        where client_id = $1 and account_id = any($2) and replied_at > $3 order by replied_at desc"#,
         client.0,
-        account.0,
+        accounts,
         since
     )
     .fetch_all(conn)
     .await?;
     for row in seen {
-        let campaign = CampaignId(row.campaign_id);
-        match found.iter_mut().find(|(known, _)| *known == campaign) {
-            Some((_, usage)) => usage.seen.push(row.replied_at),
-            None => found.push((campaign, Usage { seen: vec![row.replied_at], ..Usage::default() })),
+        let of = (AccountId(row.account_id), CampaignId(row.campaign_id), row.caller_id.map(CallerId));
+        let known =
+            |used: &&mut Used| (used.account, used.campaign) == (of.0, of.1) && used.caller_id == of.2;
+        match found.iter_mut().find(known) {
+            Some(used) => used.usage.seen.push(row.replied_at),
+            None => {
+                let usage = Usage { seen: vec![row.replied_at], ..Usage::default() };
+                found.push(Used { account: of.0, campaign: of.1, caller_id: of.2, usage });
+            }
         }
     }
     Ok(found)
@@ -184,6 +225,30 @@ pub async fn due(
             due_at: row.due_at,
         })
         .collect())
+}
+
+/// What the choice of a number looks at, for these leads.
+pub async fn seen_before(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+) -> Result<Vec<(LeadId, pool::Lead)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select l.lead_id, l.phone, a.caller_id as "caller_id?"
+        from (select $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
+        join workflows w on w.client_id = x.client_id and w.lead_id = x.lead_id
+        left join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = w.attempts"#,
+        client.0,
+        leads
+    )
+    .fetch_all(conn)
+    .await?;
+    let seen = |phone: Option<String>, last: Option<String>| pool::Lead {
+        last: last.map(CallerId),
+        phone: phone.and_then(|phone| phone.parse().ok()),
+    };
+    Ok(rows.into_iter().map(|row| (LeadId(row.lead_id), seen(row.phone, row.caller_id))).collect())
 }
 
 /// When the next lead of these lanes becomes due.

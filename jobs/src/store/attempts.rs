@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
-use outdial_workflows::call::{CallEnd, CallId, Talk};
+use outdial_workflows::call::{CallEnd, CallId, CallerId, Talk};
 use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
 use sqlx::PgConnection;
@@ -19,6 +19,7 @@ struct AttemptRow {
     number: i16,
     revision: i32,
     account_id: Uuid,
+    caller_id: Option<String>,
     phone: Option<String>,
     ledger: Lenient<LedgerRow>,
     counts: bool,
@@ -62,6 +63,7 @@ impl TryFrom<AttemptRow> for Attempt {
                 .ok_or_else(|| unreadable("attempts", id, "attempt number 0"))?,
             revision: Revision(row.revision),
             account: AccountId(row.account_id),
+            caller_id: row.caller_id.map(CallerId),
             phone: phone.map_err(|problem| unreadable("attempts", id, problem))?,
             ledger: row.ledger.read("attempts", id)?.into(),
             counts: row.counts,
@@ -95,7 +97,7 @@ pub async fn load(
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
-        r#"select a.lead_id, a.number, revision, account_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
+        r#"select a.lead_id, a.number, revision, account_id, caller_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
@@ -120,7 +122,7 @@ pub async fn of_leads(
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
-        r#"select lead_id, number, revision, account_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
+        r#"select lead_id, number, revision, account_id, caller_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
@@ -161,14 +163,14 @@ pub async fn reserve(
     let text = |phone: &outdial_workflows::phone::PhoneNumber| phone.as_str().to_owned();
     let phones: Vec<Option<String>> = rows.iter().map(|row| row.attempt.phone.as_ref().map(text)).collect();
     let written = sqlx::query_scalar!(
-        "insert into attempts (client_id, lead_id, number, campaign_id, revision, account_id, phone, ledger,
+        "insert into attempts (client_id, lead_id, number, campaign_id, revision, account_id, caller_id, phone, ledger,
             counts, barrier_version, dial_by, reserved_at, status)
-        select $1, x.lead_id, x.number, x.campaign_id, x.revision, x.account_id, x.phone, 'reserved',
+        select $1, x.lead_id, x.number, x.campaign_id, x.revision, x.account_id, x.caller_id, x.phone, 'reserved',
             false, x.barrier_version, x.dial_by, x.reserved_at, 'scheduled'
         from unnest($2::uuid[], $3::smallint[], $4::uuid[], $5::integer[], $6::uuid[], $7::text[],
-            $8::bigint[], $9::timestamptz[], $10::timestamptz[]) with ordinality
+            $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::text[]) with ordinality
             as x(lead_id, number, campaign_id, revision, account_id, phone, barrier_version, dial_by,
-                reserved_at, place)
+                reserved_at, caller_id, place)
         order by x.place
         on conflict do nothing returning lead_id",
         client.0,
@@ -180,7 +182,9 @@ pub async fn reserve(
         &phones as &[Option<String>],
         &rows.iter().map(|row| row.attempt.barrier.0).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.attempt.dial_by).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.attempt.reserved_at).collect::<Vec<_>>()
+        &rows.iter().map(|row| row.attempt.reserved_at).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt.caller_id.as_ref().map(|number| number.0.clone())).collect::<Vec<_>>()
+            as &[Option<String>]
     )
     .fetch_all(conn)
     .await?;

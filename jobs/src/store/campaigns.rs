@@ -33,6 +33,8 @@ pub struct CampaignFacts {
     pub paused: bool,
     /// Until when it rests.
     pub resting_until: Option<Moment>,
+    /// Whether the breaker of the account, or of one of its numbers, counts failures.
+    pub ailing: bool,
     /// The client's barrier version.
     pub barrier: BarrierVersion,
 }
@@ -53,7 +55,10 @@ pub async fn facts(
     let rows = sqlx::query!(
         r#"select c.campaign_id, c.state as "state: CampaignStateRow", c.revision, c.account_id, a.version,
             a.emulated, a.enabled, a.resting_until, l.barrier_version,
-            (a.paused_by is not null or l.paused_by is not null) as "paused!"
+            (a.paused_by is not null or l.paused_by is not null) as "paused!",
+            (a.failing > 0 or a.trips > 0 or exists (
+                select from numbers n where n.account_id = a.account_id and n.client_id = a.client_id
+                    and (n.failing > 0 or n.trips > 0))) as "ailing!"
         from campaigns c
         join accounts a on a.client_id = c.client_id and a.account_id = c.account_id
         join clients l on l.client_id = c.client_id
@@ -75,6 +80,7 @@ pub async fn facts(
             enabled: row.enabled,
             paused: row.paused,
             resting_until: row.resting_until,
+            ailing: row.ailing,
             barrier: BarrierVersion(row.barrier_version),
         })
         .collect())

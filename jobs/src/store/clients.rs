@@ -43,6 +43,35 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>, St
     Ok(rows.into_iter().map(|row| (ClientId(row.client_id), row.name)).collect())
 }
 
+/// A client's limits, as stored; `None` if it does not exist.
+pub async fn limits(
+    conn: &mut PgConnection,
+    client: ClientId,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    let limits = sqlx::query_scalar!("select limits from clients where client_id = $1", client.0)
+        .fetch_optional(conn)
+        .await?;
+    Ok(limits)
+}
+
+/// Sets a client's limits, from `now` on. Tells whether it exists.
+pub async fn limit(
+    conn: &mut PgConnection,
+    client: ClientId,
+    limits: &serde_json::Value,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update clients set limits = $2, limits_since = $3 where client_id = $1",
+        client.0,
+        limits,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Locks the client's row, as admission does for each of its rounds; waits for one that is under way.
 pub async fn lock(conn: &mut PgConnection, client: ClientId) -> Result<(), StoreError> {
     sqlx::query!("select from clients where client_id = $1 for no key update", client.0)

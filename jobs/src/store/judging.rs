@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use outdial_workflows::attempt::{Attempt, Revision};
+use outdial_workflows::call::CallerId;
 use outdial_workflows::history::Recorded;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
-use outdial_workflows::judge::{AccountWorld, LeadRecord, SuppressionRecord, World};
+use outdial_workflows::judge::{AccountWorld, Bounds, LeadRecord, SuppressionRecord, World};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::workflow::Workflow;
 use sqlx::PgConnection;
@@ -22,6 +23,8 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
     let mut world = World {
         rules: HashMap::new(),
         accounts: HashMap::new(),
+        clients: HashMap::new(),
+        numbers: HashMap::new(),
         campaigns: HashMap::new(),
         suppressions: vec![],
         consents: Some(HashMap::new()),
@@ -35,13 +38,28 @@ pub async fn world(conn: &mut PgConnection) -> Result<(World, Vec<StoreError>), 
             world.rules.insert((CampaignId(row.campaign_id), Revision(row.revision)), rules);
         }
     }
-    for row in sqlx::query!("select account_id, limits, emulated from accounts").fetch_all(&mut *conn).await?
-    {
-        let limits = serde_json::from_value(row.limits).unwrap_or_else(|problem| {
-            unreadable_rows.push(unreadable("accounts", row.account_id, problem));
+    let mut bounds = |table, id, limits, since| {
+        let limits = serde_json::from_value(limits).unwrap_or_else(|problem| {
+            unreadable_rows.push(unreadable(table, id, problem));
             vec![]
         });
-        world.accounts.insert(AccountId(row.account_id), AccountWorld { limits, emulated: row.emulated });
+        Bounds { limits, since }
+    };
+    let rows = sqlx::query!("select account_id, limits, limits_since, emulated from accounts");
+    for row in rows.fetch_all(&mut *conn).await? {
+        let bounds = bounds("accounts", row.account_id, row.limits, row.limits_since);
+        world.accounts.insert(AccountId(row.account_id), AccountWorld { bounds, emulated: row.emulated });
+    }
+    let rows = sqlx::query!("select client_id, limits, limits_since from clients where limits <> '[]'");
+    for row in rows.fetch_all(&mut *conn).await? {
+        let bounds = bounds("clients", row.client_id, row.limits, row.limits_since);
+        world.clients.insert(ClientId(row.client_id), bounds);
+    }
+    let rows =
+        sqlx::query!("select account_id, number, limits, limits_since from numbers where limits <> '[]'");
+    for row in rows.fetch_all(&mut *conn).await? {
+        let bounds = bounds("numbers", row.account_id, row.limits, row.limits_since);
+        world.numbers.insert((AccountId(row.account_id), CallerId(row.number)), bounds);
     }
     let states =
         sqlx::query!(r#"select campaign_id, state as "state: Lenient<CampaignStateRow>" from campaigns"#);

@@ -32,6 +32,7 @@ pub mod lanes;
 pub mod leads;
 pub mod measure;
 pub mod nodes;
+pub mod numbers;
 mod patience;
 pub mod pausing;
 pub mod quarantine;

@@ -1,6 +1,8 @@
 //! The closed sets of the schema, as the store reads and writes them.
 
+use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
+use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
@@ -93,4 +95,10 @@ pub(super) fn count(table: &'static str, id: uuid::Uuid, value: i16) -> Result<u
 /// A count as the schema holds it; anything beyond its range is a bug that the schema refuses.
 pub(super) fn small(value: u16) -> i16 {
     i16::try_from(value).unwrap_or(i16::MAX)
+}
+
+/// How a breaker stands, as three columns hold it.
+pub(super) fn breaker(failing: i16, trips: i16, resting_until: Option<Moment>) -> Breaker {
+    let number = |n| u16::try_from(n).unwrap_or(0); // The schema keeps it from being negative.
+    Breaker { failing: number(failing), trips: number(trips), resting_until }
 }

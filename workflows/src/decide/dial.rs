@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Deciding, ever_longer, once_more};
 use crate::Moment;
 use crate::attempt::{Attempt, Ledger, Submission};
-use crate::call::{CallId, CallStatus, DialReply, Refusal, RefusalKind, Remedy, Source};
+use crate::call::{CallId, CallStatus, CallerId, DialReply, Refusal, RefusalKind, Remedy, Source};
 use crate::gate::{Kept, MayCall, may_dial};
 use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
@@ -20,13 +20,13 @@ use crate::workflow::State;
 const COLLISION_FIRST: TimeDelta = TimeDelta::seconds(30);
 
 impl Deciding<'_> {
-    pub(super) fn admit(&mut self, account: AccountId) -> Answer {
+    pub(super) fn admit(&mut self, account: AccountId, caller_id: Option<&CallerId>) -> Answer {
         let workflow = &self.run.workflow;
         let (true, Some(gate)) = (self.is_due(), self.ctx.gate) else {
             return Answer::NotAdmitted(workflow.why.clone());
         };
         match may_dial(gate, self.ctx.rules, workflow.tried(), self.now()) {
-            MayCall::Now { kept, closes_at } => self.reserve(account, kept, closes_at),
+            MayCall::Now { kept, closes_at } => self.reserve((account, caller_id), kept, closes_at),
             otherwise => Answer::NotAdmitted(self.turn_away(otherwise)),
         }
     }
@@ -36,7 +36,12 @@ impl Deciding<'_> {
         workflow.state == State::Waiting && workflow.wake_at.is_some_and(|at| at <= self.now())
     }
 
-    fn reserve(&mut self, account: AccountId, kept: Option<Kept>, closes_at: Option<Moment>) -> Answer {
+    fn reserve(
+        &mut self,
+        (account, caller_id): (AccountId, Option<&CallerId>),
+        kept: Option<Kept>,
+        closes_at: Option<Moment>,
+    ) -> Answer {
         let next = self.run.workflow.attempts.checked_add(1).and_then(AttemptNumber::new);
         let (number, phone) = match (next, self.ctx.phone) {
             (Some(number), Some(phone)) => (number, phone),
@@ -51,6 +56,7 @@ impl Deciding<'_> {
             number,
             revision: self.ctx.revision,
             account,
+            caller_id: caller_id.cloned(),
             phone: Some(phone.clone()),
             ledger: Ledger::Reserved,
             counts: false,
@@ -172,7 +178,7 @@ impl Deciding<'_> {
                 Answer::Send(number)
             }
             Err(why) => {
-                let refusal = Refusal { kind: RefusalKind::NotSent, cause: why.to_string() };
+                let refusal = Refusal { kind: RefusalKind::TooLate, cause: why.to_string() };
                 self.refuse(number, &refusal);
                 Answer::DoNotSend(why)
             }
@@ -260,7 +266,7 @@ impl Deciding<'_> {
         let Some(attempt) = self.attempt(number) else { return };
         let account = attempt.account;
         attempt.ledger = Ledger::Refused;
-        if refusal.kind != RefusalKind::NotSent {
+        if refusal.kind.was_seen() {
             attempt.replied_at.get_or_insert(now);
         }
         attempt.counts = false;

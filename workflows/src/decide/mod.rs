@@ -51,7 +51,7 @@ fn ever_longer(first: TimeDelta, before: u16) -> TimeDelta {
 pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
     let mut deciding = Deciding::new(run, ctx);
     let answer = match input {
-        Input::Admit { account } => deciding.admit(*account),
+        Input::Admit { account, caller_id } => deciding.admit(*account, caller_id.as_ref()),
         Input::NumberBusy => deciding.number_busy(),
         Input::Submit { attempt, token, lease_held } => deciding.submit(*attempt, *token, *lease_held),
         Input::NotSent { attempt, token, cause } => deciding.not_sent(*attempt, *token, cause),

@@ -52,7 +52,12 @@ impl Outlook {
 fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment) {
     let due = story.workflow.wake_at.map_or(now, |at| at.max(now));
     let rests_until = known.account_rests_until.filter(|_| !known.gate.account_ready);
-    let rooms = [("campaign", known.campaign_room), ("account", known.account_room)];
+    let rooms = [
+        ("campaign", known.campaign_room),
+        ("numbers", known.numbers_room),
+        ("account", known.account_room),
+        ("client", known.client_room),
+    ];
     let again = |(whose, room): &(&'static str, Option<Room>)| Some((room.as_ref()?.again_at?, *whose));
     let rate = rooms.iter().filter_map(again).max();
     let again = rate.map(|(at, _)| at);
@@ -71,9 +76,16 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
     }
     for (whose, room) in rooms {
         if room.is_some_and(|room| matches!(room, Room { free: 0, again_at: None })) {
-            outlook.needs(format!(
-                "the limits of its {whose} are used up: a call has to end, or the limit be raised"
-            ));
+            outlook.needs(match whose {
+                "numbers" => {
+                    "none of its campaign's numbers has room: a call has to end, or a number be added".into()
+                }
+                whose => {
+                    format!(
+                        "the limits of its {whose} are used up: a call has to end, or the limit be raised"
+                    )
+                }
+            });
         }
     }
     let what = match until_then.filter(|why| *why != story.workflow.why) {
@@ -81,7 +93,17 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
         Some(why) => format!("may be called from then on; until then, {why}"),
         None if again == Some(at) => {
             let whose = rate.map_or("campaign", |(_, whose)| whose);
-            format!("may be called from then on; until then, the rate of calls of its {whose} is used up")
+            match whose {
+                "numbers" => {
+                    "may be called from then on; until then, its campaign's numbers rest or their rates are used up".into()
+                }
+                whose => {
+                    format!("may be called from then on; until then, the rate of calls of its {whose} is used up")
+                }
+            }
+        }
+        None if rests_until == Some(at) => {
+            "may be called from then on; until then, its carrier account rests".into()
         }
         None => "may be called from then on".into(),
     };

@@ -239,7 +239,7 @@ impl Reading {
         self.moved(number, Ledger::Refused, at, |track| {
             track.counts = false;
             track.status = track.status.advance(CallStatus::Failed);
-            track.unseen = kind == RefusalKind::NotSent;
+            track.unseen = !kind.was_seen();
         });
     }
 

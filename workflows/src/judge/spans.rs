@@ -10,9 +10,10 @@ use super::law::Caps;
 use super::lead::dialled_after;
 use super::reading::{Reading, Track, clock};
 use super::verdict::{Finding, Rule};
-use super::{LeadRecord, World};
+use super::{Bounds, LeadRecord, World};
 use crate::Moment;
 use crate::attempt::{Ledger, Revision};
+use crate::call::CallerId;
 use crate::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use crate::limits::Limit;
 
@@ -23,6 +24,7 @@ type Micros = i64;
 pub(super) struct LeadSpan {
     number: AttemptNumber,
     account: AccountId,
+    caller_id: Option<CallerId>,
     revision: Revision,
     /// The number's digits; E.164 has at most 15 of them.
     phone: Option<u64>,
@@ -51,6 +53,7 @@ impl LeadSpan {
         Self {
             number: track.number,
             account: track.account,
+            caller_id: row.and_then(|attempt| attempt.caller_id.clone()),
             revision: track.revision,
             phone: phone.and_then(|phone| phone.as_str().trim_start_matches('+').parse().ok()),
             live_from: track.reserved_at.timestamp_micros(),
@@ -77,6 +80,8 @@ struct Span {
     submitted: Micros,
     client: u32,
     account: u32,
+    /// Which of the account's numbers it dialled from.
+    from_number: Option<u32>,
     campaign: u32,
     revision: Revision,
     number: AttemptNumber,
@@ -110,11 +115,11 @@ impl<T> Default for Names<T> {
     }
 }
 
-impl<T: Copy + Eq + Hash> Names<T> {
+impl<T: Clone + Eq + Hash> Names<T> {
     fn place(&mut self, id: T) -> u32 {
         let next = u32::try_from(self.ids.len()).expect("fewer than four billion accounts");
-        *self.places.entry(id).or_insert_with(|| {
-            self.ids.push(id);
+        *self.places.entry(id).or_insert_with_key(|id| {
+            self.ids.push(id.clone());
             next
         })
     }
@@ -130,6 +135,7 @@ pub(super) struct Spans {
     spans: Vec<Span>,
     clients: Names<ClientId>,
     accounts: Names<AccountId>,
+    from_numbers: Names<(AccountId, CallerId)>,
     campaigns: Names<CampaignId>,
 }
 
@@ -143,6 +149,7 @@ impl Spans {
             submitted: span.submitted_at.unwrap_or(Micros::MIN),
             client: self.clients.place(record.client),
             account: self.accounts.place(span.account),
+            from_number: span.caller_id.map(|number| self.from_numbers.place((span.account, number))),
             campaign: self.campaigns.place(record.campaign),
             revision: span.revision,
             number: span.number,
@@ -163,12 +170,21 @@ impl Spans {
         let mut findings = self.carriers_count(dials, unheard);
         findings.extend(numbers_in_use(&self.spans));
         findings.extend(tried_too_often(&mut self.spans));
+        self.spans.sort_unstable_by_key(|span| (span.client, span.from));
+        for of_client in self.spans.chunk_by(|a, b| a.client == b.client) {
+            let bounds = self.clients.id(of_client[0].client).and_then(|id| world.clients.get(id));
+            findings.extend(bounds.iter().flat_map(|bounds| bounded(of_client, bounds, "client")));
+        }
         self.spans.sort_unstable_by_key(|span| (span.account, span.from));
         for of_account in self.spans.chunk_by(|a, b| a.account == b.account) {
             let account = self.accounts.id(of_account[0].account).and_then(|id| world.accounts.get(id));
-            for limit in account.iter().flat_map(|account| &account.limits) {
-                findings.extend(within(of_account, limit, "account", |_| true));
-            }
+            findings.extend(account.iter().flat_map(|of| bounded(of_account, &of.bounds, "account")));
+        }
+        self.spans.sort_unstable_by_key(|span| (span.from_number, span.from));
+        for of_number in self.spans.chunk_by(|a, b| a.from_number == b.from_number) {
+            let number = of_number[0].from_number.and_then(|number| self.from_numbers.id(number));
+            let bounds = number.and_then(|number| world.numbers.get(number));
+            findings.extend(bounds.iter().flat_map(|bounds| bounded(of_number, bounds, "number")));
         }
         self.spans.sort_unstable_by_key(|span| (span.campaign, span.from));
         for of_campaign in self.spans.chunk_by(|a, b| a.campaign == b.campaign) {
@@ -260,6 +276,13 @@ fn tried_too_often(spans: &mut [Span]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// As [`within`], for all of these bounds.
+fn bounded(spans: &[Span], bounds: &Bounds, whose: &str) -> Vec<Finding> {
+    let since = bounds.since.map_or(Micros::MIN, |since| since.timestamp_micros());
+    let each = bounds.limits.iter().map(|limit| within(spans, limit, whose, |span| span.from > since));
+    each.flatten().collect()
 }
 
 /// Whether `spans`, sorted by their beginning, keep within a limit that binds those

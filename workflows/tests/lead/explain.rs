@@ -27,6 +27,8 @@ fn asked<'a>(life: &'a Life, change: impl FnOnce(&mut Known<'a>)) -> Explanation
         account_rests_until: None,
         account_room: None,
         campaign_room: None,
+        client_room: None,
+        numbers_room: None,
         ahead: None,
     };
     change(&mut known);
@@ -273,6 +275,8 @@ fn a_quarantined_lead_says_so() {
         account_rests_until: None,
         account_room: None,
         campaign_room: None,
+        client_room: None,
+        numbers_room: None,
         ahead: None,
     };
     assert_snapshot!(explain(&story, &known, life.now), @r"

@@ -1,5 +1,7 @@
 //! A lead with everything around it that `decide` must know, in memory.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{BarrierVersion, Revision};
@@ -9,7 +11,7 @@ use outdial_workflows::gate::{CampaignState, Consent, GateFacts};
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::{Context, Decision, Input, Run};
-use outdial_workflows::judge::{AccountWorld, Judge, LeadRecord, SuppressionRecord, Verdict, World};
+use outdial_workflows::judge::{AccountWorld, Bounds, Judge, LeadRecord, SuppressionRecord, Verdict, World};
 use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
@@ -163,11 +165,13 @@ impl Life {
     }
 
     pub(crate) fn world(&self) -> World {
-        let account = AccountWorld { limits: Vec::new(), emulated: self.gate.account_emulated };
+        let account = AccountWorld { bounds: Bounds::default(), emulated: self.gate.account_emulated };
         let revisions = (1..).map(Revision).zip(self.past_rules.iter().chain([&self.rules]));
         World {
             rules: revisions.map(|(revision, rules)| ((CAMPAIGN, revision), rules.clone())).collect(),
             accounts: [(ACCOUNT, account)].into(),
+            clients: HashMap::new(),
+            numbers: HashMap::new(),
             campaigns: [(CAMPAIGN, self.gate.campaign)].into(),
             suppressions: self.suppressions.clone(),
             consents: None,

@@ -241,7 +241,7 @@ proptest! {
     ) {
         let calling = || {
             let mut life = Life::new(rules("{}"));
-            life.tell(&Input::Admit { account: ACCOUNT });
+            life.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
             life.tell(&Input::Submit { attempt: number(1), token: Uuid::from_u128(1), lease_held: true });
             life
         };
@@ -282,7 +282,7 @@ proptest! {
             life.now = life.now.max(wake_at);
             match workflow.state {
                 State::Waiting => {
-                    let admitted = life.tell(&Input::Admit { account: ACCOUNT });
+                    let admitted = life.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
                     if let Answer::Reserved(attempt) = admitted.answer {
                         life.tell(&Input::Submit { attempt, token: Uuid::from_u128(3), lease_held: true });
                     }
@@ -303,7 +303,7 @@ proptest! {
 #[test]
 fn a_carrier_that_is_silent_for_months_overflows_no_counter() {
     let mut life = Life::new(rules("{}"));
-    life.tell(&Input::Admit { account: ACCOUNT });
+    life.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
     life.tell(&Input::Submit { attempt: number(1), token: Uuid::from_u128(1), lease_held: true });
     life.tell(&Input::Timer);
     life.pass(seconds(20));
@@ -318,7 +318,7 @@ fn a_carrier_that_is_silent_for_months_overflows_no_counter() {
     assert_eq!(workflow_row_is_taken(&busy.run.workflow), Ok(()));
     let mut undialled = Life::new(rules("{}"));
     undialled.run.workflow.withdrawals = 32_767;
-    undialled.tell(&Input::Admit { account: ACCOUNT });
+    undialled.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
     undialled.pass(seconds(5));
     undialled.tell(&Input::Timer);
     assert_eq!(workflow_row_is_taken(&undialled.run.workflow), Ok(()));

@@ -139,11 +139,11 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
         Step::Wake => {
             life.now = life.run.workflow.wake_at.expect("somebody will come").max(life.now);
             match life.run.workflow.state {
-                State::Waiting => Input::Admit { account: ACCOUNT },
+                State::Waiting => Input::Admit { account: ACCOUNT, caller_id: None },
                 _ => Input::Timer,
             }
         }
-        Step::Admit => Input::Admit { account: ACCOUNT },
+        Step::Admit => Input::Admit { account: ACCOUNT, caller_id: None },
         Step::Timer => Input::Timer,
         Step::Submit => Input::Submit { attempt: latest, token: token(latest), lease_held: true },
         Step::SubmitElsewhere => {

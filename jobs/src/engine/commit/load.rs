@@ -48,6 +48,7 @@ impl<'a> Batch<'a> {
             readings: HashMap::new(),
             leases: HashSet::new(),
             rests: vec![],
+            answered: vec![],
         };
         batch.load_runs(conn, items, workflows).await?;
         batch.load_settings(conn).await?;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use outdial_workflows::Moment;
+use outdial_workflows::breaker::Heard;
 use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
 use outdial_workflows::input::{Answer, Command, Input, Rest};
@@ -16,6 +17,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use self::write::{Born, Written};
+use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
 use super::{Engine, EngineError, Happened, Item, Reply, ToSend, inbox};
@@ -96,6 +98,7 @@ pub(super) struct Decided {
     /// Attempts that are no longer live.
     resolved: Vec<(LeadId, AttemptNumber)>,
     rests: Vec<Rest>,
+    answered: Vec<Answered>,
     happened: Vec<Happened>,
     /// Calls that attempts are known by from this commit on.
     named: Vec<CallId>,
@@ -113,6 +116,8 @@ impl Decided {
 
     /// Tells this process what the commit made possible; others heard it with the commit.
     pub(super) async fn announce(&mut self, engine: &Engine, client: ClientId) {
+        // Before anybody hears of free slots.
+        breakers::hear(engine, client, &self.answered).await;
         engine.inner.timers.set(client, &self.timers);
         let attempt =
             |(lead, number): &(LeadId, AttemptNumber)| AttemptRef { client, lead: *lead, number: *number };
@@ -178,6 +183,8 @@ struct Batch<'a> {
     readings: HashMap<LeadId, Reading>,
     leases: HashSet<Uuid>,
     rests: Vec<Rest>,
+    /// What carriers answered to dial requests, as far as a breaker may take notice.
+    answered: Vec<Answered>,
 }
 
 impl Batch<'_> {
@@ -192,6 +199,7 @@ impl Batch<'_> {
             *case = Case::new(case.before.clone());
         }
         self.rests.clear();
+        self.answered.clear();
         items.iter().zip(chances).map(|(item, chance)| self.take(item, *chance, lost)).collect()
     }
 
@@ -216,6 +224,8 @@ impl Batch<'_> {
         let input = self.as_it_stands(item, lost);
         let (mut answer, rest) = fold::step(&mut case, &input, chance, &circumstances);
         self.rests.extend(rest);
+        let answered = self.answered(&case, &item.input);
+        self.answered.extend(answered);
         let mut send = None;
         if let Answer::Send(number) = answer {
             match self.compose(&case, number) {
@@ -249,6 +259,23 @@ impl Batch<'_> {
         }
     }
 
+    /// What a breaker may have to hear of an input.
+    fn answered(&self, case: &Case, input: &Input) -> Option<Answered> {
+        let Input::Replied { attempt, reply } = input else { return None };
+        let heard = Heard::of(reply)?;
+        let ailing = self.settings.get(&case.run.workflow.campaign)?.facts.ailing;
+        if heard == Heard::Works && !ailing {
+            return None;
+        }
+        let attempt = case.run.attempt(*attempt)?;
+        let cause = match reply {
+            DialReply::Refused(refusal) => refusal.cause.clone(),
+            DialReply::Unknown { cause } => cause.clone(),
+            DialReply::Bound { .. } => String::new(),
+        };
+        Some(Answered { account: attempt.account, number: attempt.caller_id.clone(), heard, cause })
+    }
+
     fn compose(&self, case: &Case, number: AttemptNumber) -> Result<ToSend, String> {
         let lead = case.run.workflow.lead;
         let key = DialKey(AttemptRef { client: self.client, lead, number });
@@ -262,7 +289,10 @@ impl Batch<'_> {
         };
         let secret = self.engine.inner.key.secret_of(key);
         let public_url = &self.engine.inner.public_url;
-        let order = DialOrder { key, phone, rules, public_url, secret: &secret };
+        let picked = case.run.attempt(number).and_then(|attempt| attempt.caller_id.as_ref());
+        // One that was reserved before attempts named their number has none.
+        let caller_id = picked.or_else(|| rules.caller_ids.first());
+        let order = DialOrder { key, phone, caller_id, rules, public_url, secret: &secret };
         let body = carrier.compose(&order).map_err(|error| error.to_string())?;
         Ok(ToSend { body, carrier: carrier.clone() })
     }
@@ -283,7 +313,17 @@ impl Batch<'_> {
         let resolved =
             self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (*lead, number)));
         let resolved = resolved.collect();
-        Decided { answers, born, signal, timers, resolved, rests: self.rests, happened, named }
+        Decided {
+            answers,
+            born,
+            signal,
+            timers,
+            resolved,
+            rests: self.rests,
+            answered: self.answered,
+            happened,
+            named,
+        }
     }
 }
 

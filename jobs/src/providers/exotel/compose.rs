@@ -20,12 +20,11 @@ impl Exotel {
     /// The same order gives the same bytes: fields come in a fixed order.
     pub(super) fn compose_order(&self, order: &DialOrder<'_>) -> Result<DialBody, CannotCompose> {
         let rules = order.rules;
-        let caller_id =
-            rules.caller_id.as_deref().map(str::trim).filter(|id| !id.is_empty()).ok_or_else(|| {
-                CannotCompose(
-                    "set caller_id in the campaign's rules to one of the account's ExoPhones".into(),
-                )
-            })?;
+        let caller_id = order.caller_id.ok_or_else(|| {
+            CannotCompose(
+                "set caller_ids in the campaign's rules to one or more of the account's ExoPhones".into(),
+            )
+        })?;
         if !(1..=TIME_LIMIT_MAX).contains(&rules.call_time_limit_s) {
             return Err(CannotCompose(format!("call_time_limit_s must be 1 to {TIME_LIMIT_MAX}")));
         }
@@ -33,7 +32,7 @@ impl Exotel {
         debug_assert!(key.len() <= CUSTOM_FIELD_MAX, "a dial key has at most 71 characters");
 
         let mut form = Serializer::new(String::new());
-        form.append_pair("From", order.phone.as_str()).append_pair("CallerId", caller_id);
+        form.append_pair("From", order.phone.as_str()).append_pair("CallerId", &caller_id.0);
         let events: &[&str] = match &rules.agent {
             Agent::Stream => {
                 form.append_pair("StreamUrl", &stream_url(order)?).append_pair("StreamType", "bidirectional");
@@ -104,8 +103,8 @@ mod tests {
     fn compose(rules: &Rules, public_url: &str) -> Result<Vec<String>, String> {
         let url = public_url.parse().expect("a URL");
         let phone = fixtures::phone();
-        let order =
-            DialOrder { key: fixtures::key(), phone: &phone, rules, public_url: &url, secret: "s3cret" };
+        let (key, caller_id) = (fixtures::key(), rules.caller_ids.first());
+        let order = DialOrder { key, phone: &phone, caller_id, rules, public_url: &url, secret: "s3cret" };
         let exotel = fixtures::exotel("https://api.in.exotel.com");
         let body = exotel.compose_order(&order).map_err(|error| error.to_string())?;
         assert_eq!(exotel.compose_order(&order).map(|again| again.text), Ok(body.text.clone()));
@@ -168,12 +167,10 @@ mod tests {
 
     #[test]
     fn what_exotel_would_not_take_is_refused_with_what_to_do() {
-        let blank = Rules { caller_id: Some("  ".into()), ..fixtures::rules() };
         let endless = Rules { call_time_limit_s: 20_000, ..fixtures::rules() };
         let long = format!("https://{}.example.com/{}", "a".repeat(60), "b".repeat(500));
         for (rules, url, says) in [
-            (Rules::default(), "https://calls.example.com", "set caller_id"),
-            (blank, "https://calls.example.com", "set caller_id"),
+            (Rules::default(), "https://calls.example.com", "set caller_ids"),
             (endless, "https://calls.example.com", "call_time_limit_s"),
             (fixtures::rules(), "ftp://calls.example.com", "public_url"),
             (fixtures::rules(), "https://calls.example.com/?a=b", "public_url"),

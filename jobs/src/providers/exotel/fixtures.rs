@@ -2,7 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Submission};
-use outdial_workflows::call::CallStatus;
+use outdial_workflows::call::{CallStatus, CallerId};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
@@ -28,7 +28,7 @@ pub(super) fn phone() -> PhoneNumber {
 }
 
 pub(super) fn rules() -> Rules {
-    Rules { caller_id: Some("08040000000".into()), ..Rules::default() }
+    Rules { caller_ids: vec![CallerId("08040000000".into())], ..Rules::default() }
 }
 
 pub(super) fn key() -> DialKey {
@@ -54,6 +54,7 @@ pub(super) fn attempt() -> Attempt {
         number: number(),
         revision: Revision(1),
         account: AccountId(Uuid::from_u128(3)),
+        caller_id: Some(CallerId("08040000000".into())),
         phone: Some(phone()),
         ledger: Ledger::Unknown,
         counts: true,

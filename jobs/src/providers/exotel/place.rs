@@ -29,7 +29,8 @@ impl Exotel {
 
     /// No answer came. The request was not sent if its body was never read and never will be.
     async fn no_answer(&self, error: reqwest::Error, started: Instant, sent: &Sent) -> DialReply {
-        let stillborn = error.is_connect() || error.is_builder() || is_permit_over(&error);
+        let late = is_permit_over(&error);
+        let stillborn = error.is_connect() || error.is_builder() || late;
         if !stillborn && !sent.possible() {
             // A connection may still hold the request. It cannot read the body once the permit,
             // which is older than this call, has run out.
@@ -39,7 +40,8 @@ impl Exotel {
         if sent.possible() {
             return DialReply::Unknown { cause: format!("sent, but no answer came: {cause}") };
         }
-        DialReply::Refused(Refusal { kind: RefusalKind::NotSent, cause: format!("not sent: {cause}") })
+        let kind = if late { RefusalKind::TooLate } else { RefusalKind::NotSent };
+        DialReply::Refused(Refusal { kind, cause: format!("not sent: {cause}") })
     }
 
     /// What an answer means. Whatever does not certainly say yes or no is unknown.
@@ -79,7 +81,7 @@ fn refusal(answer: &Answer) -> Option<RefusalKind> {
         429 => RefusalKind::Throttled { retry_after_ms: answer.retry_after_ms },
         // The account is fine, this person must not be called; else one such lead would keep the
         // account resting for good.
-        400 | 403 if names_registry(&message) => RefusalKind::Rejected,
+        400 | 403 if names_registry(&message) => RefusalKind::Barred,
         400 | 404 | 409 | 422 if names_number(&message) => RefusalKind::InvalidNumber,
         // An unknown resource is a wrong account SID or address: nothing about the lead.
         401..=405 => RefusalKind::AccountUnusable,
@@ -149,7 +151,7 @@ mod tests {
             (
                 403,
                 exception("Call to 09876543210 can not be made because of TRAI NDNC regulations"),
-                "Rejected | HTTP 403: Call to [number] can not be made because of TRAI NDNC regulations (7)",
+                "Barred | HTTP 403: Call to [number] can not be made because of TRAI NDNC regulations (7)",
             ),
             (404, exception("Account not found"), "AccountUnusable | HTTP 404: Account not found (7)"),
             (400, exception("From must be a number"), "InvalidNumber | HTTP 400: From must be a number (7)"),

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use outdial_workflows::attempt::Revision;
-use outdial_workflows::call::{CallResult, RefusalKind};
+use outdial_workflows::call::{CallResult, CallerId, RefusalKind};
 use outdial_workflows::history::Event;
 use outdial_workflows::ids::LeadId;
-use outdial_workflows::judge::{Judge, LeadRecord, Rule, Verdict, World};
+use outdial_workflows::judge::{Bounds, Judge, LeadRecord, Rule, Verdict, World};
 use outdial_workflows::limits::Limit;
 use uuid::Uuid;
 
-use crate::life::{ACCOUNT, CAMPAIGN, Life, rules};
+use crate::life::{ACCOUNT, CAMPAIGN, CLIENT, Life, rules};
 use crate::telling::{DIAL, Step, lived, seconds, steps};
 
 /// Several leads with one call each: lead `n` calls number `n` from `from` to `until`
@@ -63,7 +63,8 @@ fn no_more_are_live_at_once_than_an_account_or_a_campaign_allows() {
     let calls = [(1, 0, 30), (2, 10, 40), (3, 20, 50), (4, 40, 60)];
     let account = |max| {
         move |world: &mut World, _: &mut [LeadRecord]| {
-            world.accounts.get_mut(&ACCOUNT).expect("the account").limits = vec![Limit::Concurrent { max }];
+            world.accounts.get_mut(&ACCOUNT).expect("the account").bounds.limits =
+                vec![Limit::Concurrent { max }];
         }
     };
     assert_eq!(broken(&crowd(&calls, account(3))), []);
@@ -73,6 +74,33 @@ fn no_more_are_live_at_once_than_an_account_or_a_campaign_allows() {
         rules.limits = vec![Limit::Concurrent { max: 2 }];
     };
     assert_eq!(broken(&crowd(&calls, campaign)), [(Rule::Concurrent, 2)]);
+}
+
+#[test]
+fn no_more_are_live_at_once_than_a_client_or_a_number_allows_since_it_does() {
+    let calls = [(1, 0, 30), (2, 10, 40), (3, 20, 50), (4, 40, 60)];
+    let most_two = |since| Bounds { limits: vec![Limit::Concurrent { max: 2 }], since };
+    let client = |before_the_third: Option<TimeDelta>| {
+        move |world: &mut World, records: &mut [LeadRecord]| {
+            let since = before_the_third.map(|before| records[2].attempts[0].reserved_at - before);
+            world.clients.insert(CLIENT, most_two(since));
+        }
+    };
+    assert_eq!(broken(&crowd(&calls, client(None))), [(Rule::Concurrent, 2)]);
+    let before = TimeDelta::milliseconds(1);
+    assert_eq!(broken(&crowd(&calls, client(Some(before)))), [(Rule::Concurrent, 2)]);
+    assert_eq!(broken(&crowd(&calls, client(Some(TimeDelta::zero())))), [], "it was reserved before");
+    let number = |from: [u8; 4]| {
+        move |world: &mut World, records: &mut [LeadRecord]| {
+            for (record, number) in records.iter_mut().zip(from) {
+                record.attempts[0].caller_id = Some(CallerId(format!("+1202555010{number}")));
+            }
+            world.numbers.insert((ACCOUNT, CallerId("+12025550101".into())), most_two(None));
+        }
+    };
+    assert_eq!(broken(&crowd(&calls, number([1, 1, 1, 1]))), [(Rule::Concurrent, 2)]);
+    assert_eq!(broken(&crowd(&calls, number([1, 2, 1, 1]))), []);
+    assert_eq!(broken(&crowd(&calls, number([2, 2, 2, 2]))), [], "no limit is known of that number");
 }
 
 #[test]
@@ -103,7 +131,8 @@ fn no_window_holds_more_requests_than_a_rate_allows() {
     let calls = [(1, 0, 30), (2, 4, 30), (3, 9, 30), (4, 10, 30)];
     let rate = |max, per_ms| {
         move |world: &mut World, _: &mut [LeadRecord]| {
-            world.accounts.get_mut(&ACCOUNT).expect("the account").limits = vec![Limit::Rate { max, per_ms }];
+            world.accounts.get_mut(&ACCOUNT).expect("the account").bounds.limits =
+                vec![Limit::Rate { max, per_ms }];
         }
     };
     assert_eq!(broken(&crowd(&calls, rate(3, 10_000))), []);

@@ -113,7 +113,7 @@ impl Model {
                 if workflow.attempts >= super::ATTEMPTS {
                     return true;
                 }
-                let admitted = world.tell(&self.rules, &Input::Admit { account: ACCOUNT });
+                let admitted = world.tell(&self.rules, &Input::Admit { account: ACCOUNT, caller_id: None });
                 if let Answer::Reserved(attempt) = admitted.answer {
                     // It is committed to and then lost on its way.
                     let token = token(u8::MAX);

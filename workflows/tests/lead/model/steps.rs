@@ -172,7 +172,7 @@ impl Model {
         let Some(wake_at) = world.run.workflow.wake_at else { return };
         world.now = world.now.max(wake_at);
         let input = match world.run.workflow.state {
-            State::Waiting => Input::Admit { account: ACCOUNT },
+            State::Waiting => Input::Admit { account: ACCOUNT, caller_id: None },
             _ => Input::Timer,
         };
         world.tell(&self.rules, &input);

@@ -83,10 +83,12 @@ pub(super) fn facts() -> impl Strategy<Value = CallFact> {
 pub(super) fn replies() -> impl Strategy<Value = DialReply> {
     let kinds = select(vec![
         RefusalKind::NotSent,
+        RefusalKind::TooLate,
         RefusalKind::Throttled { retry_after_ms: None },
         RefusalKind::Throttled { retry_after_ms: Some(u32::MAX) },
         RefusalKind::AccountUnusable,
         RefusalKind::InvalidNumber,
+        RefusalKind::Barred,
         RefusalKind::Rejected,
     ]);
     prop_oneof![
@@ -107,7 +109,7 @@ pub(super) fn answers() -> impl Strategy<Value = Found> {
 pub(super) fn inputs() -> impl Strategy<Value = Input> {
     let source = Source::Webhook;
     prop_oneof![
-        4 => Just(Input::Admit { account: ACCOUNT }),
+        4 => Just(Input::Admit { account: ACCOUNT, caller_id: None }),
         6 => (attempts(), tokens(), prop::bool::weighted(0.9))
             .prop_map(|(attempt, token, lease_held)| Input::Submit { attempt, token, lease_held }),
         2 => (attempts(), tokens())
@@ -205,7 +207,7 @@ pub(super) fn happen(life: &mut Life, happening: &Happening) -> Vec<Told> {
             happen(life, &Happening::Wake);
             let submit =
                 Input::Submit { attempt: number(LATEST), token: Uuid::from_u128(1), lease_held: true };
-            let inputs = [Input::Admit { account: ACCOUNT }, submit];
+            let inputs = [Input::Admit { account: ACCOUNT, caller_id: None }, submit];
             return inputs.into_iter().map(|input| told(life, input)).collect();
         }
         Happening::Revoke => {

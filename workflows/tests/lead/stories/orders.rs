@@ -572,12 +572,12 @@ fn a_lead_held_for_want_of_consent_goes_on_once_some_is_recorded() {
     let held = |letting_go: &Input| {
         let mut life = Life::new(rules("{}"));
         let consents = std::mem::take(&mut life.gate.consents);
-        life.tell(&Input::Admit { account: ACCOUNT });
+        life.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
         assert!(matches!(life.run.workflow.why, Why::NeedsConsent { .. }), "{:?}", life.run.workflow.why);
         life.tell(letting_go);
         life.gate.consents = consents;
         life.tell(&Input::ConsentRecorded { actor: "asha".into() });
-        life.tell(&Input::Admit { account: ACCOUNT });
+        life.tell(&Input::Admit { account: ACCOUNT, caller_id: None });
         life.run.workflow.state
     };
     assert_eq!(held(&Input::Timer), State::Dialling);

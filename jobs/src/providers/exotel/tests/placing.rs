@@ -27,7 +27,7 @@ async fn place(exotel: &Exotel) -> String {
 fn told(reply: DialReply) -> String {
     match reply {
         DialReply::Bound { call_id } => format!("bound {call_id}"),
-        DialReply::Refused(Refusal { kind: RefusalKind::NotSent, cause }) => cause,
+        DialReply::Refused(Refusal { kind: RefusalKind::NotSent | RefusalKind::TooLate, cause }) => cause,
         DialReply::Refused(Refusal { kind, .. }) => format!("{kind:?}"),
         DialReply::Unknown { cause } => format!("unknown: {cause}"),
     }
