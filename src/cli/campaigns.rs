@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::{By, forecast, recurring, setup};
+use outdial_jobs::operations::forecast::{self, LaunchPreview};
+use outdial_jobs::operations::{By, recurring, setup};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
@@ -17,6 +18,7 @@ use outdial_workflows::call::CallerId;
 use outdial_workflows::hours::LaneState;
 use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::pool::NumberChoice;
+use outdial_workflows::preview::Prospect;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::simulate::{Assumed, Brake, Simulated};
 use serde_json::{Value, json};
@@ -62,6 +64,12 @@ pub(super) enum CampaignCommand {
         /// Only show what would change.
         #[arg(long)]
         preview: bool,
+    },
+    /// Ask about each lead, as if it dialled now: who would be called, who later, who not, and why? Nobody is
+    /// called.
+    Preview {
+        /// Its name or id.
+        campaign: String,
     },
     /// Play it through on paper: when would it be over, and what holds it up? Nobody is called.
     Simulate {
@@ -224,6 +232,7 @@ pub(super) async fn run(
         CampaignCommand::Edit { target, rules, preview } => {
             target.edit(app, &rules, preview, actor, output).await
         }
+        CampaignCommand::Preview { campaign } => preview(app, &campaign, output).await,
         CampaignCommand::Simulate { campaign, people } => simulate(app, &campaign, &people, output).await,
         CampaignCommand::Schedule(command) => schedule(app, command, actor, output).await,
         CampaignCommand::Resume(target) => target.order(app, Order::Resume, actor, output).await,
@@ -305,6 +314,41 @@ impl Target {
         output.say(text, &json!({ "revision": revision, "changes": changed }));
         Ok(())
     }
+}
+
+async fn preview(app: &App, campaign: &str, output: &Output) -> anyhow::Result<()> {
+    let (client, id) = campaigns::find(&app.engine, campaign).await?;
+    let bar = spinner(output, "leads looked at");
+    let preview = forecast::preview(&app.engine, client, id, |read| bar.set_position(read)).await?;
+    bar.finish_and_clear();
+    output.say(foreseen(campaign, &preview), &preview);
+    Ok(())
+}
+
+fn foreseen(campaign: &str, preview: &LaunchPreview) -> String {
+    let LaunchPreview { leads, now, later, held, never, groups, blockers } = preview;
+    let mut text = format!(
+        "`{campaign}`, if it dialled now: of {leads} leads, {now} would be called at once, {later} later, \
+         {held} would be held and {never} not called\n"
+    );
+    for blocker in blockers {
+        text += &format!("Nobody would be called: {blocker}\n");
+    }
+    let rows = groups.iter().map(|group| {
+        let prospect = match group.prospect {
+            Prospect::Now => "now",
+            Prospect::Later => "later",
+            Prospect::Held => "held",
+            Prospect::Never => "never",
+            Prospect::UnderWay => "under way",
+            Prospect::Finished => "finished",
+        };
+        let from = group.from.filter(|_| group.prospect == Prospect::Later);
+        let from = from.map(|at| at.format("%a %d %b %H:%M UTC").to_string()).unwrap_or_default();
+        let example = group.examples.first().map(ToString::to_string).unwrap_or_default();
+        vec![group.leads.to_string(), prospect.to_owned(), from, group.reason.clone(), example]
+    });
+    text + &table(&["leads", "when", "first of them", "why", "for example"], rows)
 }
 
 async fn simulate(app: &App, campaign: &str, people: &People, output: &Output) -> anyhow::Result<()> {

@@ -14,12 +14,13 @@ use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::CampaignId;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::preview::Prospect;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::simulate::Assumed;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::json;
 
-use crate::support::world::{World, names, phones, told, until};
+use crate::support::world::{Setup, World, names, phones, told, until};
 
 const ASHA: By<'static> = By { actor: "asha", reason: Some("a test") };
 
@@ -254,6 +255,83 @@ async fn a_recurring_order_that_can_never_be_is_refused() {
         let refused = added.expect_err("refused").to_string();
         assert!(refused.contains(word), "{refused}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_launch_preview_tells_what_would_become_of_each_lead_and_why() {
+    let clock = Setup::clock_at("2027-01-11T06:30:00Z"); // Monday noon in Kolkata.
+    let world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let hours = json!([{ "days": ["mon", "tue"], "from": "10:00", "to": "19:00" }]);
+    let rules = json!({ "calendar": hours, "purpose": "service", "voice": "human", "consent": "express" });
+    let campaign = world.draft(rules).await;
+    let people = phones(1, 8);
+    let leads = world.leads(campaign, &people).await;
+    let consent = |phone: &str| {
+        let phone = phone.to_owned();
+        let world = &world;
+        async move {
+            let (said, code) = world
+                .says(&["consent", "add", &phone, "--client", &world.client.to_string(), "--source", "form"])
+                .await;
+            assert_eq!(code, Some(0), "{said}");
+        }
+    };
+    for phone in &people[..6] {
+        consent(phone).await;
+    }
+    let client = world.client.to_string();
+    let (said, code) = world.says(&["suppression", "add", &people[0], "--client", &client]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let tomorrow = clock.read() + TimeDelta::days(1);
+    world.command(leads[1], Command::Reschedule { at: tomorrow }).await;
+    world.command(leads[2], Command::Pause).await;
+    world.command(leads[3], Command::Cancel).await;
+    world.run(&format!("update workflows set quarantined = true where lead_id = '{}'", leads[4])).await;
+    let mut read = 0;
+    let told = forecast::preview(&world.engine, world.client, campaign, |n| read = n).await.expect("told");
+    let groups: Vec<_> = told
+        .groups
+        .iter()
+        .map(|group| (group.prospect, group.why.as_str(), group.leads, group.from))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (Prospect::Now, "", 1, Some(clock.read())),
+            (Prospect::Later, "rescheduled_by", 1, Some(tomorrow)),
+            (Prospect::Held, "needs_consent", 2, None),
+            (Prospect::Held, "held_by", 1, None),
+            (Prospect::Held, "quarantined", 1, None),
+            (Prospect::Never, "suppressed", 1, None),
+            (Prospect::Finished, "", 1, None),
+        ]
+    );
+    assert_eq!((read, told.leads, told.now, told.later, told.held, told.never), (8, 8, 1, 1, 4, 1));
+    assert_eq!(told.blockers, [""; 0]);
+    // The account's own troubles stand for themselves.
+    let account = world.account.to_string();
+    world.says(&["account", "pause", &account]).await;
+    clock.advance(TimeDelta::hours(9));
+    let evening = forecast::preview(&world.engine, world.client, campaign, |_| ()).await.expect("told");
+    assert_eq!((evening.now, evening.later), (0, 2));
+    assert!(evening.blockers[0].contains("paused"), "{evening:?}");
+    // What is told is what happens.
+    world.says(&["account", "resume", &account]).await;
+    clock.advance(TimeDelta::hours(-9));
+    world.order(campaign, Order::Start).await;
+    while world.engine.admit(world.client).await.expect("a round").looked_at > 0 {}
+    let mut states = vec![];
+    for state in ["dialling", "waiting", "held", "finished"] {
+        let query = format!("select count(*) from workflows where state = '{state}' and not quarantined");
+        states.push(world.count(&query).await);
+    }
+    assert_eq!(states, [1, 1, 3, 2]);
+    world.run("update workflows set quarantined = false").await;
+    world.order(campaign, Order::Cancel).await;
+    clock.advance(TimeDelta::minutes(1));
+    assert_eq!(world.engine.fire_due_timers().await.expect("fired"), 1);
+    world.run("delete from jobs").await;
     world.end().await;
 }
 

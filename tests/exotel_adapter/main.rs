@@ -184,7 +184,7 @@ async fn refusals_say_whose_trouble_they_are() {
         (Reply::throttled(1, Some(3)), throttled),
         (Reply::refusal(402, "NO_BALANCE", "Top up", 1), RefusalKind::AccountUnusable),
         (Reply::refusal(403, "SUSPENDED", "Suspended", 1), RefusalKind::AccountUnusable),
-        (Reply::refusal(403, "NDNC", ndnc, 1), RefusalKind::Rejected),
+        (Reply::refusal(403, "NDNC", ndnc, 1), RefusalKind::Barred),
         (Reply::refusal(400, "BAD", "From is not a valid phone number", 1), RefusalKind::InvalidNumber),
         (Reply::refusal(400, "BAD", "CallerId is not an ExoPhone", 1), RefusalKind::Rejected),
     ] {

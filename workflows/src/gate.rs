@@ -18,7 +18,7 @@ use crate::rules::Rules;
 use crate::why::Why;
 
 pub use facts::{Consent, GateFacts, Needs, Spent, Tried};
-pub use forbids::spending_day;
+pub use forbids::{spending_day, tried as tried_enough};
 
 /// Where a campaign stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,7 +125,8 @@ fn decide(facts: &GateFacts, rules: Option<&Rules>, now: Moment) -> Result<MayCa
     if !facts.account_ready {
         return Err(MayCall::NotBefore(now + NOT_DIALLING, Why::AccountNotReady));
     }
-    if let Some((until, why)) = forbids::tried(facts, rules, rulebook.as_ref(), now) {
+    let asked = rulebook.as_ref().map(|rulebook| (&rulebook.place, &rulebook.law));
+    if let Some((until, why)) = forbids::tried(&facts.tried.at, rules, asked, now) {
         return Err(MayCall::NotBefore(until, why));
     }
     if let Some((until, why)) = forbids::spent(facts, rules, now) {

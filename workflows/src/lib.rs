@@ -28,6 +28,7 @@ pub mod packs;
 pub mod phone;
 pub mod places;
 pub mod pool;
+pub mod preview;
 pub mod retry;
 pub mod rules;
 pub mod simulate;

@@ -10,9 +10,11 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::Moment;
+use crate::gate::{Tried, tried_enough};
 use crate::hours::{LaneState, lane_state};
 use crate::limits::{Limit, Usage, room};
 use crate::outcome::Outcome;
+use crate::packs::Law;
 use crate::places::Whereabouts;
 use crate::retry::{Retry, RetryInput};
 use crate::rules::Rules;
@@ -25,8 +27,19 @@ const HORIZON: TimeDelta = TimeDelta::days(366);
 pub struct Crowd {
     /// Where they may be; `None` for the open calendar.
     pub place: Option<Whereabouts>,
-    /// When each is due.
-    pub due: Vec<Moment>,
+    /// Its people.
+    pub leads: Vec<Waiting>,
+}
+
+/// A lead that waits for its first call, or its next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// When it is due.
+    pub due: Moment,
+    /// How often it was tried, as its retries count.
+    pub attempts: u16,
+    /// How often its number was tried, in all campaigns of the client.
+    pub tried: Tried,
 }
 
 /// What is assumed of people.
@@ -109,12 +122,15 @@ pub fn simulate(
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Person {
-    id: u64,
+    /// Its place among all people.
+    id: usize,
     attempts: u16,
 }
 
 struct Lane {
     place: Option<Whereabouts>,
+    /// What the law asks there; `None` on the open calendar.
+    law: Option<Law>,
     state: LaneState,
     due: BinaryHeap<Reverse<(Moment, Person)>>,
 }
@@ -123,6 +139,20 @@ impl Lane {
     /// Whether somebody in it could be called at `now`, but for limits.
     fn is_callable(&self, now: Moment) -> bool {
         matches!(self.state, LaneState::Open { .. }) && self.is_due(now)
+    }
+
+    fn is_capped(&self, rules: &Rules) -> bool {
+        rules.caps.per_day.is_some() || self.law.as_ref().is_some_and(|law| !law.caps.is_empty())
+    }
+
+    /// The first moment from `due` on at which caps let a number be tried that was tried at these times.
+    fn uncapped(&self, tried: &[Moment], rules: &Rules, mut due: Moment) -> Moment {
+        let asked = self.place.as_ref().zip(self.law.as_ref());
+        while let Some((until, _)) = tried_enough(tried, rules, asked, due).filter(|(until, _)| *until > due)
+        {
+            due = until;
+        }
+        due
     }
 
     fn is_due(&self, now: Moment) -> bool {
@@ -147,6 +177,8 @@ struct Play<'a> {
     assumed: Assumed,
     now: Moment,
     lanes: Vec<Lane>,
+    /// How often each person's number was tried; empty if nothing bounds that.
+    tried: Vec<Tried>,
     /// Calls under way: when each is over, whose it is, and in which lane.
     live: BinaryHeap<Reverse<(Moment, usize, Person)>>,
     /// When the latest calls were begun, newest first, as far back as a rate looks.
@@ -160,21 +192,28 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn new(rules: &'a Rules, limits: &'a [Limit], crowds: Vec<Crowd>, assumed: Assumed, now: Moment) -> Self {
         let mut told = Simulated::default();
-        let mut lanes = Vec::new();
-        let mut ids = 0..;
-        for Crowd { place, due } in crowds {
-            told.leads += due.len() as u64;
-            let state = state_of(rules, place.as_ref(), now);
+        let (mut lanes, mut tried) = (Vec::new(), Vec::new());
+        for Crowd { place, leads } in crowds {
+            told.leads += leads.len() as u64;
+            let law = |place: &Whereabouts| Law::of(place.areas(), rules.purpose, rules.voice);
+            let law = place.as_ref().map(law).transpose();
+            let state = match &law {
+                Ok(_) => state_of(rules, place.as_ref(), now),
+                Err(why) => LaneState::Held { why: why.clone() },
+            };
             if let LaneState::Held { why } = &state {
-                *told.held.entry(why.to_string()).or_default() += due.len() as u64;
+                *told.held.entry(why.to_string()).or_default() += leads.len() as u64;
                 continue;
             }
-            let people = due.into_iter().zip(&mut ids);
-            let due = people.map(|(at, id)| Reverse((at, Person { id, attempts: 0 }))).collect();
-            lanes.push(Lane { place, state, due });
+            let mut due = BinaryHeap::with_capacity(leads.len());
+            for waiting in leads {
+                due.push(Reverse((waiting.due, Person { id: tried.len(), attempts: waiting.attempts })));
+                tried.push(waiting.tried);
+            }
+            lanes.push(Lane { place, law: law.ok().flatten(), state, due });
         }
         let (live, seen) = (BinaryHeap::new(), Vec::new());
-        Self { rules, limits, assumed, now, lanes, live, seen, brake: None, over_at: now, told }
+        Self { rules, limits, assumed, now, lanes, tried, live, seen, brake: None, over_at: now, told }
     }
 
     /// Everything that happens at this instant; then when the next thing does.
@@ -213,9 +252,18 @@ impl<'a> Play<'a> {
             let chance = self.chance(person, 1);
             let outcome = self.outcome(person);
             let input = RetryInput { attempts: person.attempts, failures: 1, chance, now: at };
-            match self.rules.retry.next_after(outcome, input) {
-                Retry::At(due) => self.lanes[lane].due.push(Reverse((due, person))),
-                Retry::UsedUp | Retry::NotRetried => {
+            let retry = self.rules.retry.next_after(outcome, input);
+            let enough = self
+                .rules
+                .caps
+                .in_all
+                .is_some_and(|max| self.tried[person.id].in_all >= u32::from(max.get()));
+            match retry {
+                Retry::At(due) if !enough => {
+                    let due = self.lanes[lane].uncapped(&self.tried[person.id].at, self.rules, due);
+                    self.lanes[lane].due.push(Reverse((due, person)));
+                }
+                Retry::At(_) | Retry::UsedUp | Retry::NotRetried => {
                     *self.told.by_outcome.entry(outcome).or_default() += 1;
                     self.over_at = self.over_at.max(at);
                 }
@@ -256,6 +304,11 @@ impl<'a> Play<'a> {
     }
 
     fn begin(&mut self, lane: usize, person: Person) {
+        let tried = &mut self.tried[person.id];
+        tried.in_all = tried.in_all.saturating_add(1);
+        if self.lanes[lane].is_capped(self.rules) {
+            tried.at.push(self.now);
+        }
         let over = self.now + self.length(Person { attempts: person.attempts + 1, ..person });
         self.live.push(Reverse((over, lane, person)));
         self.seen.insert(0, self.now);
@@ -301,7 +354,8 @@ impl<'a> Play<'a> {
 
     /// A number that looks random and is the same for the same person, attempt and question.
     fn chance(&self, person: Person, question: u64) -> u64 {
-        let mut x = self.assumed.seed ^ (person.id << 20) ^ (u64::from(person.attempts) << 4) ^ question;
+        let mut x =
+            self.assumed.seed ^ ((person.id as u64) << 20) ^ (u64::from(person.attempts) << 4) ^ question;
         // The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
         x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -332,7 +386,8 @@ mod tests {
     }
 
     fn crowd(place: Option<&str>, leads: usize) -> Crowd {
-        Crowd { place: place.map(|place| place.parse().expect("a place")), due: vec![noon(); leads] }
+        let waiting = Waiting { due: noon(), attempts: 0, tried: Tried::default() };
+        Crowd { place: place.map(|place| place.parse().expect("a place")), leads: vec![waiting; leads] }
     }
 
     fn all_answer() -> Assumed {
@@ -379,6 +434,24 @@ mod tests {
         assert_eq!(told.calls, 12);
         assert_eq!(told.by_outcome, BTreeMap::from([(Outcome::NoAnswer, 4)]));
         assert_eq!(told.finishes_at, Some(noon() + TimeDelta::hours(4) + TimeDelta::seconds(90)));
+    }
+
+    #[test]
+    fn attempts_that_a_lead_has_had_count_and_caps_put_the_next_one_off() {
+        let nobody = Assumed { answered_percent: 0, busy_percent: 0, ..all_answer() };
+        let mut tired = crowd(Some("Asia/Kolkata;IN"), 3);
+        tired.leads[0].attempts = 2;
+        let told = simulate(&rules("{}"), &[], vec![tired.clone()], nobody, noon());
+        assert_eq!(told.calls, 1 + 3 + 3);
+        // Once a day: the second and third calls are on the two days after.
+        let daily = rules(r#"{"caps": {"per_day": 1}}"#);
+        let told = simulate(&daily, &[], vec![crowd(Some("Asia/Kolkata;IN"), 3)], nobody, noon());
+        assert_eq!(told.by_day.values().collect::<Vec<_>>(), [&3, &3, &3]);
+        assert_eq!(told.finishes_at, Some(at("2026-01-14T04:30:30Z")));
+        let twice = rules(r#"{"caps": {"in_all": 2}}"#);
+        tired.leads[1].tried.in_all = 1;
+        let told = simulate(&twice, &[], vec![tired], nobody, noon());
+        assert_eq!(told.calls, 1 + 1 + 2);
     }
 
     #[test]

@@ -244,6 +244,14 @@ pub enum Why {
     },
 }
 
+impl Why {
+    /// The name used in data.
+    pub fn name(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value.get("why").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |reason: &Option<String>| match reason {

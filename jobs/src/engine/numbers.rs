@@ -4,13 +4,36 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
-use outdial_workflows::gate::{Consent, GateFacts, Needs, Tried};
+use outdial_workflows::gate::{Consent, GateFacts, Needs, Tried, needs};
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::rules::Rules;
 use sqlx::PgConnection;
 
+use crate::store::campaigns::CampaignFacts;
+use crate::store::leads::Contact;
 use crate::store::suppressions::Suppression;
 use crate::store::{self, StoreError};
+
+/// What the gate is told of a lead before anything is read of its number, and what must be.
+pub(crate) fn before_numbers(
+    campaign: &CampaignFacts,
+    account_ready: bool,
+    contact: &Contact,
+    rules: Option<&Rules>,
+) -> (GateFacts, Needs) {
+    let facts = GateFacts {
+        campaign: campaign.state,
+        account_ready,
+        account_emulated: campaign.emulated,
+        zone: contact.zone.clone(),
+        region: contact.region.clone(),
+        phone: contact.phone.clone(),
+        ..GateFacts::default()
+    };
+    let needs = needs(&facts, rules);
+    (facts, needs)
+}
 
 /// What is known of some numbers of a client.
 #[derive(Debug, Default)]

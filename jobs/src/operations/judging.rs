@@ -2,7 +2,6 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
-use outdial_workflows::gate::{GateFacts, needs};
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, room};
@@ -12,10 +11,11 @@ use uuid::Uuid;
 use super::OperationError;
 use crate::engine::Engine;
 use crate::engine::admission::of_number;
-use crate::engine::numbers::Numbers;
+use crate::engine::numbers::{Numbers, before_numbers};
 use crate::store;
 use crate::store::admission::Used;
 use crate::store::campaigns::CampaignFacts;
+use crate::store::leads::Contact;
 
 /// How many leads are read at once.
 const PAGE: i64 = 500;
@@ -94,17 +94,11 @@ pub async fn explain_lead(
     let facts = facts.into_iter().next().ok_or_else(not_found)?;
     let now = engine.now_in(&mut conn).await?;
     let rules = engine.rules(client, stored.campaign, facts.revision).await?;
-    let mut gate = GateFacts {
-        campaign: facts.state,
-        account_ready: facts.account_ready(now),
-        account_emulated: facts.emulated,
-        zone: stored.zone.clone(),
-        region: stored.region.clone(),
-        phone: stored.phone.clone(),
-        ..GateFacts::default()
-    };
-    let asked: Vec<_> =
-        stored.phone.iter().map(|phone| (phone.clone(), needs(&gate, rules.as_deref()))).collect();
+    let (phone, zone, region) = (stored.phone.clone(), stored.zone.clone(), stored.region.clone());
+    let contact = Contact { lead, phone, zone, region };
+    let ready = facts.account_ready(now);
+    let (mut gate, needs) = before_numbers(&facts, ready, &contact, rules.as_deref());
+    let asked: Vec<_> = stored.phone.iter().map(|phone| (phone.clone(), needs)).collect();
     Numbers::read(&mut conn, client, &asked, now).await?.add_to(&mut gate, stored.campaign);
     let rooms = rooms(&mut conn, client, &facts, rules.as_deref(), now).await?;
     drop(conn);

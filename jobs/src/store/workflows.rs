@@ -328,6 +328,41 @@ pub struct Seen {
     pub quarantined: bool,
 }
 
+/// A page of a campaign's workflows after `after`, in the order of their leads' ids.
+pub async fn page_of_campaign(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    after: LeadId,
+    limit: i64,
+) -> Result<Vec<Seen>, StoreError> {
+    let rows = sqlx::query_as!(
+        WorkflowRow,
+        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+            priority as "priority: Lenient<PriorityRow>",
+            wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
+            withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
+        from workflows where campaign_id = $2 and lead_id > $3 and client_id = $1
+        order by lead_id limit $4"#,
+        client.0,
+        campaign.0,
+        after.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(seen).collect())
+}
+
+fn seen(row: WorkflowRow) -> Seen {
+    Seen {
+        lead: LeadId(row.lead_id),
+        campaign: CampaignId(row.campaign_id),
+        quarantined: row.quarantined,
+        workflow: Workflow::try_from(row),
+    }
+}
+
 /// A page of a client's workflows after `after`, in the order of their ids; `only` bounds it to one lead.
 pub async fn page(
     conn: &mut PgConnection,
@@ -351,11 +386,5 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await?;
-    let seen = |row: WorkflowRow| Seen {
-        lead: LeadId(row.lead_id),
-        campaign: CampaignId(row.campaign_id),
-        quarantined: row.quarantined,
-        workflow: Workflow::try_from(row),
-    };
     Ok(rows.into_iter().map(seen).collect())
 }

@@ -2,9 +2,10 @@
 
 use super::{Known, Story};
 use crate::Moment;
-use crate::gate::{CampaignState, GateFacts, MayCall, may_call, may_dial};
+use crate::gate::{CampaignState, MayCall, may_call, may_dial};
 use crate::limits::Room;
 use crate::outcome::Outcome;
+use crate::preview::as_if_running;
 use crate::why::Why;
 use crate::workflow::State;
 
@@ -126,7 +127,7 @@ fn opening(
     known: &Known<'_>,
     mut at: Moment,
 ) -> Option<(Moment, Option<Why>)> {
-    let facts = by_time_alone(known.gate);
+    let facts = as_if_running(known.gate.clone());
     let mut until_then = None;
     for _ in 0..MOST_REASONS {
         match may_dial(&facts, known.rules, story.workflow.tried(), at) {
@@ -145,14 +146,6 @@ fn opening(
     None
 }
 
-fn by_time_alone(facts: &GateFacts) -> GateFacts {
-    let campaign = match facts.campaign {
-        CampaignState::Draft | CampaignState::Paused | CampaignState::Running => CampaignState::Running,
-        CampaignState::Ended => CampaignState::Ended,
-    };
-    GateFacts { campaign, account_ready: true, ..facts.clone() }
-}
-
 fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment) {
     if matches!(story.workflow.why, Why::HeldBy { .. }) {
         return outlook.needs("resume the lead");
@@ -160,7 +153,7 @@ fn held(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Moment
     if matches!(story.workflow.why, Why::NumbersUsedUp | Why::Erased) {
         return;
     }
-    match may_dial(&by_time_alone(known.gate), known.rules, story.workflow.tried(), now) {
+    match may_dial(&as_if_running(known.gate.clone()), known.rules, story.workflow.tried(), now) {
         MayCall::Held(why @ (Why::NeedsConsent { .. } | Why::ConsentRevoked { .. })) => {
             if why != story.workflow.why {
                 outlook.needs(why.to_string());

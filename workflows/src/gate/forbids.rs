@@ -5,11 +5,12 @@ use std::num::NonZeroU16;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::MayCall;
 use super::facts::GateFacts;
-use super::{MayCall, Rulebook};
 use crate::Moment;
 use crate::calendar::day_ends;
 use crate::packs::{Law, Purpose};
+use crate::places::Whereabouts;
 use crate::rules::Rules;
 use crate::why::Why;
 
@@ -65,23 +66,24 @@ pub(super) fn consent(
     }
 }
 
-/// Whether the number was tried often enough for now, and until when.
-pub(super) fn tried(
-    facts: &GateFacts,
+/// Whether a number that was tried at these times was tried often enough for now, and until when. `kept`:
+/// where the person may be, and what the law asks there; `None` where none is asked.
+pub fn tried(
+    at: &[Moment],
     rules: &Rules,
-    rulebook: Option<&Rulebook>,
+    kept: Option<(&Whereabouts, &Law)>,
     now: Moment,
 ) -> Option<(Moment, Why)> {
-    let mut newest_first: Vec<Moment> = facts.tried.at.iter().copied().filter(|at| *at <= now).collect();
+    let mut newest_first: Vec<Moment> = at.iter().copied().filter(|at| *at <= now).collect();
     newest_first.sort_unstable_by(|a, b| b.cmp(a));
-    let by_law = rulebook.into_iter().flat_map(|rulebook| &rulebook.law.caps).filter_map(|(cap, area)| {
+    let by_law = kept.into_iter().flat_map(|(_, law)| &law.caps).filter_map(|(cap, area)| {
         let oldest = newest_first.get(usize::from(cap.max).checked_sub(1)?)?;
         let until = *oldest + TimeDelta::hours(cap.hours.into());
         let why = Why::TriedOften { max: cap.max, hours: cap.hours, area: *area, until };
         (until > now).then_some((until, why))
     });
     let fallback = [rules.zone.unwrap_or(Tz::UTC)];
-    let clocks = rulebook.map_or(&fallback[..], |rulebook| rulebook.place.zones());
+    let clocks = kept.map_or(&fallback[..], |(place, _)| place.zones());
     let per_day = rules.caps.per_day.map(NonZeroU16::get);
     let full = clocks.iter().filter(|zone| {
         let day = |at: Moment| at.with_timezone(*zone).date_naive();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use outdial_workflows::Moment;
-use outdial_workflows::gate::{GateFacts, Needs, may_need_tried, needs};
+use outdial_workflows::gate::{GateFacts, Needs, may_need_tried};
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
 use outdial_workflows::input::{Input, Run};
 use outdial_workflows::workflow::Workflow;
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::fold::{Case, Reading, Setting};
-use super::super::numbers::Numbers;
+use super::super::numbers::{Numbers, before_numbers};
 use super::super::{AccountError, Engine, Item};
 use super::{Batch, may_dial};
 use crate::store::leads::Contact;
@@ -148,17 +148,8 @@ impl<'a> Batch<'a> {
     fn before_numbers(&self, contact: &Contact) -> Option<(GateFacts, Needs)> {
         let case = self.cases.get(&contact.lead)?;
         let setting = self.settings.get(&case.run.workflow.campaign)?;
-        let facts = GateFacts {
-            campaign: setting.facts.state,
-            account_ready: setting.carrier.is_some() && setting.facts.account_ready(self.now),
-            account_emulated: setting.facts.emulated,
-            zone: contact.zone.clone(),
-            region: contact.region.clone(),
-            phone: contact.phone.clone(),
-            ..GateFacts::default()
-        };
-        let needs = needs(&facts, setting.rules.as_deref());
-        Some((facts, needs))
+        let ready = setting.carrier.is_some() && setting.facts.account_ready(self.now);
+        Some(before_numbers(&setting.facts, ready, contact, setting.rules.as_deref()))
     }
 
     /// Whether [`Self::asks_gate`] may say yes, as far as can be told without reading the lead.
