@@ -5,6 +5,10 @@
 //! one in service.
 
 mod cpu;
+mod idle;
+mod import;
+mod memory;
+mod pause;
 mod provider;
 mod recorder;
 mod report;
@@ -27,7 +31,7 @@ use url::Url;
 use crate::config::Global;
 use crate::demo::people;
 use report::{Report, Usage};
-use stage::Stage;
+use stage::{Props, Stage};
 
 /// How often the progress is shown, and looked at for a run that stands still.
 const LOOK: Duration = Duration::from_millis(100);
@@ -58,6 +62,23 @@ pub enum Command {
     /// the most dials for one key, by the carrier's count, which must be 1. Fails if it is not,
     /// or if a lead does not finish.
     LeadRuns(Args),
+    /// A CSV into a campaign, and the campaign's start. Nobody is dialled.
+    ///
+    /// Figures: leads/s, from the opening of the file to the last page's commit; how long the order to
+    /// start took; the most memory that this process held, quarter by quarter; bytes of write-ahead log.
+    /// The file is made up as it is read. Fails if a lead is missing.
+    Import(import::Args),
+    /// Pauses under load, on several nodes: how soon each has answered, and whether anything was submitted
+    /// after it. Fails if anything was.
+    ///
+    /// A campaign is kept dialling, paused, looked at, and resumed, again and again. Nodes are engines with
+    /// workers and connections of their own, in this process.
+    Pause(pause::Args),
+    /// What nodes ask of the database when there is nothing to do.
+    ///
+    /// Statements are counted by the server's pg_stat_statements, which a DATABASE_URL's server must have
+    /// loaded (shared_preload_libraries); a private one has.
+    Idle(idle::Args),
 }
 
 /// How large a run.
@@ -84,6 +105,9 @@ pub struct Args {
     /// Let the emulator report the answer, too: two callbacks a call instead of one at its end.
     #[arg(long, conflicts_with = "provider_url")]
     events: bool,
+    /// Hold a snapshot open in another session all the while, as a long report or a forgotten transaction does.
+    #[arg(long)]
+    hold_snapshot: bool,
 }
 
 /// What the carrier at `--provider-url` knows us by; an emulator's, unless given.
@@ -121,27 +145,56 @@ impl Args {
 /// # Errors
 /// Whatever keeps it from running to its end.
 pub async fn run(global: &Global, command: Command, json: bool) -> anyhow::Result<ExitCode> {
-    let Command::LeadRuns(args) = command;
-    let mut stop = std::pin::pin!(crate::app::stop_signal());
     let progress = Progress::new();
-    let stage = tokio::select! {
-        stage = Stage::set(global, &args, &progress) => stage?,
-        () = &mut stop => return Ok(STOPPED.into()),
+    let bar = progress.bar.clone();
+    let work = async {
+        let done = |sound: bool| if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        Ok(match command {
+            Command::LeadRuns(args) => {
+                let report = lead_runs(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                done(report.is_sound())
+            }
+            Command::Import(args) => {
+                let report = import::run(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                done(report.is_sound())
+            }
+            Command::Pause(args) => {
+                let report = pause::run(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                done(report.is_sound())
+            }
+            Command::Idle(args) => {
+                let report = idle::run(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                ExitCode::SUCCESS
+            }
+        })
     };
-    let measured = tokio::select! {
-        measured = measure(&stage, &args, &progress) => Some(measured),
-        () = &mut stop => None,
-    };
-    progress.bar.finish_and_clear();
-    stage.strike().await?;
-    match measured {
-        Some(report) => {
-            let report = report?;
-            report.show(json);
-            Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
-        None => Ok(STOPPED.into()),
+    tokio::select! {
+        done = work => done,
+        // What was started ends with what holds it.
+        () = crate::app::stop_signal() => Ok(STOPPED.into()),
     }
+}
+
+async fn lead_runs(global: &Global, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
+    let props = Props {
+        provider_url: args.provider_url.as_ref(),
+        credentials: args.credentials(),
+        concurrency: args.concurrency,
+        events: args.events,
+        ..Props::default()
+    };
+    let stage = Stage::set(global, &props, progress).await?;
+    let measured = measure(&stage, args, progress).await;
+    stage.strike().await?;
+    measured
 }
 
 /// As shells have it: 128, and the number of the interrupt.
@@ -150,12 +203,19 @@ const STOPPED: u8 = 130;
 async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
     load_backlog(stage, args, progress).await?;
     let (client, campaign) = (stage.client, stage.campaign);
+    let mut holder = None;
+    if args.hold_snapshot {
+        let held = stage.app.engine.pool().begin().await?;
+        let held = holder.insert(held);
+        store::measure::hold_snapshot(held).await?;
+    }
     campaigns::order(&stage.app.engine, client, campaign, Order::Start, "the bench", None).await?;
     progress.begin("leads finished", args.leads.get());
     let before = usage(stage).await?;
     let began = Instant::now();
     let accepted_within = tokio::try_join!(accept(stage, args), until_finished(stage, args, progress))?.0;
     let after = usage(stage).await?;
+    drop(holder);
     Report::new(stage, args, began, accepted_within, &after.since(before)).await
 }
 

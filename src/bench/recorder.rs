@@ -59,6 +59,11 @@ impl Recorder {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).finished
     }
 
+    /// How many requests have been sent.
+    pub(super) fn dials(&self) -> usize {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).dials.len()
+    }
+
     pub(super) fn take(&self) -> Notes {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }

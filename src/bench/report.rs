@@ -42,6 +42,8 @@ pub(super) struct Report {
     /// 0: no limit.
     concurrency: u32,
     backlog: u32,
+    /// Whether another session held a snapshot all the while.
+    held_snapshot: bool,
     /// Leads accepted a second, if that was bounded.
     rate: Option<u32>,
     finished: usize,
@@ -110,6 +112,7 @@ impl Report {
             leads: args.leads.get(),
             concurrency: args.concurrency,
             backlog: args.backlog,
+            held_snapshot: args.hold_snapshot,
             rate: args.rate.map(Into::into),
             finished: notes.finished,
             by_outcome: status.by_outcome,
@@ -187,20 +190,25 @@ impl Report {
 }
 
 /// To a thousandth.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
-fn per_s(count: usize, within: Duration) -> f64 {
+pub(super) fn per_s(count: usize, within: Duration) -> f64 {
     match within.is_zero() {
         true => 0.0,
         false => rounded(count as f64 / within.as_secs_f64()),
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+pub(super) fn counted(count: usize) -> f64 {
+    count as f64
+}
+
 #[expect(clippy::cast_precision_loss, reason = "bytes of a run are far below 2^52")]
-fn whole(bytes: i64) -> f64 {
+pub(super) fn whole(bytes: i64) -> f64 {
     bytes as f64
 }
 

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::middleware::{self, Next};
+use outdial_emulators::exotel::Account;
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::Settings;
+use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store::{self, measure::Durability};
@@ -25,11 +26,44 @@ use uuid::Uuid;
 
 use super::provider::Provider;
 use super::recorder::Recorder;
-use super::{Args, Progress, cpu};
+use super::{Progress, cpu};
 use crate::app::App;
 use crate::config::{Global, Role};
 use crate::http;
 use crate::postgres::Embedded;
+
+/// What a stage is set with.
+pub(super) struct Props<'a> {
+    /// The carrier; our own emulator if none is named.
+    pub(super) provider_url: Option<&'a Url>,
+    /// What it knows us by.
+    pub(super) credentials: Credentials,
+    /// The most calls in flight; 0 sets no limit.
+    pub(super) concurrency: u32,
+    /// Whether the emulator reports the answer, too.
+    pub(super) events: bool,
+    /// How many nodes work.
+    pub(super) nodes: u32,
+    /// Nobody works at all.
+    pub(super) idle: bool,
+    /// Whether a private server can count statements.
+    pub(super) counts_statements: bool,
+}
+
+impl Default for Props<'_> {
+    fn default() -> Self {
+        let Account { sid, api_key, api_token } = Account::default();
+        Self {
+            provider_url: None,
+            credentials: Credentials { account_sid: sid, api_key, api_token: api_token.into() },
+            concurrency: 0,
+            events: false,
+            nodes: 1,
+            idle: false,
+            counts_statements: false,
+        }
+    }
+}
 
 /// Everything that runs during a bench.
 pub(super) struct Stage {
@@ -41,34 +75,47 @@ pub(super) struct Stage {
     /// The database server, if it runs on this machine.
     pub(super) postmaster: Option<i32>,
     pub(super) durability: Durability,
-    worker: Worker,
+    /// Further nodes, each over the same database.
+    others: Vec<(App, Worker)>,
+    worker: Option<Worker>,
     http: JoinHandle<anyhow::Result<()>>,
     stop_http: CancellationToken,
 }
 
 impl Stage {
-    pub(super) async fn set(global: &Global, args: &Args, progress: &Progress) -> anyhow::Result<Self> {
+    pub(super) async fn set(global: &Global, props: &Props<'_>, progress: &Progress) -> anyhow::Result<Self> {
         progress.step("starting the database");
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
-        let app = open(global, address).await?;
+        let (app, place) = open(global, address, props.counts_statements).await?;
         let mut conn = app.engine.pool().acquire().await?;
         let durability = store::measure::durability(&mut conn).await?;
         let postmaster = cpu::postmaster_of(store::measure::backend_pid(&mut conn).await?);
         drop(conn);
         progress.step("starting the carrier");
         let client = outdial_jobs::providers::exotel::http_client()?;
-        let provider = match &args.provider_url {
+        let provider = match props.provider_url {
             Some(url) => Provider::at(url.clone(), client),
-            None => Provider::start(args.events, client).await?,
+            None => Provider::start(props.events, client).await?,
         };
         progress.step("starting the engine");
         let recorder = Arc::new(Recorder::default());
         let hearing = Arc::clone(&recorder);
         app.engine.observe(move |happened| hearing.hear(happened));
         let client = setup::create_client(&app.engine, &format!("Bench {}", Uuid::new_v4())).await?;
-        let campaign = campaign(&app, client, &provider.url, args).await?;
-        let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?;
+        let campaign = campaign(&app, client, &provider.url, props).await?;
+        let worker = match props.idle {
+            true => None,
+            false => Some(app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?),
+        };
+        let mut others = vec![];
+        for _ in 1..props.nodes {
+            let other = place.another().await?;
+            let hearing = Arc::clone(&recorder);
+            other.engine.observe(move |happened| hearing.hear(happened));
+            let worker = other.start_worker(&[Role::Worker], Pace::default()).await?;
+            others.push((other, worker));
+        }
         let stop_http = CancellationToken::new();
         let timing = Arc::clone(&recorder);
         let router = http::router(http::Api::new(app.engine.clone())?).layer(middleware::from_fn(
@@ -94,6 +141,7 @@ impl Stage {
             recorder,
             postmaster,
             durability,
+            others,
             worker,
             http,
             stop_http,
@@ -102,7 +150,13 @@ impl Stage {
 
     /// Takes everything down, in order.
     pub(super) async fn strike(self) -> anyhow::Result<()> {
-        self.worker.drain().await;
+        for (app, worker) in self.others {
+            worker.drain().await;
+            app.close().await?;
+        }
+        if let Some(worker) = self.worker {
+            worker.drain().await;
+        }
         self.provider.stop().await?;
         self.stop_http.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(2), self.http).await;
@@ -111,25 +165,54 @@ impl Stage {
 }
 
 /// The database that was named, else a private one that is gone afterwards; both durable.
-async fn open(global: &Global, address: Url) -> anyhow::Result<App> {
-    let clock = Arc::new(DatabaseClock);
-    if let Some(url) = &global.database_url {
-        return App::over(None, url.expose_secret(), global.key()?, address, clock).await;
-    }
-    let embedded = Embedded::open(global.throwaway()).await?;
-    let url = embedded.url().to_owned();
-    let key = SealKey::parse(&SealKey::generate())?;
-    App::over(Some(embedded), &url, key, address, clock).await
+async fn open(global: &Global, address: Url, counts_statements: bool) -> anyhow::Result<(App, Place)> {
+    let (embedded, place) = match &global.database_url {
+        Some(url) => (None, Place { database: url.expose_secret().to_owned(), key: global.key()?, address }),
+        None => {
+            let mut options = global.throwaway();
+            if counts_statements {
+                options.settings.push(("shared_preload_libraries".into(), "pg_stat_statements".into()));
+            }
+            let embedded = Embedded::open(options).await?;
+            let database = embedded.url().to_owned();
+            (Some(embedded), Place { database, key: SealKey::parse(&SealKey::generate())?, address })
+        }
+    };
+    Ok((place.app(embedded).await?, place))
 }
 
-async fn campaign(app: &App, client: ClientId, provider: &Url, args: &Args) -> anyhow::Result<CampaignId> {
+/// Where nodes meet.
+struct Place {
+    database: String,
+    key: SealKey,
+    /// Where the carrier reaches us.
+    address: Url,
+}
+
+impl Place {
+    async fn another(&self) -> anyhow::Result<App> {
+        self.app(None).await
+    }
+
+    async fn app(&self, embedded: Option<Embedded>) -> anyhow::Result<App> {
+        let (key, address) = (self.key.clone(), self.address.clone());
+        App::over(embedded, &self.database, key, address, Arc::new(DatabaseClock)).await
+    }
+}
+
+async fn campaign(
+    app: &App,
+    client: ClientId,
+    provider: &Url,
+    props: &Props<'_>,
+) -> anyhow::Result<CampaignId> {
     let spec = AccountSpec {
         name: "Exotel",
         base_url: provider,
-        credentials: args.credentials(),
+        credentials: props.credentials.clone(),
         settings: Settings::default(),
-        limits: (args.concurrency > 0)
-            .then_some(Limit::Concurrent { max: args.concurrency })
+        limits: (props.concurrency > 0)
+            .then_some(Limit::Concurrent { max: props.concurrency })
             .into_iter()
             .collect(),
         without_default_limits: true,

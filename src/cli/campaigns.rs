@@ -348,6 +348,9 @@ fn foreseen(campaign: &str, preview: &LaunchPreview) -> String {
         let example = group.examples.first().map(ToString::to_string).unwrap_or_default();
         vec![group.leads.to_string(), prospect.to_owned(), from, group.reason.clone(), example]
     });
+    if groups.is_empty() {
+        return text.trim_end().to_owned();
+    }
     text + &table(&["leads", "when", "first of them", "why", "for example"], rows)
 }
 

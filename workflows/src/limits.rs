@@ -74,9 +74,10 @@ impl std::fmt::Display for Limit {
             ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
             ms => format!("{ms} ms"),
         };
+        let calls = |max| if max == 1 { "1 call".to_owned() } else { format!("{max} calls") };
         match *self {
-            Self::Concurrent { max } => write!(f, "at most {max} calls at once"),
-            Self::Rate { max, per_ms } => write!(f, "at most {max} calls in any {}", time(per_ms)),
+            Self::Concurrent { max } => write!(f, "at most {} at once", calls(max)),
+            Self::Rate { max, per_ms } => write!(f, "at most {} in any {}", calls(max), time(per_ms)),
             Self::Delay { ms } => write!(f, "one call after another, {ms} ms apart"),
         }
     }

@@ -1,5 +1,7 @@
 //! What the server itself knows of the work it did: for `outdial bench`.
 
+use outdial_workflows::Moment;
+use outdial_workflows::ids::ClientId;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -51,5 +53,62 @@ pub async fn settle(conn: &mut PgConnection) -> Result<(), StoreError> {
     for statement in ["vacuum (analyze) leads, workflows, workflow_events", "checkpoint"] {
         sqlx::query(statement).execute(&mut *conn).await?;
     }
+    Ok(())
+}
+
+/// How many of a client's attempts were submitted after this moment.
+pub async fn submitted_after(
+    conn: &mut PgConnection,
+    client: ClientId,
+    moment: Moment,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from dial_requests where client_id = $1 and submitted_at > $2"#,
+        client.0,
+        moment
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
+/// A statement, and how often it was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Statement {
+    /// How often.
+    pub calls: i64,
+    /// With placeholders for values.
+    pub query: String,
+}
+
+/// Has the server count statements. It must have been started with `pg_stat_statements`.
+pub async fn count_statements(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("create extension if not exists pg_stat_statements").execute(conn).await?;
+    Ok(())
+}
+
+/// Begins the count anew.
+pub async fn forget_statements(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("select pg_stat_statements_reset()").execute(conn).await?;
+    Ok(())
+}
+
+/// What was counted in this database, the most frequent first, without the counting itself.
+pub async fn statements(conn: &mut PgConnection) -> Result<Vec<Statement>, StoreError> {
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "select calls, query from pg_stat_statements
+        where dbid = (select oid from pg_database where datname = current_database())
+            and query not like '%pg_stat_statements%'
+        order by calls desc",
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(calls, query)| Statement { calls, query }).collect())
+}
+
+/// Takes a snapshot that stands until the transaction ends; it must have begun just before.
+pub async fn hold_snapshot(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("set transaction isolation level repeatable read, read only").execute(&mut *conn).await?;
+    sqlx::query("select count(*) from clients").execute(conn).await?;
     Ok(())
 }
