@@ -95,6 +95,7 @@ impl Serving {
             lease: TimeDelta::milliseconds(lease_ms.into()),
             renew: lease / 3,
             fallback: lease / 5,
+            idle: lease * 5 / 2,
             ..Pace::default()
         }
     }

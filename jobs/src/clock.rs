@@ -14,6 +14,11 @@ use crate::store::StoreError;
 pub trait Clock: Send + Sync {
     /// The present moment.
     async fn now(&self, conn: &mut PgConnection) -> Result<Moment, StoreError>;
+
+    /// Whether it is the database's own, so that a reading of it is a reading of that.
+    fn is_the_databases(&self) -> bool {
+        false
+    }
 }
 
 /// The database's clock: one clock for all nodes.
@@ -25,6 +30,10 @@ impl Clock for DatabaseClock {
     async fn now(&self, conn: &mut PgConnection) -> Result<Moment, StoreError> {
         let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(conn).await?;
         Ok(now)
+    }
+
+    fn is_the_databases(&self) -> bool {
+        true
     }
 }
 

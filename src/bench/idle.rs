@@ -18,7 +18,7 @@ use crate::config::Global;
 /// Nodes are left alone for so long before the count begins: they have come up by then.
 const SETTLE: Duration = Duration::from_secs(10);
 /// So many statements are listed.
-const LISTED: usize = 12;
+const LISTED: usize = 40;
 
 /// How many nodes, for how long.
 #[derive(clap::Args, Clone, Debug)]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use outdial_jobs::providers::exotel::Settings;
 use outdial_workflows::history::Event;
 use outdial_workflows::ids::DialKey;
+use outdial_workflows::limits::Limit;
 use rand::RngExt;
 use rustix::process::Signal;
 
@@ -39,6 +41,17 @@ async fn a_worker_frozen_for_longer_than_its_leases_calls_nobody_again() {
 #[ignore = "takes minutes"]
 async fn a_worker_frozen_for_a_long_time_calls_nobody_again() {
     frozen_again_and_again(Load { leads: 5_000, at_once: 100, times: 40 }).await;
+}
+
+#[tokio::test]
+async fn limits_hold_to_the_call_with_three_nodes_that_are_killed_and_come_back() {
+    limits_under_kills(Load { leads: 150, at_once: 12, times: 6 }).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn limits_hold_to_the_call_with_three_nodes_that_are_killed_for_a_long_time() {
+    limits_under_kills(Load { leads: 5_000, at_once: 30, times: 60 }).await;
 }
 
 /// Everything that has to do with time between processes is as in production.
@@ -107,6 +120,43 @@ async fn killed_again_and_again(load: Load) {
     println!("killed {} times: the rest took {rest:.1?}", load.times);
     world.assert_promises_kept().await;
     worker.stop().await;
+}
+
+/// By the carrier's own count: how many calls were under way at once, and when each was placed.
+async fn limits_under_kills(load: Load) {
+    let (max, per_ms) = (load.at_once * 3 / 4, 400);
+    let limits = vec![Limit::Concurrent { max: load.at_once }, Limit::Rate { max, per_ms }];
+    let database = TestDb::new().await;
+    let world = World::limited(database.url(), limits, settings()).await;
+    world.add_leads(anything(load.leads)).await;
+    world.start().await;
+    let ear = world.ear();
+    ready(world.port()).await;
+    let mut nodes = [world.mute_worker(&[]), world.mute_worker(&[]), world.mute_worker(&[])];
+    for n in 1..=load.times {
+        let share = load.leads as i64 * i64::from(n) / i64::from(2 * load.times);
+        world.finished_more_than(share.max(world.finished().await)).await;
+        let moment = any_moment(700).await;
+        nodes.rotate_left(1);
+        let [first, ..] = &mut nodes;
+        std::mem::replace(first, world.mute_worker(&[])).kill_9();
+        println!("kill {n}, {moment:.1?} after an outcome: {} finished", world.finished().await);
+    }
+    let rest = world.all_finished(Duration::from_secs(60) * load.times.div_ceil(4)).await;
+    let dials = world.carrier.dials();
+    let most = dials.totals.live_max;
+    assert!(most <= u64::from(load.at_once), "{most} calls at once, and {} may be", load.at_once);
+    let window = TimeDelta::milliseconds(per_ms.into());
+    let over = dials.timeline.windows(max as usize + 1);
+    let over: Vec<_> = over.filter(|dials| dials[max as usize].at - dials[0].at < window).collect();
+    assert!(over.is_empty(), "more than {max} calls in {per_ms} ms: {over:#?}");
+    let placed = dials.totals.accepted;
+    println!("{placed} calls, at most {most} of {} at once; the rest took {rest:.1?}", load.at_once);
+    world.assert_promises_kept().await;
+    for node in nodes {
+        node.stop().await;
+    }
+    ear.stop().await;
 }
 
 /// The frozen one is woken while another does its work: what it was about to send must not leave.

@@ -85,6 +85,11 @@ impl World {
 
     /// The same with other settings of the account.
     pub(super) async fn with(database: &str, at_once: u32, settings: Settings) -> Self {
+        Self::limited(database, vec![Limit::Concurrent { max: at_once }], settings).await
+    }
+
+    /// The same with all limits of the account.
+    pub(super) async fn limited(database: &str, limits: Vec<Limit>, settings: Settings) -> Self {
         let carrier = Exotel::start(carrier()).await.expect("the emulator starts");
         let pool = PgPoolOptions::new().max_connections(3).connect(database).await;
         let pool = pool.expect("the server takes connections");
@@ -99,7 +104,7 @@ impl World {
         setup::check_key(&engine).await.expect("the database takes the key");
         sweeps::prepare(&engine).await.expect("the sweeps are prepared");
         let client = setup::create_client(&engine, "Crash").await.expect("a client");
-        let campaign = campaign(&engine, client, &carrier, at_once, settings).await;
+        let campaign = campaign(&engine, client, &carrier, limits, settings).await;
         Self {
             carrier,
             pool,
@@ -406,7 +411,7 @@ async fn campaign(
     engine: &Engine,
     client: ClientId,
     carrier: &Exotel,
-    at_once: u32,
+    limits: Vec<Limit>,
     settings: Settings,
 ) -> CampaignId {
     let who = emulated::Account::default();
@@ -418,7 +423,7 @@ async fn campaign(
         base_url: &base_url,
         credentials,
         settings,
-        limits: vec![Limit::Concurrent { max: at_once }],
+        limits,
         without_default_limits: true,
     };
     let account = setup::create_account(engine, client, spec).await.expect("an account");

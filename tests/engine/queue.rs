@@ -40,13 +40,14 @@ fn pace() -> Pace {
         renew: LEASE / 4,
         fallback: Duration::from_millis(50),
         fallback_deaf: Duration::from_millis(50),
+        idle: Duration::from_millis(50),
         drain: Duration::from_secs(20),
     }
 }
 
 /// As [`pace`], but nobody looks for jobs without a signal.
 fn by_signal() -> Pace {
-    Pace { fallback: NEVER, fallback_deaf: NEVER, ..pace() }
+    Pace { fallback: NEVER, fallback_deaf: NEVER, idle: NEVER, ..pace() }
 }
 
 /// What the jobs of one test do and have done. Handlers are plain functions: they find it by its

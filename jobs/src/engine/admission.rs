@@ -14,7 +14,9 @@ use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::Input;
+
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room};
+use outdial_workflows::packs::edition;
 use outdial_workflows::pool::{self, NumberChoice};
 use outdial_workflows::rules::Rules;
 use serde::Deserialize;
@@ -28,8 +30,11 @@ use crate::store::admission::{Candidate, OpenLane, Used};
 use crate::store::workflows::Locked;
 use crate::store::{self, Failure, StoreError};
 
-/// How often all clients are looked at, in case a signal was lost.
+/// How often it is asked which clients have somebody due, in case a signal was lost; half
+/// as often after nobody had.
 const SWEEP: Duration = Duration::from_secs(5);
+/// A client is looked at again after this at the latest, should its next lead be due far in the future.
+const FURTHEST: Duration = Duration::from_secs(300);
 /// Looks are at least so far apart: a look costs the same for one slot as for a hundred, and under load
 /// slots become free all the time.
 const BREATH: Duration = Duration::from_millis(4);
@@ -70,9 +75,11 @@ pub(super) async fn run(engine: Engine) {
         if Instant::now() >= next_sweep {
             next_sweep = Instant::now() + SWEEP;
             match store::in_time(clients(&engine)).await {
-                Ok(running) => {
-                    next.retain(|client, _| running.contains(client));
-                    next.extend(running.into_iter().map(|client| (client, Instant::now())));
+                Ok(due) => {
+                    if due.is_empty() {
+                        next_sweep += SWEEP;
+                    }
+                    next.extend(due.into_iter().map(|client| (client, Instant::now())));
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -109,7 +116,7 @@ async fn look(engine: &Engine, client: ClientId) -> Option<Instant> {
         Ok(Round { again_at, .. }) => {
             let now = engine.now().await.ok()?;
             let wait = (again_at? - now).to_std().unwrap_or_default();
-            Some(Instant::now() + wait.min(SWEEP))
+            Some(Instant::now() + wait.min(FURTHEST))
         }
         Err(error) => {
             if error.failure() != Failure::Conflict {
@@ -120,9 +127,11 @@ async fn look(engine: &Engine, client: ClientId) -> Option<Instant> {
     }
 }
 
-async fn clients(engine: &Engine) -> Result<HashSet<ClientId>, StoreError> {
+/// Clients for whom a look may find somebody to call.
+async fn clients(engine: &Engine) -> Result<Vec<ClientId>, StoreError> {
+    let now = engine.about_now().await?;
     let mut conn = engine.inner.pool.acquire().await?;
-    Ok(store::admission::clients(&mut conn).await?.into_iter().collect())
+    store::admission::clients_due(&mut conn, edition(), now).await
 }
 
 /// Admits what there is room for, for one client, account by account.

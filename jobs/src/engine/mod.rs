@@ -20,9 +20,10 @@ mod timers;
 pub mod wake;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::clocks;
 use outdial_workflows::ids::{AttemptRef, ClientId, LeadId, NodeId};
@@ -131,6 +132,8 @@ struct Inner {
     hub: Hub,
     /// Where this process's jobs are run, if it runs any.
     desk: OnceLock<Arc<Desk>>,
+    /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
+    read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
     clock_off: AtomicBool,
     observed: observe::Observed,
@@ -156,6 +159,7 @@ impl Engine {
                 turns: admission::Turns::default(),
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
+                read: Mutex::default(),
                 hub: Hub::default(),
                 desk: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
@@ -181,7 +185,7 @@ impl Engine {
 
     /// Notes how far this machine's clock is off the database's; tells when that begins or ceases to
     /// matter.
-    pub(crate) fn note_clock(&self, off_by: chrono::TimeDelta) {
+    pub(crate) fn note_clock(&self, off_by: TimeDelta) {
         let off = !clocks::may_dial(off_by);
         let was_off = self.inner.clock_off.swap(off, Ordering::Relaxed);
         let off_ms = off_by.num_milliseconds();
@@ -339,11 +343,32 @@ impl Engine {
     pub async fn now(&self) -> Result<Moment, StoreError> {
         store::in_time(async {
             let mut session = self.inner.sessions.take().await?;
-            let now = self.inner.clock.now(&mut session).await?;
+            let now = self.now_in(&mut session).await?;
             session.done();
             Ok(now)
         })
         .await
+    }
+
+    /// The time by the last reading and what has passed since: for looks that decide nothing, so that
+    /// idle nodes need not ask.
+    ///
+    /// # Errors
+    /// If there was no reading for long, and the database cannot be asked.
+    pub(crate) async fn about_now(&self) -> Result<Moment, StoreError> {
+        /// The node's own renewals read the clock more often.
+        const FRESH: Duration = Duration::from_secs(30);
+        let read = *self.inner.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = read.filter(|(_, at)| at.elapsed() < FRESH);
+        match fresh.and_then(|(now, at)| Some(now + TimeDelta::from_std(at.elapsed()).ok()?)) {
+            Some(now) => Ok(now),
+            None => self.now().await,
+        }
+    }
+
+    /// Whether decisions go by the database's clock, as they do but for tests.
+    pub(crate) fn goes_by_the_database(&self) -> bool {
+        self.inner.clock.is_the_databases()
     }
 
     /// The time, by the clock that decisions use, inside a transaction.
@@ -351,7 +376,9 @@ impl Engine {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn now_in(&self, conn: &mut sqlx::PgConnection) -> Result<Moment, StoreError> {
-        self.inner.clock.now(conn).await
+        let now = self.inner.clock.now(conn).await?;
+        *self.inner.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        Ok(now)
     }
 
     /// Runs `change` alone with the client: no submission of the client runs meanwhile, and every
@@ -399,7 +426,7 @@ impl Engine {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn fire_due_timers(&self) -> Result<usize, StoreError> {
-        timers::fire_due(self, chrono::TimeDelta::zero()).await
+        timers::fire_due(self, TimeDelta::zero()).await
     }
 
     /// Admits what there is room for, for one client, once.

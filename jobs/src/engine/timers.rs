@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::Engine;
 use crate::store::{self, StoreError};
 
-/// How often the database is asked for timers that nobody fired.
+/// How often the database is asked for timers that nobody fired; half as often after it knew of none.
 const SWEEP: Duration = Duration::from_secs(5);
 /// A timer is left to the process that set it for this long.
 const OWNERS_TURN: TimeDelta = TimeDelta::seconds(1);
@@ -88,7 +88,12 @@ pub(super) async fn run(engine: Engine) {
         if Instant::now() >= next_sweep {
             next_sweep = Instant::now() + SWEEP;
             match sweep(&engine).await {
-                Ok(now) => clock = Some((now, Instant::now())),
+                Ok((now, found)) => {
+                    clock = Some((now, Instant::now()));
+                    if found == 0 {
+                        next_sweep += SWEEP;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the timers could not be swept");
                 }
@@ -112,27 +117,30 @@ pub(super) async fn run(engine: Engine) {
     }
 }
 
-async fn sweep(engine: &Engine) -> Result<Moment, StoreError> {
-    let (now, due) = store::in_time(due(engine, OWNERS_TURN)).await?;
+async fn sweep(engine: &Engine) -> Result<(Moment, usize), StoreError> {
+    // Whether a timer has come is decided by the commit that takes it in.
+    let now = engine.about_now().await?;
+    let due = store::in_time(due(engine, now - OWNERS_TURN)).await?;
+    let found = due.len();
     fire_meanwhile(engine, due);
-    Ok(now)
+    Ok((now, found))
 }
 
 /// Fires what the database knows to be due by more than `overdue`.
 pub(super) async fn fire_due(engine: &Engine, overdue: TimeDelta) -> Result<usize, StoreError> {
-    let (_, due) = store::in_time(due(engine, overdue)).await?;
+    let now = engine.now().await?;
+    let due = store::in_time(due(engine, now - overdue)).await?;
     let count = due.len();
     fire(engine, due).await;
     Ok(count)
 }
 
-async fn due(engine: &Engine, overdue: TimeDelta) -> Result<(Moment, Vec<(ClientId, LeadId)>), StoreError> {
+async fn due(engine: &Engine, by: Moment) -> Result<Vec<(ClientId, LeadId)>, StoreError> {
     let mut conn = engine.inner.pool.acquire().await?;
-    let now = engine.inner.clock.now(&mut conn).await?;
     // A client whose commits rest takes nothing in; what is due of it stays due.
     let resting = engine.inner.gather.resting();
-    let due = store::workflows::timers_due(&mut conn, now - overdue, &resting, FIRED_AT_ONCE).await?;
-    Ok((now, due.into_iter().map(|timer| (timer.client, timer.lead)).collect()))
+    let due = store::workflows::timers_due(&mut conn, by, &resting, FIRED_AT_ONCE).await?;
+    Ok(due.into_iter().map(|timer| (timer.client, timer.lead)).collect())
 }
 
 /// Not waited for: one client's commits may take their time, and the others' timers must not.

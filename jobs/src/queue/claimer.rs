@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,8 @@ impl Claimer {
 
     /// Runs until told to stop. It never fails: while the database is away it waits.
     pub async fn run(self) {
+        // Whether the last wait ended without any signal.
+        let mut idle = false;
         while !self.stop.is_cancelled() {
             let full = match self.claim().await {
                 Ok(Claim::Some) => continue,
@@ -45,15 +48,39 @@ impl Claimer {
                     vec![]
                 }
             };
-            let Pace { fallback, fallback_deaf, .. } = self.pace;
-            let fallback = if self.hearing.load(Ordering::Relaxed) { fallback } else { fallback_deaf };
+            let patience = self.patience(idle).await;
+            idle = false;
             tokio::select! {
                 () = self.engine.hub().jobs() => {}
                 () = a_free_slot(full) => {}
-                () = tokio::time::sleep(fallback) => {}
+                () = tokio::time::sleep(patience) => idle = true,
                 () = self.stop.cancelled() => return,
             }
         }
+    }
+
+    /// How long to wait for a signal before looking again.
+    async fn patience(&self, idle: bool) -> Duration {
+        let Pace { fallback, fallback_deaf, idle: longest, .. } = self.pace;
+        match (self.hearing.load(Ordering::Relaxed), idle) {
+            (false, _) => fallback_deaf,
+            (true, false) => fallback,
+            (true, true) => self.until_next().await.map_or(fallback, |wait| wait.min(longest)),
+        }
+    }
+
+    /// How long until a job is to run, or a lease runs out; [`Duration::MAX`] if there is neither.
+    async fn until_next(&self) -> Result<Duration, StoreError> {
+        let kinds: Vec<String> = self.desk.slots().map(|(kind, _)| kind.to_owned()).collect();
+        let next = store::in_time(async {
+            let mut session = self.engine.sessions().take().await?;
+            let next = store::queue::next_at(&mut session, &kinds).await?;
+            session.done();
+            Ok::<_, StoreError>(next)
+        });
+        let Some(next) = next.await? else { return Ok(Duration::MAX) };
+        let wait = next - self.engine.about_now().await?;
+        Ok(wait.to_std().unwrap_or_default())
     }
 
     /// Claims once, for those kinds that have free slots.

@@ -21,6 +21,11 @@ impl Held {
         Holding { held: self.clone(), token }
     }
 
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// All that are held now.
     pub fn tokens(&self) -> Vec<Uuid> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()

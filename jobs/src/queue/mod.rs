@@ -35,6 +35,9 @@ pub struct Pace {
     pub fallback: Duration,
     /// The same while the listener is away.
     pub fallback_deaf: Duration,
+    /// The same once that found nothing and nobody gave a signal, unless a job is to run or a lease to run
+    /// out before.
+    pub idle: Duration,
     /// How long a drain waits for running jobs. A dial request takes at most the send deadline and
     /// the request timeout, 12 s together.
     pub drain: Duration,
@@ -47,6 +50,7 @@ impl Default for Pace {
             renew: Duration::from_secs(4),
             fallback: Duration::from_millis(2_500),
             fallback_deaf: Duration::from_secs(1),
+            idle: Duration::from_secs(30),
             drain: Duration::from_secs(20),
         }
     }

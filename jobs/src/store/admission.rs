@@ -14,11 +14,27 @@ use uuid::Uuid;
 use super::StoreError;
 use super::rows::PriorityRow;
 
-/// Clients that have a running campaign.
-pub async fn clients(conn: &mut PgConnection) -> Result<Vec<ClientId>, StoreError> {
+/// Clients that have a lead due at `now` in a running campaign's lane that is open, or that has to be
+/// computed again (see [`super::lanes::of_account`]).
+pub async fn clients_due(
+    conn: &mut PgConnection,
+    edition: &str,
+    now: Moment,
+) -> Result<Vec<ClientId>, StoreError> {
     let clients = sqlx::query_scalar!(
-        "select distinct c.client_id from campaigns c join clients l on l.client_id = c.client_id
-            where c.state = 'running' and l.paused_by is null"
+        "select l.client_id from clients l where l.paused_by is null and exists (
+            select from campaigns c
+            join lanes n on n.client_id = c.client_id and n.campaign_id = c.campaign_id
+            cross join unnest(enum_range(null::priority)) as p(priority)
+            cross join lateral (
+                select from workflows w
+                where w.client_id = n.client_id and w.lane_id = n.lane_id and w.priority = p.priority
+                    and w.due_at <= $2 limit 1) due
+            where c.client_id = l.client_id and c.state = 'running'
+                and (n.place = '' or n.opens_at <= $2 or n.revision is distinct from c.revision
+                    or n.edition is distinct from $1))",
+        edition,
+        now
     )
     .fetch_all(conn)
     .await?;

@@ -159,6 +159,23 @@ pub async fn claim(
         .collect())
 }
 
+/// When the next job of these kinds is to run, or the next lease of one runs out. Of a kind of which more
+/// than a thousand wait, not all are looked at.
+pub async fn next_at(conn: &mut PgConnection, kinds: &[String]) -> Result<Option<Moment>, StoreError> {
+    let next = sqlx::query_scalar!(
+        "select min(next_at) from unnest($1::text[]) as kinds(kind) cross join lateral (
+            (select run_at as next_at from jobs
+            where lease_owner is null and jobs.kind = kinds.kind limit 1000)
+            union all
+            (select lease_until from jobs where lease_owner is not null and jobs.kind = kinds.kind
+            order by lease_until limit 1)) next",
+        kinds
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(next)
+}
+
 /// A step's arguments, from the columns that name it.
 fn step_args(client: Uuid, lead: Uuid, number: i16) -> Value {
     json!({ "client": client, "lead": lead, "number": number })

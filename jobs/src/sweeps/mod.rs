@@ -8,6 +8,7 @@ mod partitions;
 mod prune;
 mod stale_calls;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,8 +49,9 @@ fn all() -> [&'static dyn Sweep; 5] {
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let rolling = roll_up(engine.clone(), stop.clone());
     let sweeping = async {
+        let mut known = Known::default();
         while !stop.is_cancelled() {
-            let wait = match turn(&engine).await {
+            let wait = match turn(&engine, &mut known).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::warn!(
@@ -82,39 +84,56 @@ pub async fn prepare(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What is known of the schedules, so that they need not be read for every run.
+#[derive(Default)]
+struct Known {
+    schedules: Vec<Schedule>,
+    /// When they are read again.
+    read_again: Option<Instant>,
+    /// Those whose last run here found nothing and failed at nothing, and is noted.
+    noted: HashSet<String>,
+}
+
 /// Runs what is due and claims it first; tells how long to wait before looking again.
-async fn turn(engine: &Engine) -> Result<Duration, StoreError> {
-    let (now, schedules) = store::in_time(async {
-        let mut conn = engine.pool().acquire().await?;
-        let now = engine.now_in(&mut conn).await?;
-        Ok::<_, StoreError>((now, store::schedules::all(&mut conn).await?))
-    })
-    .await?;
-    let mut next = now + TimeDelta::from_std(LOOK).unwrap_or(TimeDelta::seconds(30));
-    let mut found_due = false;
-    for schedule in schedules {
-        let Some(sweep) = all().into_iter().find(|sweep| sweep.name() == schedule.name) else {
-            continue; // From a newer version.
-        };
-        if schedule.next_at <= now {
-            run_one(engine, sweep, &schedule, now).await?;
-            found_due = true;
-        } else {
-            next = next.min(schedule.next_at);
+async fn turn(engine: &Engine, known: &mut Known) -> Result<Duration, StoreError> {
+    if known.read_again.is_none_or(|at| at <= Instant::now()) {
+        known.schedules = store::in_time(async {
+            let mut conn = engine.pool().acquire().await?;
+            store::schedules::all(&mut conn).await
+        })
+        .await?;
+        known.read_again = Some(Instant::now() + LOOK);
+    }
+    let about = engine.about_now().await?;
+    let is_due = |schedule: &Schedule, now: Moment| schedule.next_at <= now;
+    if known.schedules.iter().any(|schedule| is_due(schedule, about)) {
+        let now = engine.now().await?;
+        for at in 0..known.schedules.len() {
+            let Some(sweep) = all().into_iter().find(|sweep| sweep.name() == known.schedules[at].name) else {
+                continue; // From a newer version.
+            };
+            if is_due(&known.schedules[at], now) {
+                run_one(engine, sweep, known, at, now).await?;
+            }
         }
     }
-    // What ran is due again at a time that is not known here, and time has passed meanwhile.
-    let wait = if found_due { TimeDelta::zero() } else { next - now };
-    Ok(wait.to_std().unwrap_or_default())
+    let ours = known.schedules.iter().filter(|schedule| all().iter().any(|its| its.name() == schedule.name));
+    let next = ours.map(|schedule| schedule.next_at).min();
+    let about = engine.about_now().await?;
+    let wait = next.map_or(LOOK, |next| (next - about).to_std().unwrap_or_default());
+    // What is not due by the exact clock yet is so in a moment.
+    Ok(wait.clamp(Duration::from_millis(20), LOOK))
 }
 
 async fn run_one(
     engine: &Engine,
     sweep: &dyn Sweep,
-    schedule: &Schedule,
+    known: &mut Known,
+    at: usize,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let next = next_run(schedule, now).unwrap_or_else(|problem| {
+    let schedule = known.schedules[at].clone();
+    let next = next_run(&schedule, now).unwrap_or_else(|problem| {
         tracing::error!(
             schedule = schedule.name,
             problem,
@@ -127,6 +146,8 @@ async fn run_one(
         store::schedules::claim(&mut conn, &schedule.name, schedule.next_at, next, now).await
     });
     let claimed = claimed.await?;
+    // Whoever claimed it reckoned the same; should an operator have changed it, it is read soon.
+    known.schedules[at].next_at = next;
     let skipped = schedule.missed == "skip" && now - schedule.next_at > MISSED_AFTER;
     if !claimed || skipped {
         return Ok(());
@@ -135,6 +156,14 @@ async fn run_one(
     let result = sweep.run(engine, now).await;
     let took_ms = i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
     let error = result.as_ref().err().map(ToString::to_string);
+    let nothing = matches!(result, Ok(0));
+    if nothing && known.noted.contains(&schedule.name) {
+        return Ok(());
+    }
+    match nothing {
+        true => drop(known.noted.insert(schedule.name.clone())),
+        false => drop(known.noted.remove(&schedule.name)),
+    }
     match &result {
         Ok(0) => {}
         Ok(found) => tracing::info!(sweep = schedule.name, found, took_ms, "a sweep found work"),

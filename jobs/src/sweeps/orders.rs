@@ -17,7 +17,7 @@ impl Sweep for Orders {
     }
 
     fn cron(&self) -> &'static str {
-        "*/10 * * * * *"
+        "*/15 * * * * *"
     }
 
     async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {

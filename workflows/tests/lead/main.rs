@@ -4,6 +4,7 @@
 mod explain;
 mod judge;
 mod life;
+mod million;
 mod model;
 mod properties;
 mod stories;
