@@ -1,8 +1,8 @@
 //! Admission: takes waiting leads from open lanes into free slots.
 //!
-//! A round holds the client's row and then the account's, so that what it counts is
-//! what stands, on any number of nodes, without a leader. It peeks at candidates,
-//! locks those it can use, and goes through the same fold and write as everything else.
+//! A round is alone with the client, so that what it counts is what stands, on any number of
+//! nodes, without a leader. It peeks at candidates, locks those it can use, and goes through the
+//! same fold and write as everything else.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -204,9 +204,8 @@ async fn round_on(
     most: u32,
     tried: &mut Vec<Item>,
 ) -> Result<Round, StoreError> {
-    let mut tx = conn.begin().await?;
-    store::admission::lock_client(&mut tx, client).await?;
-    let Some(row) = store::admission::lock_account(&mut tx, client, account).await? else {
+    let mut tx = store::admission::begin(conn, client).await?;
+    let Some(row) = store::admission::read_account(&mut tx, client, account).await? else {
         return Ok(Round::default());
     };
     let now = engine.inner.clock.now(&mut tx).await?;
@@ -362,9 +361,16 @@ impl Plan {
         usage.retain(|used| used.account == account);
         let whole = Usage::together(usage.iter().map(|used| &used.usage));
         let of_account = room(&own, &whole, now);
-        let recent =
-            store::admission::submitted_since(conn, client, account, now - TimeDelta::seconds(1)).await?;
-        let reservations = reservations_allowed(recent).saturating_sub(whole.pending);
+        let least = reservations_allowed(0).saturating_sub(whole.pending);
+        let reservations = match of_account.free.min(of_client.free) <= least {
+            // Whatever was submitted lately, so many may be reserved.
+            true => least,
+            false => {
+                let since = now - TimeDelta::seconds(1);
+                let recent = store::admission::submitted_since(conn, client, account, since).await?;
+                reservations_allowed(recent).saturating_sub(whole.pending)
+            }
+        };
         let breaker = row.breaker.lets_through(whole.pending, now);
         let free = of_account.free.min(of_client.free).min(reservations).min(breaker).min(BATCH);
         let mut plan =

@@ -15,7 +15,7 @@ use super::Engine;
 use crate::store::lanes::AccountLanes;
 use crate::store::{self, StoreError};
 
-/// The lanes of an account's running campaigns, under admission's locks. `None`: some were computed
+/// The lanes of an account's running campaigns, under admission's lock. `None`: some were computed
 /// again; once that is committed, a new round finds all of them as they stand.
 pub(super) async fn visited(
     engine: &Engine,

@@ -106,7 +106,7 @@ pub(super) async fn record(
     if new.is_empty() {
         return Ok(Added::default());
     }
-    store::clients::lock(conn, client).await?;
+    store::admission::alone(conn, client).await?;
     let phones = store::consents::insert(conn, client, new, actor, now).await?;
     if phones.is_empty() {
         return Ok(Added::default());

@@ -48,7 +48,7 @@ pub async fn change(
 ) -> Result<Changed, OperationError> {
     let mut tx = engine.pool().begin().await?;
     // Every round of admission holds this lock while it counts and reserves.
-    store::clients::lock(&mut tx, client).await?;
+    store::admission::alone(&mut tx, client).await?;
     let stored = stored(&mut tx, client, whose).await?;
     let before: Vec<Limit> = serde_json::from_value(stored)
         .map_err(|problem| OperationError::NotPossible(format!("the limits cannot be read: {problem}")))?;

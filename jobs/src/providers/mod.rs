@@ -147,6 +147,10 @@ pub trait Carrier: Send + Sync {
     /// that asking does not eat the budget for dialling.
     fn reads(&self) -> (u32, TimeDelta);
 
+    /// Whether sending the very same bytes again is a way to ask what became of a request: the carrier
+    /// tells copies apart. Only then are the bytes kept.
+    fn dedupes(&self) -> bool;
+
     /// The most requests that [`Carrier::status`] takes where the call has a name, and
     /// [`Carrier::find`] where it has none.
     fn most_reads(&self, call: Option<&CallId>) -> u32;

@@ -1,4 +1,4 @@
-//! What admission reads, under the locks of the client and the account.
+//! What admission reads, alone with the client.
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
@@ -8,7 +8,7 @@ use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::limits::Usage;
 use outdial_workflows::pool;
 use outdial_workflows::workflow::Priority;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -56,13 +56,27 @@ pub async fn accounts(conn: &mut PgConnection, client: ClientId) -> Result<Vec<A
     Ok(accounts.into_iter().map(AccountId).collect())
 }
 
-/// Admission's own lock of a client, so that limits are exact on any number of nodes.
+/// Begins a round of admission: alone with the client, so that limits are exact on any number of nodes.
 /// Waits no longer than a fifth of a second: another node is admitting then.
-pub async fn lock_client(conn: &mut PgConnection, client: ClientId) -> Result<(), StoreError> {
-    sqlx::query!("set local lock_timeout = '200ms'").execute(&mut *conn).await?;
-    sqlx::query!("select from clients where client_id = $1 for no key update", client.0)
-        .execute(conn)
-        .await?;
+pub async fn begin(
+    conn: &mut PgConnection,
+    client: ClientId,
+) -> Result<Transaction<'_, Postgres>, StoreError> {
+    let mut tx = conn.begin_with("begin; set local lock_timeout = '200ms'").await?;
+    alone(&mut tx, client).await?;
+    Ok(tx)
+}
+
+/// Admission's own lock of a client, until the transaction ends: what is read by later statements stands
+/// still as far as other rounds change it.
+///
+/// An advisory lock, and no lock of the client's row: a pause changes that row, and waits for no round. It
+/// is named by two numbers, which share no names with the barrier's.
+pub async fn alone(conn: &mut PgConnection, client: ClientId) -> Result<(), StoreError> {
+    let (high, low) = client.0.as_u64_pair();
+    let [a, b, c, d, e, f, g, h] = (high ^ low).to_be_bytes();
+    let halves = [[a, b, c, d], [e, f, g, h]].map(i32::from_be_bytes);
+    sqlx::query!("select pg_advisory_xact_lock($1, $2)", halves[0], halves[1]).execute(conn).await?;
     Ok(())
 }
 
@@ -79,19 +93,12 @@ pub struct Account {
     pub knows_numbers: bool,
 }
 
-/// Locks the account, and reads what a later statement than the client's lock sees.
-pub async fn lock_account(
+/// Reads an account with its client; `None` if nothing may be dialled from it.
+pub async fn read_account(
     conn: &mut PgConnection,
     client: ClientId,
     account: AccountId,
 ) -> Result<Option<Account>, StoreError> {
-    sqlx::query!(
-        "select from accounts where client_id = $1 and account_id = $2 for no key update",
-        client.0,
-        account.0
-    )
-    .execute(&mut *conn)
-    .await?;
     let row = sqlx::query!(
         r#"select a.limits, l.limits as client_limits, a.failing, a.trips, a.resting_until,
             exists (select from numbers n where n.client_id = a.client_id and n.account_id = a.account_id)

@@ -71,11 +71,3 @@ pub async fn limit(
     .await?;
     Ok(done.rows_affected() == 1)
 }
-
-/// Locks the client's row, as admission does for each of its rounds; waits for one that is under way.
-pub async fn lock(conn: &mut PgConnection, client: ClientId) -> Result<(), StoreError> {
-    sqlx::query!("select from clients where client_id = $1 for no key update", client.0)
-        .execute(conn)
-        .await?;
-    Ok(())
-}

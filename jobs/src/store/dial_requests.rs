@@ -1,4 +1,5 @@
-//! Dial requests as they were sent: beside the ledger, and erased a day later.
+//! Dial requests as they were sent, of carriers that tell copies apart: beside the ledger, and erased a
+//! day later.
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};

@@ -63,7 +63,11 @@ pub async fn submitted_after(
     moment: Moment,
 ) -> Result<i64, StoreError> {
     let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from dial_requests where client_id = $1 and submitted_at > $2"#,
+        r#"select count(*) as "count!" from (
+            select from attempts where client_id = $1 and live and submitted_at > $2
+            union all
+            select from attempts a where account_id in (select account_id from accounts where client_id = $1)
+                and replied_at > $2 and submitted_at > $2 and not live) submitted"#,
         client.0,
         moment
     )

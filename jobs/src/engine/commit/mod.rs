@@ -230,7 +230,9 @@ impl Batch<'_> {
         if let Answer::Send(number) = answer {
             match self.compose(&case, number) {
                 Ok(composed) => {
-                    case.bodies.insert(number, composed.body.clone());
+                    if composed.carrier.dedupes() {
+                        case.bodies.insert(number, composed.body.clone());
+                    }
                     send = Some(composed);
                 }
                 Err(cause) => {

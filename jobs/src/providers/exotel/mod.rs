@@ -148,6 +148,10 @@ impl Carrier for Exotel {
         (self.settings.reads_per_minute, settings::millis(LIMIT_WINDOW_MS))
     }
 
+    fn dedupes(&self) -> bool {
+        false
+    }
+
     fn most_reads(&self, call: Option<&CallId>) -> u32 {
         match call {
             Some(_) => ask::STATUS_MAX,
