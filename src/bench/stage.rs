@@ -14,10 +14,12 @@ use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store::{self, measure::Durability};
 use outdial_jobs::worker::Worker;
+use outdial_workflows::calendar::Calendar;
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -218,9 +220,11 @@ async fn campaign(
         without_default_limits: true,
     };
     let account = setup::create_account(&app.engine, client, spec).await?;
-    // One attempt a lead: whatever comes of it ends the run.
-    let rules: Rules = serde_json::from_value(serde_json::json!({
-        "calendar": "none",
+    // One attempt a lead: whatever comes of it ends the run. Where nobody is dialled the hours are those of
+    // any campaign, so that each lead's place is looked up.
+    let calendar = if props.idle { json!(Calendar::default()) } else { json!("none") };
+    let rules: Rules = serde_json::from_value(json!({
+        "calendar": calendar,
         "caller_ids": ["+918040000000"],
         "agent": { "mode": "flow", "flow_id": "1001" },
         "retry": { "max_attempts": 1 },

@@ -127,6 +127,9 @@ pub(super) enum ScheduleCommand {
     Remove {
         /// Its id.
         id: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
     },
 }
 
@@ -446,8 +449,8 @@ async fn schedule(app: &App, command: ScheduleCommand, actor: &str, output: &Out
             });
             output.say(table(&["id", "do", "cron", "zone", "next", "last", "problem"], rows), &found);
         }
-        ScheduleCommand::Remove { id } => {
-            recurring::remove(&app.engine, &id, By { actor, reason: None }).await?;
+        ScheduleCommand::Remove { id, reason } => {
+            recurring::remove(&app.engine, &id, By { actor, reason: reason.as_deref() }).await?;
             output.say("removed", &json!({ "removed": id }));
         }
     }

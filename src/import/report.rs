@@ -51,7 +51,7 @@ pub struct Summary {
 /// what was accepted stays, and the same file again adds only what is missing. With `dry_run`
 /// nothing is written; leads are then compared among each other only.
 ///
-/// Rows are read between the pages on the task's own thread, a page at a time.
+/// Rows are read on the task's own thread, a page at a time, while the page before is written.
 ///
 /// # Errors
 /// If the campaign does not exist, or a page could not be written.
@@ -67,12 +67,19 @@ pub async fn import(
     let mut tally = Tally::new(dry_run);
     // A page of none says whether the campaign exists, and writes nothing.
     leads::accept(engine, client, campaign, &[]).await?;
-    while let Some(page) = tally.page(&mut rows) {
+    let mut next = tally.page(&mut rows);
+    while let Some(page) = next {
         if dry_run {
             tally.rehearse(&page);
             tokio::task::yield_now().await;
-        } else if !page.is_empty() {
-            tally.accepted(&leads::accept_due(engine, client, campaign, &page, None, actor).await?);
+            next = tally.page(&mut rows);
+        } else {
+            let writing = leads::accept_due(engine, client, campaign, &page, None, actor);
+            // Once the database is at work, the next page is read.
+            let reading = async { tally.page(&mut rows) };
+            let (accepted, read) = tokio::join!(biased; writing, reading);
+            tally.accepted(&accepted?);
+            next = read;
         }
         progress(&tally.summary);
     }

@@ -74,7 +74,7 @@ async fn no_more_calls_are_placed_in_any_second_than_allowed_and_no_fewer() {
 }
 
 /// Ends calls that go on and on, and the campaign with them.
-pub(crate) async fn cancel_and_end(world: World, campaign: CampaignId) {
+async fn cancel_and_end(world: World, campaign: CampaignId) {
     world.order(campaign, Order::Cancel).await;
     for call in world.carrier.calls() {
         world.carrier.proceed(&call.sid);

@@ -89,9 +89,8 @@ impl Breaker {
     /// Takes an answer in. Tells whether this opened it.
     pub fn hear(&mut self, guarded: Guarded, heard: Heard, now: Moment) -> bool {
         if heard == Heard::Works {
-            if self.trips > 0 {
-                self.resting_until = None;
-            }
+            // A pause that is not over stands: the carrier may have asked for it.
+            self.resting_until = self.resting_until.filter(|until| *until > now);
             (self.failing, self.trips) = (0, 0);
             return false;
         }
@@ -189,9 +188,12 @@ mod tests {
 
     #[test]
     fn a_pause_that_the_carrier_asked_for_outlives_a_call_that_is_taken() {
-        let mut breaker = Breaker { resting_until: Some(at(60)), failing: 2, trips: 0 };
-        breaker.hear(Guarded::Account, Heard::Works, at(0));
-        assert_eq!(breaker, Breaker { resting_until: Some(at(60)), failing: 0, trips: 0 });
+        for trips in [0, 1] {
+            let mut breaker = Breaker { resting_until: Some(at(60)), failing: 2, trips };
+            breaker.hear(Guarded::Account, Heard::Works, at(0));
+            assert_eq!(breaker, Breaker { resting_until: Some(at(60)), failing: 0, trips: 0 });
+            assert_eq!(breaker.lets_through(0, at(59)), 0);
+        }
     }
 
     #[test]

@@ -116,5 +116,5 @@ fn run<'a>(
             opened = Some(format!("{failing} calls in a row came to nothing; the last: {}", answer.cause));
         }
     }
-    opened.filter(|_| breaker.trips > 0)
+    opened.filter(|_| breaker.resting_until.is_some())
 }
