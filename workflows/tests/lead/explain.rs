@@ -207,7 +207,16 @@ fn a_resting_account_and_full_limits_say_when() {
     life.gate.account_ready = false;
     assert_snapshot!(shortened(asked(&life, |known| known.account_rests_until = Some(later))), @r"
     waiting: accepted, and due
-    next: Mon 12 Jan 2026 12:00:30 in Asia/Kolkata: may be called from then on
+    next: Mon 12 Jan 2026 12:00:30 in Asia/Kolkata: may be called from then on; until then, its carrier account rests
+    ");
+    life.gate.account_ready = true;
+    assert_snapshot!(shortened(asked(&life, |known| {
+        known.client_room = Some(Room { free: 0, again_at: None });
+        known.numbers_room = Some(Room { free: 0, again_at: Some(later) });
+    })), @r"
+    waiting: accepted, and due
+    next: Mon 12 Jan 2026 12:00:30 in Asia/Kolkata: may be called from then on; until then, its campaign's numbers rest or their rates are used up
+    to do: the limits of its client are used up: a call has to end, or the limit be raised
     ");
 }
 
