@@ -13,6 +13,7 @@ use outdial_jobs::providers::exotel::Settings;
 use outdial_jobs::store::StoreError;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::CampaignId;
+use outdial_workflows::input::Command;
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::why::Why;
@@ -109,6 +110,22 @@ async fn more_leads_than_may_be_reserved_at_once_do_not_wait_for_the_next_sweep(
     }
     world.all_finished().await;
     until_no_jobs(&world).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lead_that_is_due_soon_after_a_node_came_up_does_not_wait_for_a_sweep() {
+    let mut world = World::new().await;
+    let campaign = world.campaign(json!({})).await;
+    let lead = world.lead(campaign, "+919876543210").await;
+    let due = world.database_time().await + TimeDelta::milliseconds(2_500);
+    world.command(lead, Command::Reschedule { at: due }).await;
+    // Its signals were heard by nobody who is still there.
+    world.engine.hub().take_dirty();
+    world.work_elsewhere().await;
+    let record = world.finished(lead).await;
+    let reserved = record.attempts[0].reserved_at;
+    assert!(reserved >= due && reserved - due < TimeDelta::seconds(2), "due {due}, reserved {reserved}");
     world.end().await;
 }
 

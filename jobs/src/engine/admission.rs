@@ -14,7 +14,6 @@ use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::Input;
-
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room};
 use outdial_workflows::packs::edition;
 use outdial_workflows::pool::{self, NumberChoice};
@@ -71,15 +70,18 @@ fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
 pub(super) async fn run(engine: Engine) {
     let mut next: HashMap<ClientId, Instant> = HashMap::new();
     let mut next_sweep = Instant::now();
+    // The first time all are looked at, so that it is known when their next leads are due.
+    let mut all_known = false;
     loop {
         if Instant::now() >= next_sweep {
             next_sweep = Instant::now() + SWEEP;
-            match store::in_time(clients(&engine)).await {
-                Ok(due) => {
-                    if due.is_empty() {
+            match store::in_time(clients(&engine, all_known)).await {
+                Ok(clients) => {
+                    if all_known && clients.is_empty() {
                         next_sweep += SWEEP;
                     }
-                    next.extend(due.into_iter().map(|client| (client, Instant::now())));
+                    all_known = true;
+                    next.extend(clients.into_iter().map(|client| (client, Instant::now())));
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -127,11 +129,14 @@ async fn look(engine: &Engine, client: ClientId) -> Option<Instant> {
     }
 }
 
-/// Clients for whom a look may find somebody to call.
-async fn clients(engine: &Engine) -> Result<Vec<ClientId>, StoreError> {
+/// Clients that may have somebody to call: now, or else ever.
+async fn clients(engine: &Engine, now_only: bool) -> Result<Vec<ClientId>, StoreError> {
     let now = engine.about_now().await?;
     let mut conn = engine.inner.pool.acquire().await?;
-    store::admission::clients_due(&mut conn, edition(), now).await
+    match now_only {
+        true => store::admission::clients_due(&mut conn, edition(), now).await,
+        false => store::admission::clients(&mut conn).await,
+    }
 }
 
 /// Admits what there is room for, for one client, account by account.

@@ -14,6 +14,17 @@ use uuid::Uuid;
 use super::StoreError;
 use super::rows::PriorityRow;
 
+/// Clients that have a running campaign.
+pub async fn clients(conn: &mut PgConnection) -> Result<Vec<ClientId>, StoreError> {
+    let clients = sqlx::query_scalar!(
+        "select l.client_id from clients l where l.paused_by is null and exists (
+            select from campaigns c where c.client_id = l.client_id and c.state = 'running')"
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(clients.into_iter().map(ClientId).collect())
+}
+
 /// Clients that have a lead due at `now` in a running campaign's lane that is open, or that has to be
 /// computed again (see [`super::lanes::of_account`]).
 pub async fn clients_due(
