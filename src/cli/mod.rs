@@ -4,6 +4,7 @@ mod accounts;
 mod campaigns;
 mod consents;
 mod doctor;
+mod forecast;
 mod leads;
 mod limits;
 mod orders;

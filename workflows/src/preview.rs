@@ -103,39 +103,26 @@ impl Preview {
     /// Counts a lead.
     pub fn add(&mut self, lead: LeadId, (prospect, why, from): (Prospect, Option<Why>, Option<Moment>)) {
         let name = why.as_ref().map(Why::name).unwrap_or_default();
-        let group = self.groups.entry((prospect, name.clone())).or_insert_with(|| Group {
-            prospect,
-            why: name,
-            reason: String::new(),
-            leads: 0,
-            from: None,
-            examples: Vec::new(),
-        });
-        let first = match (from, group.from) {
-            (Some(from), Some(known)) => from < known,
-            (_, None) => group.leads == 0,
-            (None, Some(_)) => false,
-        };
-        if first {
-            group.reason = why.map(|why| why.to_string()).unwrap_or_default();
-            group.from = from;
-        }
-        group.leads += 1;
-        if group.examples.len() < EXAMPLES {
-            group.examples.push(lead);
-        }
+        self.count(lead, prospect, name, why.map(|why| why.to_string()).unwrap_or_default(), from);
     }
 
     /// Counts a lead that would be held for what this version cannot know of it.
     pub fn add_held(&mut self, lead: LeadId, why: &str, reason: String) {
-        let group = self.groups.entry((Prospect::Held, why.to_owned())).or_insert_with(|| Group {
-            prospect: Prospect::Held,
-            why: why.to_owned(),
-            reason,
+        self.count(lead, Prospect::Held, why.to_owned(), reason, None);
+    }
+
+    fn count(&mut self, lead: LeadId, prospect: Prospect, why: String, reason: String, from: Option<Moment>) {
+        let group = self.groups.entry((prospect, why.clone())).or_insert_with(|| Group {
+            prospect,
+            why,
+            reason: reason.clone(),
             leads: 0,
-            from: None,
+            from,
             examples: Vec::new(),
         });
+        if from.zip(group.from).is_some_and(|(from, first)| from < first) {
+            (group.reason, group.from) = (reason, from);
+        }
         group.leads += 1;
         if group.examples.len() < EXAMPLES {
             group.examples.push(lead);
