@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 use super::{Engine, Item, commit, gather, lanes};
 use crate::crash;
+use crate::jobs::Job;
+use crate::jobs::dial::Dial;
 use crate::store::admission::{Candidate, OpenLane, Used};
 use crate::store::workflows::Locked;
 use crate::store::{self, Failure, StoreError};
@@ -90,8 +92,12 @@ pub(super) async fn run(engine: Engine) {
             }
         }
         next.extend(engine.hub().take_dirty().into_iter().map(|client| (client, Instant::now())));
-        let due: Vec<ClientId> =
+        let mut due: Vec<ClientId> =
             next.iter().filter(|(_, at)| **at <= Instant::now()).map(|(client, _)| *client).collect();
+        let no_room = !due.is_empty() && idle_slots(&engine) == 0;
+        if no_room {
+            due.clear();
+        }
         for client in due {
             match look(&engine, client).await {
                 Some(at) => drop(next.insert(client, at)),
@@ -99,13 +105,32 @@ pub(super) async fn run(engine: Engine) {
             }
         }
         let breath = Instant::now() + BREATH;
-        let until = next.values().copied().min().map_or(next_sweep, |at| at.min(next_sweep));
+        let until = match no_room {
+            true => next_sweep,
+            false => next.values().copied().min().map_or(next_sweep, |at| at.min(next_sweep)),
+        };
         tokio::select! {
             () = tokio::time::sleep_until(until) => {}
+            () = slot_freed(&engine), if no_room => {}
             () = engine.hub().admission() => {}
             () = engine.stopping().cancelled() => return,
         }
         tokio::time::sleep_until(breath).await;
+    }
+}
+
+/// How many dial jobs this process could begin at once. No more are made: one that waited for a slot would
+/// hold its place within all limits meanwhile, and might wait beyond its time. Without workers here, they
+/// are made for others to run.
+fn idle_slots(engine: &Engine) -> u32 {
+    let room = engine.inner.desk.get().and_then(|desk| desk.room(Dial::KIND));
+    room.map_or(BATCH, |free| u32::try_from(free).unwrap_or(BATCH).min(BATCH))
+}
+
+async fn slot_freed(engine: &Engine) {
+    match engine.inner.desk.get() {
+        Some(desk) => desk.freed().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -161,10 +186,13 @@ pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, St
 
 /// One round of an account. Should a lead be at fault, fewer are tried, until it stands alone and is put aside.
 async fn account_round(engine: &Engine, client: ClientId, account: AccountId) -> Result<Round, StoreError> {
-    let mut most = BATCH;
+    let mut most = idle_slots(engine);
     loop {
         if engine.inner.gather.too_many_quarantined(client) {
             return Ok(Round::default());
+        }
+        if most == 0 {
+            return Ok(Round { again_at: Some(engine.about_now().await?), ..Round::default() });
         }
         let mut tried = vec![];
         let round = store::in_time(try_round(engine, client, account, most, &mut tried));
@@ -176,7 +204,7 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
             [] => return Err(error),
             [item] => {
                 gather::put_aside(engine, client, item, &error).await;
-                most = BATCH;
+                most = idle_slots(engine);
             }
             several => most = u32::try_from(several.len() / 2).unwrap_or(BATCH),
         }

@@ -13,9 +13,10 @@ use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tower::layer::util::Identity;
 
+use super::desk::Slot;
 use super::Holding;
 use crate::store::queue::Claimed;
 
@@ -27,7 +28,7 @@ pub struct Ticket {
     /// Keeps the job's lease renewed until the ticket is dropped.
     pub holding: Holding,
     /// Freed when the ticket is dropped.
-    pub slot: OwnedSemaphorePermit,
+    pub slot: Slot,
 }
 
 /// Claimed jobs on their way to the workers. Shared, because apalis rebuilds a

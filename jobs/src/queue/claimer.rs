@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Slot;
 use super::{Desk, Pace};
 use crate::engine::Engine;
 use crate::store::queue::Claimed;
@@ -85,15 +86,16 @@ impl Claimer {
 
     /// Claims once, for those kinds that have free slots.
     async fn claim(&self) -> Result<Claim, StoreError> {
-        let mut permits = self.free_permits();
-        let full = self.desk.slots().filter(|(kind, _)| !permits.contains_key(kind));
+        // Those that find no job go back when this is dropped.
+        let mut free_slots = self.desk.take_free();
+        let full = self.desk.slots().filter(|(kind, _)| !free_slots.contains_key(kind));
         let full = full.map(|(_, slots)| Arc::clone(slots)).collect();
-        if permits.is_empty() {
+        if free_slots.is_empty() {
             return Ok(Claim::None { full });
         }
-        let kinds: Vec<String> = permits.keys().map(|kind| (*kind).to_owned()).collect();
+        let kinds: Vec<String> = free_slots.keys().map(|kind| (*kind).to_owned()).collect();
         let free: Vec<i64> =
-            permits.values().map(|permits| i64::try_from(permits.len()).unwrap_or(i64::MAX)).collect();
+            free_slots.values().map(|slots| i64::try_from(slots.len()).unwrap_or(i64::MAX)).collect();
         kinds.iter().for_each(|kind| self.desk.crowd(kind, false));
         let claimed = store::in_time(async {
             let mut session = self.engine.sessions().take().await?;
@@ -109,27 +111,15 @@ impl Claimer {
             return Ok(Claim::None { full });
         }
         for claimed in claimed {
-            self.hand_out(claimed, &mut permits);
+            self.hand_out(claimed, &mut free_slots);
         }
-        let filled = permits.iter().filter(|(_, left)| left.is_empty());
+        let filled = free_slots.iter().filter(|(_, left)| left.is_empty());
         filled.for_each(|(kind, _)| self.desk.crowd(kind, true));
         Ok(Claim::Some)
     }
 
-    /// Takes every free permit; those that find no job go back when this is dropped.
-    fn free_permits(&self) -> BTreeMap<&'static str, Vec<OwnedSemaphorePermit>> {
-        let take = |slots: &Arc<Semaphore>| {
-            std::iter::from_fn(|| Arc::clone(slots).try_acquire_owned().ok()).collect::<Vec<_>>()
-        };
-        self.desk
-            .slots()
-            .map(|(kind, slots)| (kind, take(slots)))
-            .filter(|(_, permits)| !permits.is_empty())
-            .collect()
-    }
-
-    fn hand_out(&self, claimed: Claimed, permits: &mut BTreeMap<&'static str, Vec<OwnedSemaphorePermit>>) {
-        let slot = permits.get_mut(claimed.kind.as_str()).and_then(Vec::pop);
+    fn hand_out(&self, claimed: Claimed, free: &mut BTreeMap<&'static str, Vec<Slot>>) {
+        let slot = free.get_mut(claimed.kind.as_str()).and_then(Vec::pop);
         let Some(slot) = slot else {
             return tracing::error!(
                 job.kind = claimed.kind,

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Backlog, Held, Ticket};
 use crate::store::queue::Claimed;
+
+/// New jobs are made once a quarter of the slots is free: a look costs the same for one slot as for all.
+const WORTH_A_LOOK: usize = 4;
 
 /// The slots of a process, and the way to its workers.
 #[derive(Debug)]
@@ -22,11 +25,28 @@ pub struct Desk {
     held: Held,
     lease: TimeDelta,
     stop: CancellationToken,
+    freed: Arc<Notify>,
+}
+
+/// The right to run one job here; free again when it is dropped.
+#[derive(Debug)]
+pub struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    freed: Arc<Notify>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        self.freed.notify_one();
+    }
 }
 
 #[derive(Debug)]
 struct Slots {
     all: Arc<Semaphore>,
+    /// How many there are, free or not.
+    count: usize,
     /// Whether jobs of this kind may be waiting in the queue: those that are born later must not
     /// take the slots that they wait for.
     crowded: AtomicBool,
@@ -43,9 +63,11 @@ impl Desk {
     ) -> (Self, Backlog) {
         // No ticket without a slot: there is always room.
         let (tickets, backlog) = mpsc::channel(kinds.iter().map(|(_, slots)| slots).sum::<usize>().max(1));
-        let slots = |n| Slots { all: Arc::new(Semaphore::new(n)), crowded: AtomicBool::new(false) };
+        let slots =
+            |count| Slots { all: Arc::new(Semaphore::new(count)), count, crowded: AtomicBool::new(false) };
         let kinds = kinds.iter().map(|(kind, n)| (*kind, slots(*n))).collect();
-        (Self { kinds, tickets, held, lease, stop }, Backlog::new(backlog))
+        let freed = Arc::new(Notify::new());
+        (Self { kinds, tickets, held, lease, stop, freed }, Backlog::new(backlog))
     }
 
     /// How long a claim holds without a renewal.
@@ -55,14 +77,32 @@ impl Desk {
 
     /// A slot for a new job of this kind, unless all are taken, others wait for them, or the process is
     /// stopping.
-    pub fn slot(&self, kind: &str) -> Option<OwnedSemaphorePermit> {
+    pub fn slot(&self, kind: &str) -> Option<Slot> {
         let slots = self.kinds.get(kind)?;
         if self.stop.is_cancelled() || slots.crowded.load(Ordering::Relaxed) {
             return None;
         }
-        let slot = Arc::clone(&slots.all).try_acquire_owned().ok();
+        let slot = self.take(slots);
         slots.crowded.fetch_or(slot.is_none(), Ordering::Relaxed);
         slot
+    }
+
+    fn take(&self, slots: &Slots) -> Option<Slot> {
+        let permit = Arc::clone(&slots.all).try_acquire_owned().ok()?;
+        Some(Slot { permit: Some(permit), freed: Arc::clone(&self.freed) })
+    }
+
+    /// How many new jobs of this kind this process could run at once: all its free slots, once there are
+    /// so many that it is worth the look at who could use them. `None` if it runs no such jobs.
+    pub fn room(&self, kind: &str) -> Option<usize> {
+        let slots = self.kinds.get(kind)?;
+        let free = slots.all.available_permits();
+        Some(if free >= slots.count.div_ceil(WORTH_A_LOOK) { free } else { 0 })
+    }
+
+    /// Waits until a slot was freed since the last call. For one caller.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// Told before the queue is looked at for this kind, and again if that filled every free slot, so
@@ -73,13 +113,20 @@ impl Desk {
         }
     }
 
+    /// Takes every free slot, by kind; kinds without one are missing.
+    pub(super) fn take_free(&self) -> BTreeMap<&'static str, Vec<Slot>> {
+        let free = |slots| std::iter::from_fn(|| self.take(slots)).collect::<Vec<_>>();
+        let each = self.kinds.iter().map(|(kind, slots)| (*kind, free(slots)));
+        each.filter(|(_, slots)| !slots.is_empty()).collect()
+    }
+
     /// The kinds with their slots, free or not.
     pub(super) fn slots(&self) -> impl Iterator<Item = (&'static str, &Arc<Semaphore>)> {
         self.kinds.iter().map(|(kind, slots)| (*kind, &slots.all))
     }
 
     /// Gives a job that this process has claimed to a worker.
-    pub fn hand_out(&self, claimed: Claimed, slot: OwnedSemaphorePermit) {
+    pub fn hand_out(&self, claimed: Claimed, slot: Slot) {
         let holding = self.held.hold(claimed.lease.token);
         if self.tickets.try_send(Ticket { claimed, holding, slot }).is_err() {
             tracing::warn!("a job was claimed while the workers were ending; its lease will run out");
@@ -90,6 +137,21 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_room_once_a_quarter_of_the_slots_is_free() {
+        let (desk, _backlog) =
+            Desk::new(&[("dial", 8)], Held::default(), TimeDelta::seconds(12), CancellationToken::new());
+        let mut slots: Vec<Slot> = std::iter::from_fn(|| desk.slot("dial")).collect();
+        assert_eq!((slots.len(), desk.room("dial")), (8, Some(0)));
+        slots.pop();
+        assert_eq!(desk.room("dial"), Some(0), "one of eight is not worth a look");
+        slots.pop();
+        assert_eq!(desk.room("dial"), Some(2));
+        drop(slots);
+        assert_eq!(desk.room("dial"), Some(8));
+        assert_eq!(desk.room("unknown"), None);
+    }
 
     #[test]
     fn who_comes_later_does_not_take_the_slot_that_others_wait_for() {

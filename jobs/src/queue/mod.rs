@@ -13,7 +13,7 @@ mod lease;
 
 pub use backend::{Backlog, Ticket};
 pub use claimer::Claimer;
-pub use desk::Desk;
+pub use desk::{Desk, Slot};
 pub use held::{Held, Holding};
 pub use lease::LeaseKeeper;
 

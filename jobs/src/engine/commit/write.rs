@@ -7,7 +7,6 @@ use outdial_workflows::ids::{JobId, LeadId, new_id};
 use outdial_workflows::input::{Answer, JobOrder};
 use outdial_workflows::workflow::Workflow;
 use sqlx::PgConnection;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::super::Item;
@@ -16,6 +15,7 @@ use super::super::wake::Signal;
 use super::{Answers, Batch, is_news};
 use crate::jobs::registry;
 use crate::providers::Provider;
+use crate::queue::Slot;
 use crate::store::queue::{Claim, Claimed, Lease, NewJob};
 use crate::store::{self, StoreError, attempts::Of, dial_requests::Request};
 
@@ -29,7 +29,7 @@ pub(super) struct Written {
 /// again; should nobody know whether it did, the lease runs out.
 pub(super) struct Born {
     pub(super) claimed: Claimed,
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
 }
 
 impl Batch<'_> {
