@@ -107,7 +107,7 @@ async fn what_runs_all_the_time_reads_by_index() {
         store::workflows::campaign_of(conn, client, campaign).await.expect("read").expect("it has one")
     })
     .await;
-    let walked = uses(&world, "workflows_by_campaign", async |conn| {
+    let walked = uses(&world, "leads_by_campaign", async |conn| {
         let start = Place(campaign, LeadId(Uuid::nil()));
         store::bulk::walk(conn, client, start, campaign, 1_000).await.expect("read")
     })

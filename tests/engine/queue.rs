@@ -516,7 +516,7 @@ async fn what_a_stopping_process_gives_back_is_announced_and_taken_by_another_at
 }
 
 #[tokio::test]
-async fn a_step_is_claimed_as_it_is_queued_if_the_process_has_a_free_slot() {
+async fn a_lead_is_admitted_once_the_process_has_a_free_slot_and_its_job_is_claimed_as_it_is_queued() {
     static GATE: Semaphore = Semaphore::const_new(0);
     let gated = Kinds {
         slots: vec![("dial.v1", 1), ("await_status.v1", 1)],
@@ -533,12 +533,12 @@ async fn a_step_is_claimed_as_it_is_queued_if_the_process_has_a_free_slot() {
     let campaign = world.campaign(json!({})).await;
     let worker = world::start(&world.db, world.another_engine().await, gated, by_signal()).await;
     world.leads(campaign, &world::phones(1, 2)).await;
-    until("both to be queued", async || world.count("select count(*) from jobs").await == 2).await;
+    until("one to be queued", async || world.count("select count(*) from jobs").await == 1).await;
     // A row that is claimed later is younger than its attempt's.
     let born_claimed = "select count(*) from jobs j join attempts a using (client_id, lead_id, number)
         where j.xmin = a.xmin and j.lease_owner is not null and j.tries = 1";
     assert_eq!(world.count(born_claimed).await, 1);
-    assert_eq!(world.count("select count(*) from jobs where lease_owner is null").await, 1);
+    assert_eq!(world.count("select count(*) from workflows where state = 'waiting'").await, 1);
     GATE.add_permits(100);
     world.all_finished().await;
     worker.drain().await;
@@ -566,5 +566,37 @@ async fn a_node_whose_clock_is_off_dials_nobody_until_it_is_set() {
     OFF_MS.store(0, Ordering::Relaxed);
     world.finished(lead).await;
     worker.drain().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_renewal_waits_for_no_job_that_is_being_finished() {
+    let world = World::new().await;
+    let now = world.database_time().await;
+    let args = json!({});
+    let job = || NewJob {
+        id: JobId::new(now),
+        kind: KIND,
+        step: None,
+        args: args.clone(),
+        priority: 2,
+        born_claimed: None,
+    };
+    let pool = world.db.pool();
+    let mut conn = pool.acquire().await.expect("a connection");
+    store::queue::insert(&mut conn, world.client, &[job(), job()], now).await.expect("queued");
+    let node = NodeId(Uuid::new_v4());
+    let until = now + TimeDelta::seconds(12);
+    let claimed = store::queue::claim(&mut conn, node, &[KIND.to_owned()], &[2], now, until).await;
+    let [one, other] = claimed.expect("claimed").try_into().expect("both");
+    let mut finishing = pool.begin().await.expect("a transaction");
+    store::queue::finish(&mut finishing, world.client, &[one.lease]).await.expect("finished");
+    let tokens = [one.lease.token, other.lease.token];
+    let renewed = store::queue::renew(&mut conn, node, &tokens, until + TimeDelta::seconds(4)).await;
+    assert_eq!(renewed.expect("renewed"), [other.lease.token]);
+    finishing.rollback().await.expect("taken back");
+    let renewed = store::queue::renew(&mut conn, node, &tokens, until + TimeDelta::seconds(8)).await;
+    assert_eq!(renewed.expect("renewed").len(), 2);
+    drop(conn);
     world.end().await;
 }

@@ -16,8 +16,8 @@ use apalis_core::worker::context::WorkerContext;
 use tokio::sync::{Mutex, mpsc};
 use tower::layer::util::Identity;
 
-use super::desk::Slot;
 use super::Holding;
+use super::desk::Slot;
 use crate::store::queue::Claimed;
 
 /// A claimed job with the slot it runs in.

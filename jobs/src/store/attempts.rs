@@ -122,12 +122,13 @@ pub async fn of_leads(
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query_as!(
         AttemptRow,
-        r#"select lead_id, number, revision, account_id, caller_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
+        r#"select a.lead_id, a.number, revision, account_id, caller_id, phone, ledger as "ledger: Lenient<LedgerRow>", counts,
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
-        from attempts where client_id = $1 and lead_id = any($2) order by lead_id, number"#,
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
         leads
     )
@@ -249,9 +250,11 @@ pub async fn tried(
     since: Moment,
 ) -> Result<Vec<(String, Tried)>, StoreError> {
     let rows = sqlx::query!(
-        r#"select phone as "phone!", count(*) as "in_all!",
+        r#"select a.phone as "phone!", count(*) as "in_all!",
             coalesce(array_agg(submitted_at) filter (where submitted_at > $3), '{}') as "at!: Vec<Moment>"
-        from attempts where client_id = $1 and phone = any($2) and counts and not live group by phone"#,
+        from (select distinct $1::uuid as client_id, * from unnest($2::text[]) as x(phone) offset 0) x
+        join attempts a on a.client_id = x.client_id and a.phone = x.phone
+        where a.counts and not a.live group by a.phone"#,
         client.0,
         phones,
         since

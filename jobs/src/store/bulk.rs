@@ -240,11 +240,14 @@ pub async fn walk(
     limit: i64,
 ) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
-        r#"select campaign_id, lead_id, state as "state: StateRow", outcome as "outcome: OutcomeRow",
+        r#"select w.campaign_id, w.lead_id, state as "state: StateRow", outcome as "outcome: OutcomeRow",
             priority as "priority: PriorityRow", wake_at, coalesce(why->>'why', '') as "why!"
-        from workflows
-        where client_id = $1 and (campaign_id, lead_id) > ($2, $3) and campaign_id <= $4
-        order by campaign_id, lead_id limit $5"#,
+        from (
+            select client_id, lead_id from leads
+            where client_id = $1 and (campaign_id, lead_id) > ($2, $3) and campaign_id <= $4
+            order by campaign_id, lead_id limit $5) l
+        join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
+        order by w.campaign_id, w.lead_id"#,
         client.0,
         after.0.0,
         after.1.0,

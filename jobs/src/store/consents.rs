@@ -134,9 +134,10 @@ pub async fn of_phones(
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         ConsentRow,
-        r#"select client_id, consent_id, phone, level as "level: ConsentLevelRow", purpose as "purpose: PurposeRow",
+        r#"select c.client_id, consent_id, c.phone, level as "level: ConsentLevelRow", purpose as "purpose: PurposeRow",
             source, given_at, expires_at, revoked_at, actor, created_at
-        from consents where client_id = $1 and phone = any($2) order by given_at, consent_id"#,
+        from (select distinct $1::uuid as client_id, * from unnest($2::text[]) as x(phone) offset 0) x
+        join consents c on c.client_id = x.client_id and c.phone = x.phone order by given_at, consent_id"#,
         client.0,
         phones
     )

@@ -50,8 +50,10 @@ pub async fn of_leads(
     leads: &[Uuid],
 ) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
-        "select lead_id, seq, at, events from workflow_events
-        where client_id = $1 and lead_id = any($2) order by lead_id, seq",
+        "select e.lead_id, seq, at, events
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join workflow_events e on e.client_id = x.client_id and e.lead_id = x.lead_id
+        order by e.lead_id, seq",
         client.0,
         leads
     )

@@ -10,7 +10,7 @@
 //! Postgres, which plans once and keeps the plan, would read all of the client's rows wherever it
 //! believes them to be few: after a start with an empty table, and always in the queue, whose
 //! statistics are taken while it is empty. Behind `offset 0` the client is a value to join by like
-//! the other keys, and only the primary key serves: no other index of a large table that always applies
+//! the other keys (distinct where a key may be named twice), and only the primary key serves: no other index of a large table that always applies
 //! begins with the client (a test of the catalogue says so). [`PLANNING`] rules the other ways to join out.
 
 pub mod accounts;

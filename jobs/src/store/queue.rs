@@ -181,8 +181,10 @@ fn step_args(client: Uuid, lead: Uuid, number: i16) -> Value {
     json!({ "client": client, "lead": lead, "number": number })
 }
 
-/// Renews these leases of a node, those included that ran out and that nobody took.
-/// Returns the tokens that still hold.
+/// Renews these leases of a node, those included that ran out and that nobody took. Returns the renewed.
+///
+/// A job that somebody has locked is passed over: it is being finished or given back, in an order of its
+/// own, and the renewal waits for none of them. Should that come to nothing, the next renewal is in time.
 pub async fn renew(
     conn: &mut PgConnection,
     node: NodeId,
@@ -190,7 +192,10 @@ pub async fn renew(
     lease_until: Moment,
 ) -> Result<Vec<Uuid>, StoreError> {
     let tokens = sqlx::query_scalar!(
-        r#"update jobs set lease_until = $3 where lease_owner = $1 and lease_token = any($2)
+        r#"update jobs set lease_until = $3 from (
+            select client_id, job_id from jobs where lease_owner = $1 and lease_token = any($2)
+            for no key update skip locked) held
+        where jobs.client_id = held.client_id and jobs.job_id = held.job_id
         returning lease_token as "token!""#,
         node.0,
         tokens,

@@ -28,8 +28,9 @@ pub async fn of_phones(
     phones: &[String],
 ) -> Result<Vec<Suppression>, StoreError> {
     let rows = sqlx::query!(
-        "select phone, campaign_id, expires_at from suppressions
-        where client_id = $1 and phone = any($2) and removed_at is null",
+        "select s.phone, campaign_id, expires_at
+        from (select distinct $1::uuid as client_id, * from unnest($2::text[]) as x(phone) offset 0) x
+        join suppressions s on s.client_id = x.client_id and s.phone = x.phone where removed_at is null",
         client.0,
         phones
     )
@@ -55,8 +56,9 @@ pub async fn from_results(
     now: Moment,
 ) -> Result<(), StoreError> {
     let phones = sqlx::query_scalar!(
-        r#"select distinct phone as "phone!" from leads
-        where client_id = $1 and lead_id = any($2) and phone is not null"#,
+        r#"select distinct phone as "phone!"
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id where phone is not null"#,
         client.0,
         &leads.iter().map(|lead| lead.0).collect::<Vec<_>>()
     )

@@ -106,12 +106,13 @@ pub async fn lock(
 ) -> Result<Vec<Locked>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+        r#"select w.lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
             priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
             withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
-        from workflows where client_id = $1 and lead_id = any($2)
-        order by lead_id for no key update"#,
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join workflows w on w.client_id = x.client_id and w.lead_id = x.lead_id
+        order by w.lead_id for no key update of w"#,
         client.0,
         leads
     )
@@ -129,13 +130,14 @@ pub async fn lock_due(
 ) -> Result<Vec<Locked>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+        r#"select w.lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
             priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
             withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
-        from workflows where client_id = $1 and lead_id = any($2)
-            and state = 'waiting' and not quarantined and wake_at <= $3
-        order by lead_id for no key update skip locked"#,
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join workflows w on w.client_id = x.client_id and w.lead_id = x.lead_id
+        where state = 'waiting' and not quarantined and wake_at <= $3
+        order by w.lead_id for no key update of w skip locked"#,
         client.0,
         leads,
         now
@@ -338,12 +340,15 @@ pub async fn page_of_campaign(
 ) -> Result<Vec<Seen>, StoreError> {
     let rows = sqlx::query_as!(
         WorkflowRow,
-        r#"select lead_id, campaign_id, lane_id, state as "state: Lenient<StateRow>",
+        r#"select w.lead_id, w.campaign_id, lane_id, state as "state: Lenient<StateRow>",
             priority as "priority: Lenient<PriorityRow>",
             wake_at, why, attempts, recorded, counted, forgiven, refusals, failures, collisions,
             withdrawals, intent, outcome as "outcome: Lenient<OutcomeRow>", events, quarantined
-        from workflows where campaign_id = $2 and lead_id > $3 and client_id = $1
-        order by lead_id limit $4"#,
+        from (
+            select client_id, lead_id from leads
+            where campaign_id = $2 and lead_id > $3 and client_id = $1 order by lead_id limit $4) l
+        join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
+        order by w.lead_id"#,
         client.0,
         campaign.0,
         after.0,
