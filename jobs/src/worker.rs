@@ -119,6 +119,7 @@ impl Worker {
             let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
         }
         // What was on its way to a worker that had stopped listening.
+        self.engine.clear_away();
         if self.running.is_empty()
             && let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await
         {
@@ -173,7 +174,7 @@ async fn work(engine: Engine, backlog: Backlog, kinds: Kinds, running: TaskTrack
 async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationToken) {
     // Its lease is renewed until the job is finished or given back.
     let Ticket { claimed, holding: _holding, slot } = ticket;
-    if stop.is_cancelled() {
+    if stop.is_cancelled() && !engine.has_laid_out(claimed.lease) {
         // Claimed but not begun: given back unharmed.
         give_back(&engine, &kinds, &claimed, &JobError::Later(Duration::ZERO)).await;
         return;

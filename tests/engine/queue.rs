@@ -597,6 +597,7 @@ async fn a_renewal_waits_for_no_job_that_is_being_finished() {
     finishing.rollback().await.expect("taken back");
     let renewed = store::queue::renew(&mut conn, node, &tokens, until + TimeDelta::seconds(8)).await;
     assert_eq!(renewed.expect("renewed").len(), 2);
+    store::queue::finish(&mut conn, world.client, &[one.lease, other.lease]).await.expect("finished");
     drop(conn);
     world.end().await;
 }

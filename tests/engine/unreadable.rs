@@ -28,7 +28,7 @@ const NEWER: [(&str, &str); 7] = [
     ("update attempts set verdict = 'enchanted'", "attempts"),
     ("update attempts set result = 'teleported'", "attempts"),
     ("update attempts set phone = 'by pigeon'", "attempts"),
-    ("update workflow_events set events = '[{\"event\": \"teleported\"}]' where seq = 3", "workflow_events"),
+    ("update workflow_events set events = '[{\"event\": \"teleported\"}]' where seq = 1", "workflow_events"),
 ];
 
 /// Makes these leads, the last ones, unreadable: each in one of the ways.

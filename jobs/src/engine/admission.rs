@@ -3,6 +3,9 @@
 //! A round is alone with the client, so that what it counts is what stands, on any number of
 //! nodes, without a leader. It peeks at candidates, locks those it can use, and goes through the
 //! same fold and write as everything else.
+//!
+//! Where this process has free slots for them, what it reserves it submits in the same transaction,
+//! under the shared barrier: the gate was asked that very moment. Otherwise the dial job does.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +26,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Engine, Item, commit, gather, lanes};
+use super::{Engine, Item, Unsent, commit, gather, lanes};
 use crate::crash;
 use crate::jobs::Job;
 use crate::jobs::dial::Dial;
@@ -38,7 +41,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 const FURTHEST: Duration = Duration::from_secs(300);
 /// Looks are at least so far apart: a look costs the same for one slot as for a hundred, and under load
 /// slots become free all the time.
-const BREATH: Duration = Duration::from_millis(4);
+const BREATH: Duration = Duration::from_millis(1);
 /// The most leads admitted in one transaction.
 const BATCH: u32 = 200;
 
@@ -194,13 +197,17 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
         if most == 0 {
             return Ok(Round { again_at: Some(engine.about_now().await?), ..Round::default() });
         }
-        let mut tried = vec![];
+        let mut tried = Tried::default();
         let round = store::in_time(try_round(engine, client, account, most, &mut tried));
-        let error = match gather::unless_it_panics(round).await {
+        let result = gather::unless_it_panics(round).await;
+        // Nobody knows whether it committed. What it submitted was not sent: whoever said so later would
+        // have to ask the carrier.
+        engine.will_not_send(tried.submitted);
+        let error = match result {
             Err(error) if error.failure() == Failure::Data => error,
             result => return result,
         };
-        match tried.as_slice() {
+        match tried.items.as_slice() {
             [] => return Err(error),
             [item] => {
                 gather::put_aside(engine, client, item, &error).await;
@@ -211,13 +218,21 @@ async fn account_round(engine: &Engine, client: ClientId, account: AccountId) ->
     }
 }
 
-/// Tries a round of at most `most` leads; `tried` are those that it came down to.
+/// What a round came down to, also if it did not end.
+#[derive(Default)]
+struct Tried {
+    items: Vec<Item>,
+    /// What it was about to commit as submitted.
+    submitted: Vec<Unsent>,
+}
+
+/// Tries a round of at most `most` leads.
 async fn try_round(
     engine: &Engine,
     client: ClientId,
     account: AccountId,
     most: u32,
-    tried: &mut Vec<Item>,
+    tried: &mut Tried,
 ) -> Result<Round, StoreError> {
     let mut session = engine.inner.sessions.take().await?;
     let round = round_on(engine, &mut session, client, account, most, tried).await?;
@@ -235,7 +250,7 @@ async fn round_on(
     client: ClientId,
     account: AccountId,
     most: u32,
-    tried: &mut Vec<Item>,
+    tried: &mut Tried,
 ) -> Result<Round, StoreError> {
     let mut tx = store::admission::begin(conn, client).await?;
     let Some(row) = store::admission::read_account(&mut tx, client, account).await? else {
@@ -263,10 +278,14 @@ async fn round_on(
         let next = store::admission::next_due(&mut tx, client, &ids).await?;
         return Ok(Round { again_at: earlier(next, lanes.next_opening), ..Round::default() });
     }
+    // From here on as a submission: what forbids calls waits for it, or it for that.
+    store::barrier::share(&mut tx, client).await?;
     let served: HashSet<Uuid> = chosen.iter().map(|chosen| chosen.lane.0).collect();
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;
     let leads: Vec<Uuid> = chosen.iter().map(|chosen| chosen.lead.0).collect();
     let locked = store::workflows::lock_due(&mut tx, client, &leads, now).await?;
+    // A process that stands still between here and the commit must not send on what it has seen.
+    let seen = std::time::Instant::now();
     // Later than the end of every call whose slot was counted as free.
     let now = engine.inner.clock.now(&mut tx).await?;
     if locked.is_empty() {
@@ -279,13 +298,24 @@ async fn round_on(
         let caller_id = numbers.remove(&row.lead()).flatten();
         Item { lead: row.lead(), input: Input::Admit { account, caller_id }, lease: None }
     };
-    *tried = locked.iter().map(admit).collect();
-    let mut decided = commit::decide_and_write(engine, &mut tx, client, tried, locked, now).await?;
+    tried.items = locked.iter().map(admit).collect();
+    let slots = engine.inner.desk.get().map(|desk| desk.up_to(Dial::KIND, locked.len()));
+    let when = (now, slots.unwrap_or_default());
+    let mut decided = commit::decide_and_write(engine, &mut tx, client, &tried.items, locked, when).await?;
+    tried.submitted = decided.submitted();
     crash::point("admission.before_commit");
+    if !tried.submitted.is_empty() {
+        crash::point("submit.before_commit");
+    }
     tx.commit().await?;
     crash::point("admission.after_commit");
+    if !std::mem::take(&mut tried.submitted).is_empty() {
+        crash::point("submit.after_commit");
+    }
+    decided.lay_out(engine, seen);
+    let reserved = decided.reserved();
     decided.announce(engine, client).await;
-    Ok(Round { reserved: decided.reserved(), looked_at: tried.len(), again_at: None })
+    Ok(Round { reserved, looked_at: tried.items.len(), again_at: None })
 }
 
 /// Whose turn it is: each process counts for itself, and so serves all evenly.

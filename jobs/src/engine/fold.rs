@@ -114,9 +114,13 @@ impl Case {
         self.run.attempts.iter().filter(|attempt| self.before.attempt(attempt.number).is_none())
     }
 
-    /// Attempts that this batch changed.
+    /// Attempts that this batch changed, after it made them if it did.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Attempt> {
-        let differs = |now: &&Attempt| self.before.attempt(now.number).is_some_and(|before| before != *now);
+        let as_made = |now: &Attempt| matches!(now.ledger, Ledger::Reserved | Ledger::Submitted);
+        let differs = move |now: &&Attempt| match self.before.attempt(now.number) {
+            Some(before) => before != *now,
+            None => !as_made(now),
+        };
         self.run.attempts.iter().filter(differs)
     }
 

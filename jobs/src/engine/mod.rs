@@ -13,6 +13,7 @@ mod dialled;
 mod fold;
 mod gather;
 mod inbox;
+mod laid_out;
 mod lanes;
 pub(crate) mod numbers;
 pub mod observe;
@@ -32,6 +33,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::providers::{DialBody, SharedCarrier};
@@ -69,10 +71,27 @@ pub struct Reply {
 
 /// A committed dial request.
 pub struct ToSend {
+    /// The attempt it is of.
+    pub attempt: AttemptRef,
+    /// What it was submitted under: known to the process that may send.
+    pub token: Uuid,
     /// The bytes, as they are stored.
     pub body: DialBody,
     /// The account's carrier.
     pub carrier: SharedCarrier,
+}
+
+impl ToSend {
+    fn unsent(&self) -> Unsent {
+        Unsent { attempt: self.attempt, token: self.token }
+    }
+}
+
+/// A request that this process submitted, or was about to, and has not sent.
+#[derive(Clone, Copy, Debug)]
+struct Unsent {
+    attempt: AttemptRef,
+    token: Uuid,
 }
 
 /// An input that was not taken in.
@@ -125,6 +144,7 @@ struct Inner {
     node: NodeId,
     carriers: Carriers,
     dialled: dialled::Dialled,
+    laid_out: laid_out::LaidOut,
     rules: fold::RuleBook,
     turns: admission::Turns,
     gather: gather::Gather,
@@ -149,6 +169,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 carriers: Carriers::new(key.clone()),
                 dialled: dialled::Dialled::default(),
+                laid_out: laid_out::LaidOut::default(),
                 sessions: Sessions::new(pool.clone()),
                 pool,
                 clock,
@@ -435,6 +456,37 @@ impl Engine {
     /// If the database cannot be asked.
     pub async fn admit(&self, client: ClientId) -> Result<Round, StoreError> {
         admission::round(self, client).await
+    }
+
+    /// What the dial job under this lease is to send, if it was submitted with its reservation; and the time
+    /// from which the permission runs. Only once: whoever takes it sends it, or lets the permission run out.
+    pub(crate) fn take_laid_out(&self, lease: Lease) -> Option<(ToSend, Instant)> {
+        self.inner.laid_out.take(lease.token)
+    }
+
+    /// Whether [`Self::take_laid_out`] has something.
+    pub(crate) fn has_laid_out(&self, lease: Lease) -> bool {
+        self.inner.laid_out.has(lease.token)
+    }
+
+    /// No worker of this process takes anything out any more.
+    pub(crate) fn clear_away(&self) {
+        self.will_not_send(self.inner.laid_out.take_all());
+    }
+
+    /// Says of requests that they were not sent and will not be, so that nobody has to ask the carrier. Does
+    /// not wait for it; [`Self::stop`] does.
+    fn will_not_send(&self, requests: Vec<Unsent>) {
+        for Unsent { attempt: AttemptRef { client, lead, number }, token } in requests {
+            let engine = self.clone();
+            self.inner.tasks.spawn(async move {
+                let cause = "it was not sent".to_owned();
+                let input = Input::NotSent { attempt: number, token, cause };
+                if let Err(error) = engine.input(client, lead, input, None).await {
+                    tracing::warn!(lead.id = %lead, %error, "that a request was not sent could not be recorded");
+                }
+            });
+        }
     }
 
     /// Stops the loops, and waits until what was begun has committed.

@@ -1,6 +1,6 @@
 //! Sends one dial request, once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
@@ -32,6 +32,9 @@ impl Job for Dial {
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
         crash::point("dial.claimed");
+        if let Some((request, seen)) = ctx.engine.take_laid_out(ctx.lease) {
+            return self.send(ctx, request, seen).await;
+        }
         if ctx.engine.clock_is_off() {
             // Another node may take it meanwhile.
             return Err(JobError::Later(CLOCK_OFF_PAUSE));
@@ -41,14 +44,21 @@ impl Job for Dial {
         // Whether the lease holds is seen by the transaction that decides.
         let submit = Input::Submit { attempt, token, lease_held: false };
         let reply = ctx.engine.input(self.client, self.lead, submit, Some(ctx.lease)).await?;
-        let (Answer::Send(_), Some(ToSend { body, carrier })) = (reply.answer, reply.send) else {
+        let (Answer::Send(_), Some(request)) = (reply.answer, reply.send) else {
             return Ok(()); // Withdrawn, or somebody else's: said so already.
         };
+        self.send(ctx, request, reply.seen).await
+    }
+}
+
+impl Dial {
+    /// Sends what was submitted after `seen`, and records the answer.
+    async fn send(self, ctx: &Ctx, request: ToSend, seen: Instant) -> Result<(), JobError> {
         crash::point("place.before_send");
         ctx.engine.tell(Happened::Dialling);
-        let reply = carrier.place(Permit::from_commit(reply.seen), &body).await;
+        let reply = request.carrier.place(Permit::from_commit(seen), &request.body).await;
         crash::point("place.after_send");
-        let replied = Input::Replied { attempt, reply };
+        let replied = Input::Replied { attempt: self.number, reply };
         ctx.engine.input(self.client, self.lead, replied, Some(ctx.lease)).await?;
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Desk {
     /// so many that it is worth the look at who could use them. `None` if it runs no such jobs.
     pub fn room(&self, kind: &str) -> Option<usize> {
         let slots = self.kinds.get(kind)?;
-        let free = slots.all.available_permits();
+        let free = if self.stop.is_cancelled() { 0 } else { slots.all.available_permits() };
         Some(if free >= slots.count.div_ceil(WORTH_A_LOOK) { free } else { 0 })
     }
 
@@ -111,6 +111,11 @@ impl Desk {
         if let Some(slots) = self.kinds.get(kind) {
             slots.crowded.store(more_may_wait, Ordering::Relaxed);
         }
+    }
+
+    /// As many free slots for new jobs of this kind as there are, up to `most`; see [`Self::slot`].
+    pub fn up_to(&self, kind: &str, most: usize) -> Vec<Slot> {
+        std::iter::from_fn(|| self.slot(kind)).take(most).collect()
     }
 
     /// Takes every free slot, by kind; kinds without one are missing.

@@ -153,7 +153,7 @@ pub struct Of<'a> {
     pub attempt: &'a Attempt,
 }
 
-/// Writes new attempts, in the order of their numbers' phones. Those whose phone has another
+/// Writes new attempts, reserved or submitted, in the order of their numbers' phones. Those whose phone has another
 /// live attempt are left out; the answer names those that were written.
 pub async fn reserve(
     conn: &mut PgConnection,
@@ -163,15 +163,17 @@ pub async fn reserve(
     rows.sort_by(|a, b| a.attempt.phone.cmp(&b.attempt.phone));
     let text = |phone: &outdial_workflows::phone::PhoneNumber| phone.as_str().to_owned();
     let phones: Vec<Option<String>> = rows.iter().map(|row| row.attempt.phone.as_ref().map(text)).collect();
+    let submission = |row: &Of<'_>| row.attempt.submission;
     let written = sqlx::query_scalar!(
         "insert into attempts (client_id, lead_id, number, campaign_id, revision, account_id, caller_id, phone, ledger,
-            counts, barrier_version, dial_by, reserved_at, status)
-        select $1, x.lead_id, x.number, x.campaign_id, x.revision, x.account_id, x.caller_id, x.phone, 'reserved',
-            false, x.barrier_version, x.dial_by, x.reserved_at, 'scheduled'
+            counts, barrier_version, dial_by, reserved_at, submitted_at, submit_token, status)
+        select $1, x.lead_id, x.number, x.campaign_id, x.revision, x.account_id, x.caller_id, x.phone, x.ledger,
+            x.counts, x.barrier_version, x.dial_by, x.reserved_at, x.submitted_at, x.submit_token, x.status
         from unnest($2::uuid[], $3::smallint[], $4::uuid[], $5::integer[], $6::uuid[], $7::text[],
-            $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::text[]) with ordinality
+            $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::ledger[], $13::bool[],
+            $14::timestamptz[], $15::uuid[], $16::call_status[]) with ordinality
             as x(lead_id, number, campaign_id, revision, account_id, phone, barrier_version, dial_by,
-                reserved_at, caller_id, place)
+                reserved_at, caller_id, ledger, counts, submitted_at, submit_token, status, place)
         order by x.place
         on conflict do nothing returning lead_id",
         client.0,
@@ -185,7 +187,12 @@ pub async fn reserve(
         &rows.iter().map(|row| row.attempt.dial_by).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.attempt.reserved_at).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.attempt.caller_id.as_ref().map(|number| number.0.clone())).collect::<Vec<_>>()
-            as &[Option<String>]
+            as &[Option<String>],
+        &rows.iter().map(|row| row.attempt.ledger.into()).collect::<Vec<_>>() as &[LedgerRow],
+        &rows.iter().map(|row| row.attempt.counts).collect::<Vec<_>>(),
+        &rows.iter().map(|row| submission(row).map(|made| made.at)).collect::<Vec<_>>() as &[Option<Moment>],
+        &rows.iter().map(|row| submission(row).map(|made| made.token)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &rows.iter().map(|row| row.attempt.status.into()).collect::<Vec<_>>() as &[CallStatusRow]
     )
     .fetch_all(conn)
     .await?;

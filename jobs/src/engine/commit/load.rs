@@ -47,6 +47,8 @@ impl<'a> Batch<'a> {
             settings: HashMap::new(),
             readings: HashMap::new(),
             leases: HashSet::new(),
+            submits: false,
+            slots: vec![],
             rests: vec![],
             answered: vec![],
         };

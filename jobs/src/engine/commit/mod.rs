@@ -10,7 +10,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::breaker::Heard;
 use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
-use outdial_workflows::input::{Answer, Command, Input, Rest};
+use outdial_workflows::input::{Answer, Command, Input, JobOrder, Rest};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
 use sqlx::{Connection, PgConnection};
@@ -20,9 +20,10 @@ use self::write::{Born, Written};
 use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Happened, Item, Reply, ToSend, inbox};
+use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox};
 use crate::crash;
 use crate::providers::{DialOrder, Provider};
+use crate::queue::Slot;
 use crate::store::workflows::Locked;
 use crate::store::{self, StoreError};
 
@@ -54,15 +55,13 @@ async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(De
     // A process that stands still between here and the commit must not send on what it has seen.
     let seen = Instant::now();
     let now = engine.inner.clock.now(&mut tx).await?;
-    let decided = decide_and_write(engine, &mut tx, client, items, locked, now).await?;
+    let decided = decide_and_write(engine, &mut tx, client, items, locked, (now, vec![])).await?;
     crash_before(items);
     tx.commit().await?;
     session.done();
     crash_after(items);
-    for (item, send) in items.iter().zip(decided.sends()) {
-        if let (Some(number), Some(send)) = (item.input.attempt(), send) {
-            engine.inner.dialled.placed(AttemptRef { client, lead: item.lead, number }, send.carrier.clone());
-        }
+    for send in decided.sends() {
+        engine.inner.dialled.placed(send.attempt, send.carrier.clone());
     }
     Ok((decided, seen))
 }
@@ -110,12 +109,36 @@ impl Decided {
         self.answers.into_iter().map(|answer| answer.map(reply)).collect()
     }
 
-    fn sends(&self) -> impl Iterator<Item = Option<&ToSend>> {
-        self.answers.iter().map(|answer| answer.as_ref().ok().and_then(|(_, send)| send.as_ref()))
+    fn sends(&self) -> impl Iterator<Item = &ToSend> {
+        self.answers.iter().filter_map(|answer| answer.as_ref().ok().and_then(|(_, send)| send.as_ref()))
+    }
+
+    /// What the batch submitted: to be sent by this process, or to be said that it was not.
+    pub(super) fn submitted(&self) -> Vec<Unsent> {
+        self.sends().map(ToSend::unsent).collect()
+    }
+
+    /// Lays out for the workers here what the batch submitted, now that it has committed. They are to send
+    /// it soon after `seen`.
+    pub(super) fn lay_out(&mut self, engine: &Engine, seen: Instant) {
+        let sends = self.answers.iter_mut().filter_map(|answer| answer.as_mut().ok()?.1.take());
+        let mut sends: HashMap<LeadId, ToSend> = sends.map(|send| (send.attempt.lead, send)).collect();
+        for born in &self.born {
+            if let Some(send) = born.claimed.lead.and_then(|lead| sends.remove(&lead)) {
+                engine.inner.dialled.placed(send.attempt, send.carrier.clone());
+                engine.inner.laid_out.put(born.claimed.lease.token, send, seen);
+            }
+        }
+        if !sends.is_empty() {
+            engine.will_not_send(sends.values().map(ToSend::unsent).collect());
+        }
     }
 
     /// Tells this process what the commit made possible; others heard it with the commit.
     pub(super) async fn announce(&mut self, engine: &Engine, client: ClientId) {
+        if let Some(desk) = engine.inner.desk.get() {
+            self.born.drain(..).for_each(|born| desk.hand_out(born.claimed, born.slot));
+        }
         // Before anybody hears of free slots.
         breakers::hear(engine, client, &self.answered).await;
         engine.inner.timers.set(client, &self.timers);
@@ -124,9 +147,6 @@ impl Decided {
         engine.inner.dialled.resolved(self.resolved.iter().map(attempt));
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
-        if let Some(desk) = engine.inner.desk.get() {
-            self.born.drain(..).for_each(|born| desk.hand_out(born.claimed, born.slot));
-        }
         if !self.named.is_empty() {
             inbox::follow_meanwhile(engine, client, self.named.clone());
         }
@@ -150,16 +170,19 @@ async fn rest_account(engine: &Engine, client: ClientId, rest: &Rest) -> Result<
     .await
 }
 
-/// Folds the items over the locked rows, and writes what follows.
+/// Folds the items over the locked rows, and writes what follows. With a slot for each item, what is
+/// reserved is submitted with it; the caller then shares the barrier.
 pub(super) async fn decide_and_write(
     engine: &Engine,
     conn: &mut PgConnection,
     client: ClientId,
     items: &[Item],
     locked: Vec<Locked>,
-    now: Moment,
+    (now, slots): (Moment, Vec<Slot>),
 ) -> Result<Decided, StoreError> {
     let mut batch = Batch::load(engine, conn, client, items, locked, now).await?;
+    batch.submits = slots.len() >= items.len();
+    batch.slots = slots;
     let chances: Vec<u64> = items.iter().map(|_| rand::rng().random()).collect();
     let mut answers = batch.fold(items, &chances);
     let lost = batch.reserve(conn).await?;
@@ -182,6 +205,10 @@ struct Batch<'a> {
     settings: HashMap<CampaignId, Setting>,
     readings: HashMap<LeadId, Reading>,
     leases: HashSet<Uuid>,
+    /// Whether what is reserved is submitted at once.
+    submits: bool,
+    /// For the jobs that send it.
+    slots: Vec<Slot>,
     rests: Vec<Rest>,
     /// What carriers answered to dial requests, as far as a breaker may take notice.
     answered: Vec<Answered>,
@@ -224,6 +251,11 @@ impl Batch<'_> {
         let input = self.as_it_stands(item, lost);
         let (mut answer, rest) = fold::step(&mut case, &input, chance, &circumstances);
         self.rests.extend(rest);
+        if let (true, Answer::Reserved(attempt)) = (self.submits, &answer) {
+            // The lease is made by the same commit.
+            let submit = Input::Submit { attempt: *attempt, token: Uuid::new_v4(), lease_held: true };
+            (answer, _) = fold::step(&mut case, &submit, chance, &circumstances);
+        }
         let answered = self.answered(&case, &item.input);
         self.answered.extend(answered);
         let mut send = None;
@@ -240,6 +272,7 @@ impl Batch<'_> {
                     let refusal = Refusal { kind: RefusalKind::Rejected, cause };
                     let input = Input::Replied { attempt: number, reply: DialReply::Refused(refusal) };
                     fold::step(&mut case, &input, chance, &circumstances);
+                    case.jobs.retain(|order| *order != JobOrder::Dial(number));
                     answer = Answer::DoNotSend(case.run.workflow.why.clone());
                 }
             }
@@ -296,7 +329,9 @@ impl Batch<'_> {
         let caller_id = picked.or_else(|| rules.caller_ids.first());
         let order = DialOrder { key, phone, caller_id, rules, public_url, secret: &secret };
         let body = carrier.compose(&order).map_err(|error| error.to_string())?;
-        Ok(ToSend { body, carrier: carrier.clone() })
+        let submission = case.run.attempt(number).and_then(|attempt| attempt.submission);
+        let token = submission.ok_or("it was not submitted")?.token;
+        Ok(ToSend { attempt: key.0, token, body, carrier: carrier.clone() })
     }
 
     fn into_decided(self, answers: Answers, written: Written) -> Decided {
@@ -385,9 +420,9 @@ pub(super) async fn quarantine(
     Ok(())
 }
 
-/// Whether a reservation of this run was lost to another; used by admission to count what it got.
-pub(super) fn got(answer: &Result<(Answer, Option<ToSend>), EngineError>) -> bool {
-    matches!(answer, Ok((Answer::Reserved(_), _)))
+/// Whether a lead got a slot.
+fn got(answer: &Result<(Answer, Option<ToSend>), EngineError>) -> bool {
+    matches!(answer, Ok((Answer::Reserved(_) | Answer::Send(_), _)))
 }
 
 impl Decided {

@@ -50,7 +50,7 @@ impl Batch<'_> {
     }
 
     pub(super) async fn write(
-        &self,
+        &mut self,
         conn: &mut PgConnection,
         items: &[Item],
         answers: &Answers,
@@ -132,7 +132,7 @@ impl Batch<'_> {
     /// Removes what is done or has no use any more, and queues what the decisions order. Returns those
     /// that were claimed with it.
     async fn write_jobs(
-        &self,
+        &mut self,
         conn: &mut PgConnection,
         items: &[Item],
         answers: &Answers,
@@ -154,10 +154,12 @@ impl Batch<'_> {
         if !leads.is_empty() {
             store::queue::drop_steps(conn, self.client, &leads, &numbers).await?;
         }
+        let mut slots = std::mem::take(&mut self.slots);
         let (new, mut born): (Vec<NewJob>, Vec<Option<Born>>) = self
             .cases
             .iter()
-            .flat_map(|(lead, case)| case.jobs.iter().map(|order| self.job(*lead, case, *order)))
+            .flat_map(|(lead, case)| case.jobs.iter().map(move |order| (*lead, case, *order)))
+            .map(|(lead, case, order)| self.job(lead, case, order, &mut slots))
             .unzip();
         if new.is_empty() {
             return Ok(vec![]);
@@ -167,14 +169,22 @@ impl Batch<'_> {
         Ok(born.into_iter().flatten().collect())
     }
 
-    /// A step, claimed as it is queued if this process has a free slot for it.
-    fn job(&self, lead: LeadId, case: &Case, order: JobOrder) -> (NewJob, Option<Born>) {
+    /// A step, claimed as it is queued if this process has a free slot for it; those for dial jobs may have
+    /// been taken before.
+    fn job(
+        &self,
+        lead: LeadId,
+        case: &Case,
+        order: JobOrder,
+        for_dials: &mut Vec<Slot>,
+    ) -> (NewJob, Option<Born>) {
         let (kind, number) = registry::step(order);
         let id = JobId::new(self.now);
         let args = serde_json::json!({ "client": self.client, "lead": lead, "number": number });
         let priority = case.run.workflow.priority as i16;
         let desk = self.engine.inner.desk.get();
-        let slot = desk.and_then(|desk| Some((desk.slot(kind)?, self.now + desk.lease())));
+        let taken = if matches!(order, JobOrder::Dial(_)) { for_dials.pop() } else { None };
+        let slot = desk.and_then(|desk| Some((taken.or_else(|| desk.slot(kind))?, self.now + desk.lease())));
         let token = Uuid::new_v4();
         let claim = slot.as_ref().map(|(_, until)| Claim { node: self.engine.node(), token, until: *until });
         let born = slot.map(|(slot, _)| Born {

@@ -9,12 +9,19 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
+use crate::jobs::Job;
+use crate::jobs::dial::Dial;
+
 /// How long connecting may take, TLS included: half of what a permit leaves.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long an unused connection is kept. Load balancers drop theirs after 60 s or so; a dial
 /// that meets a connection just being dropped ends as *unknown*, so we let go long before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How many unused connections are kept: one for each dial that a process has in hand at once, since
+/// admission begins many together. Fewer would be opened and closed over and over.
+const IDLE_CONNECTIONS: usize = Dial::SLOTS;
 
 /// A client fit for dialling: it connects within a second, follows no redirect, repeats nothing.
 ///
@@ -38,7 +45,7 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(32)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .build()
 }
 
