@@ -19,6 +19,7 @@ pub mod node;
 pub mod operations;
 pub mod providers;
 pub mod queue;
+mod reads;
 pub mod seal;
 pub mod store;
 pub mod sweeps;

@@ -105,6 +105,7 @@ fn foretold(campaign: &str, played: &Simulated) -> String {
     let brake = |brake: &Brake| match brake {
         Brake::CallsAtOnce => "as many calls under way as may be",
         Brake::CallRate => "as many calls begun as may be",
+        Brake::Spending => "the day's money spent",
         Brake::CallingHours => "outside calling hours",
         Brake::NothingDue => "nobody due",
     };

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::{self, Limited};
 use outdial_jobs::operations::{By, setup};
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::ClientId;
 use outdial_workflows::limits::Limit;
+use outdial_workflows::money::{Cost, Minor};
 
 use super::output::{Output, table};
 use crate::app::App;
@@ -29,6 +31,23 @@ pub(super) struct LimitFlags {
     /// one at a time.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     delay_between_calls: Option<Duration>,
+    /// The most that calls may cost in a day, in the currency of the account, as 5000 or 49.50.
+    #[arg(long, value_name = "AMOUNT", value_parser = amount, requires = "cost_per_call")]
+    spend_per_day: Option<Minor>,
+    /// What a call is taken to cost until its carrier has said: no less than what one may cost, and the day's
+    /// bound is kept.
+    #[arg(long, value_name = "AMOUNT", value_parser = amount, requires = "spend_per_day")]
+    cost_per_call: Option<Minor>,
+    /// By whose clock the days of --spend-per-day are counted, as Asia/Kolkata.
+    #[arg(long, value_name = "ZONE", default_value_t = Tz::UTC, requires = "spend_per_day")]
+    spend_zone: Tz,
+}
+
+/// An amount of money, as people write it.
+fn amount(text: &str) -> Result<Minor, String> {
+    let wrong = || format!("`{text}` is no amount of money; give it as 5000 or 49.50");
+    let cost = Cost::parse(text).filter(|cost| cost.micros % 10_000 == 0).ok_or_else(wrong)?;
+    u32::try_from(cost.micros / 10_000).map(Minor).map_err(|_| wrong())
 }
 
 impl LimitFlags {
@@ -49,12 +68,25 @@ impl LimitFlags {
             limits.retain(|limit| !matches!(limit, Limit::Delay { .. }));
             limits.push(Limit::Delay { ms });
         }
+        if let (Some(per_day), Some(per_call)) = (self.spend_per_day, self.cost_per_call) {
+            limits.retain(|limit| !matches!(limit, Limit::Spend { .. }));
+            limits.push(Limit::Spend { per_day, per_call, zone: self.spend_zone });
+        }
         Ok(limits)
     }
 
     fn is_empty(&self) -> bool {
-        let Self { max_concurrent, calls_per_second, calls_per_minute, delay_between_calls } = self;
-        max_concurrent.is_none()
+        let Self {
+            max_concurrent,
+            calls_per_second,
+            calls_per_minute,
+            delay_between_calls,
+            spend_per_day,
+            cost_per_call: _,
+            spend_zone: _,
+        } = self;
+        spend_per_day.is_none()
+            && max_concurrent.is_none()
             && calls_per_second.is_none()
             && calls_per_minute.is_none()
             && delay_between_calls.is_none()

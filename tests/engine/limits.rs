@@ -7,8 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_emulators::exotel::{Quirk, Scenario};
-use outdial_jobs::clock::{Clock, DatabaseClock};
+use outdial_jobs::clock::{Clock, DatabaseClock, SetClock};
+use outdial_jobs::engine::wake::Signal;
 use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::operations::judging;
 use outdial_jobs::providers::exotel::Settings;
 use outdial_jobs::store::StoreError;
 use outdial_workflows::Moment;
@@ -16,6 +18,7 @@ use outdial_workflows::ids::CampaignId;
 use outdial_workflows::input::Command;
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
+use outdial_workflows::money::Minor;
 use outdial_workflows::why::Why;
 use outdial_workflows::workflow::State;
 use serde_json::json;
@@ -317,4 +320,62 @@ async fn a_lead_that_a_limit_holds_back_says_whose() {
     let held_back = |text: &&String| text.contains("the limits of its campaign are used up");
     assert_eq!(told.iter().filter(held_back).count(), 1, "{told:?}");
     cancel_and_end(world, campaign).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_calls_are_placed_in_a_day_than_its_money_pays_for() {
+    // The emulator's calls cost 0.60 a minute.
+    let clock = Setup::clock_at("2026-01-14T06:30:00Z");
+    let (per_day, per_call) = (Minor(300), Minor(100));
+    let limits = vec![Limit::Spend { per_day, per_call, zone: chrono_tz::Asia::Kolkata }];
+    let settings = Settings { price_after_ms: 60_000, ..settings() };
+    let setup = Setup { limits, settings, clock: Some(clock.clone()), ..Setup::default() };
+    let mut world = World::with(setup).await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.campaign(json!({})).await;
+    let phones = phones(1, 9);
+    for phone in &phones {
+        world.carrier.script(phone, [Scenario::answered(Duration::from_secs(30))]);
+    }
+    let leads = world.leads(campaign, &phones).await;
+    soon("three calls", world.carrier.until(|totals| totals.accepted == 3)).await;
+    let finished = "select count(*) from workflows where state = 'finished'";
+    until("their ends", async || world.count(finished).await == 3).await;
+    let mut waiting = vec![];
+    for lead in &leads {
+        waiting.extend(
+            judging::explain_lead(&world.engine, world.client, *lead)
+                .await
+                .expect("told")
+                .next
+                .map(|next| next.what),
+        );
+    }
+    assert_eq!(waiting.len(), 6);
+    assert!(waiting.iter().all(|says| says.contains("the day's money of its account")), "{waiting:?}");
+    // They cost 1.80 and not 3.00, so one more is paid for; it costs 0.60 too, and 0.60 pay for none.
+    priced(&mut world, &clock, 3).await;
+    soon("a fourth call", world.carrier.until(|totals| totals.accepted == 4)).await;
+    until("its end", async || world.count(finished).await == 4).await;
+    priced(&mut world, &clock, 4).await;
+    assert_eq!(world.count("select sum(cost_micros)::bigint from attempts").await, 2_400_000);
+    assert_eq!(world.carrier.totals().accepted, 4);
+    // Another day by the clock of Kolkata.
+    clock.advance(TimeDelta::hours(13));
+    world.engine.hub().signal(world.client, Signal { jobs: false, admission: true });
+    soon("three more", world.carrier.until(|totals| totals.accepted == 7)).await;
+    until("their ends", async || world.count(finished).await == 7).await;
+    clock.advance(TimeDelta::hours(24));
+    world.engine.hub().signal(world.client, Signal { jobs: false, admission: true });
+    world.all_finished().await;
+    world.end().await;
+}
+
+/// Waits until the sweep has found out what so many calls cost.
+async fn priced(world: &mut World, clock: &SetClock, calls: i64) {
+    clock.advance(TimeDelta::minutes(2));
+    world.work_elsewhere().await;
+    let known = "select count(*) from attempts where cost_micros is not null";
+    until("the prices", async || world.count(known).await == calls).await;
 }

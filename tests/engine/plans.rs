@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use outdial_jobs::store;
+use outdial_jobs::store::attempts::Unpriced;
 use outdial_jobs::store::bulk::Place;
 use outdial_workflows::Moment;
 use outdial_workflows::call::CallId;
@@ -116,10 +117,15 @@ async fn what_runs_all_the_time_reads_by_index() {
     for index in ["one_live_attempt_per_number", "attempts_rate"] {
         let since = Some(now - TimeDelta::minutes(1));
         uses(&world, index, async |conn| {
-            store::admission::usage(conn, client, &[world.account.0], since).await.expect("read")
+            store::admission::usage(conn, client, &[world.account.0], since, None).await.expect("read")
         })
         .await;
     }
+    uses(&world, "attempts_rate", async |conn| {
+        let wanted = Unpriced { ended_by: later, ended_after: now - TimeDelta::days(1) };
+        store::attempts::unpriced(conn, client, world.account, &wanted, 20).await.expect("read")
+    })
+    .await;
     let numbers: Vec<String> = (1..4).map(|n| format!("+9198{n:08}")).collect();
     let tried = uses(&world, "attempts_by_phone", async |conn| {
         store::attempts::tried(conn, client, &numbers, now - TimeDelta::days(31)).await.expect("read")

@@ -208,5 +208,6 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         outcome: None,
         recording_url: None,
         asked: 0,
+        cost: None,
     }
 }

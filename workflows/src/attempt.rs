@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::Moment;
 use crate::call::{CallEnd, CallId, CallStatus, CallerId};
 use crate::ids::{AccountId, AttemptNumber};
+use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::phone::PhoneNumber;
 
@@ -102,6 +103,17 @@ pub struct Attempt {
     pub recording_url: Option<String>,
     /// How often the carrier was asked since the last news.
     pub asked: u16,
+    /// What it cost, once the carrier has said.
+    pub cost: Option<Cost>,
+}
+
+/// What an attempt takes of what may be spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spending {
+    /// It may cost something; how much is not known.
+    Open,
+    /// It cost so much.
+    Known(Cost),
 }
 
 impl Attempt {
@@ -116,6 +128,16 @@ impl Attempt {
             Ledger::Reserved | Ledger::Submitted | Ledger::Unknown => true,
             Ledger::Bound => self.ended.is_none(),
             Ledger::Withdrawn | Ledger::Refused | Ledger::Absent | Ledger::BoundLate => false,
+        }
+    }
+
+    /// What it takes of what may be spent; `None` if it certainly rang no phone.
+    pub fn spending(&self) -> Option<Spending> {
+        match self.ledger {
+            Ledger::Withdrawn | Ledger::Refused | Ledger::Absent => None,
+            Ledger::Reserved | Ledger::Submitted | Ledger::Unknown | Ledger::Bound | Ledger::BoundLate => {
+                Some(self.cost.map_or(Spending::Open, Spending::Known))
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 
 use crate::Moment;
 
-pub(crate) use search::day_ends;
+pub(crate) use search::{day_begins, day_ends};
 pub use windows::{CalendarError, Hours, TimeOfDay, WeeklyWindows};
 pub use zone::{Zone, ZoneError, parse_zone, read_zone};
 

@@ -17,8 +17,8 @@ use crate::places::{Area, Whereabouts, areas_of, zones_in, zones_of};
 use crate::rules::Rules;
 use crate::why::Why;
 
-pub use facts::{Consent, GateFacts, Needs, Spent, Tried};
-pub use forbids::{spending_day, tried as tried_enough};
+pub use facts::{Consent, GateFacts, Needs, Tried};
+pub use forbids::tried as tried_enough;
 
 /// Where a campaign stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -127,9 +127,6 @@ fn decide(facts: &GateFacts, rules: Option<&Rules>, now: Moment) -> Result<MayCa
     }
     let asked = rulebook.as_ref().map(|rulebook| (&rulebook.place, &rulebook.law));
     if let Some((until, why)) = forbids::tried(&facts.tried.at, rules, asked, now) {
-        return Err(MayCall::NotBefore(until, why));
-    }
-    if let Some((until, why)) = forbids::spent(facts, rules, now) {
         return Err(MayCall::NotBefore(until, why));
     }
     if let Some(later) = opening {

@@ -11,6 +11,7 @@ use crate::attempt::{BarrierVersion, Revision};
 use crate::call::{CallId, CallResult, CallStatus, Found, RefusalKind, Source, Talk};
 use crate::gate::Kept;
 use crate::ids::{AccountId, AttemptNumber};
+use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::why::Why;
 
@@ -125,6 +126,13 @@ pub enum Event {
         attempt: AttemptNumber,
         /// What it said.
         answer: Found,
+    },
+    /// The carrier said what the call cost.
+    Priced {
+        /// Which.
+        attempt: AttemptNumber,
+        /// How much.
+        cost: Cost,
     },
     /// The carrier has had all the time it allows, and knows no such call.
     Absent {
@@ -241,6 +249,7 @@ impl Event {
             Self::Refused { .. } => "refused",
             Self::BecameUnknown { .. } => "became_unknown",
             Self::Asked { .. } => "asked",
+            Self::Priced { .. } => "priced",
             Self::Absent { .. } => "absent",
             Self::BoundLate { .. } => "bound_late",
             Self::SecondCall { .. } => "second_call",
@@ -278,6 +287,7 @@ impl Event {
             Self::Reported { .. }
             | Self::OutcomeRecorded { .. }
             | Self::OutcomeAmended { .. }
+            | Self::Priced { .. }
             | Self::Suppressed { .. }
             | Self::Finished { .. } => Step::RecordOutcome,
             Self::Commanded { .. } => Step::Operate,
@@ -294,6 +304,7 @@ impl Event {
             | Self::Refused { attempt, .. }
             | Self::BecameUnknown { attempt, .. }
             | Self::Asked { attempt, .. }
+            | Self::Priced { attempt, .. }
             | Self::Absent { attempt }
             | Self::BoundLate { attempt, .. }
             | Self::SecondCall { attempt, .. }
@@ -355,6 +366,7 @@ impl std::fmt::Display for Event {
                     write!(f, "asked about attempt {attempt}, without an answer: {cause}")
                 }
             },
+            Self::Priced { attempt, cost } => write!(f, "attempt {attempt} cost {cost}"),
             Self::Absent { attempt } => write!(f, "attempt {attempt} certainly never reached the carrier"),
             Self::BoundLate { attempt, .. } => {
                 write!(

@@ -9,6 +9,7 @@ use crate::call::{CallFact, CallerId, CarrierTimes, DialReply, Found, Source};
 use crate::gate::GateFacts;
 use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
+use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::rules::Rules;
 use crate::why::Why;
@@ -79,6 +80,13 @@ pub enum Input {
         outcome: Outcome,
         /// Who says so.
         source: Source,
+    },
+    /// What a call cost.
+    Priced {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What its carrier says.
+        cost: Cost,
     },
     /// `wake_at` has come, or somebody believes so.
     Timer,
@@ -208,6 +216,7 @@ impl Input {
             | Self::Replied { .. }
             | Self::News { .. }
             | Self::Asked { .. }
+            | Self::Priced { .. }
             | Self::Timer
             | Self::JobQuarantined { .. }
             | Self::CampaignEnded { .. }
@@ -223,6 +232,7 @@ impl Input {
             | Self::Replied { attempt, .. }
             | Self::News { attempt, .. }
             | Self::Asked { attempt, .. }
+            | Self::Priced { attempt, .. }
             | Self::Verdict { attempt, .. } => Some(*attempt),
             Self::Admit { .. }
             | Self::NumberBusy

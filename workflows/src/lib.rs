@@ -23,6 +23,7 @@ pub mod ids;
 pub mod input;
 pub mod judge;
 pub mod limits;
+pub mod money;
 pub mod outcome;
 pub mod packs;
 pub mod phone;

@@ -1,9 +1,12 @@
 //! How many calls may be made: the arithmetic, without the counting.
 
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
+use crate::calendar::{day_begins, day_ends};
+use crate::money::{Cost, Minor};
 
 /// One limit. Carriers limit differently, so limits are a list, and all of them hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,17 @@ pub enum Limit {
         /// Milliseconds, 100 to 3,600,000.
         ms: u32,
     },
+    /// What calls may cost in a day, in the currency of the account.
+    Spend {
+        /// At most so much, in minor units (paise, cents), at least 1.
+        per_day: Minor,
+        /// What a call is taken to cost until its carrier has said, in the same units, at least 1. A day costs
+        /// no more than `per_day` if no call costs more than this.
+        per_call: Minor,
+        /// By whose clock days are counted. Default UTC.
+        #[serde(default)]
+        zone: Tz,
+    },
 }
 
 impl Limit {
@@ -44,6 +58,13 @@ impl Limit {
             Self::Concurrent { max } => (max, 1_000),
             Self::Rate { max, per_ms } => (max, per_ms),
             Self::Delay { ms } => (1, ms),
+            Self::Spend { per_day, per_call, .. } if per_call == Minor(0) || per_day < per_call => {
+                return Err(format!(
+                    "{per_day} a day would never pay for a call that is taken to cost {per_call}; give what a \
+                     call costs at most, and at least as much a day"
+                ));
+            }
+            Self::Spend { .. } => return Ok(()),
         };
         if max == 0 {
             return Err(
@@ -56,10 +77,10 @@ impl Limit {
         Ok(())
     }
 
-    /// As so many requests in any window of that length; `None` for concurrency.
+    /// As so many requests in any window of that length; `None` for what is no rate.
     pub fn rate(&self) -> Option<(u32, TimeDelta)> {
         match *self {
-            Self::Concurrent { .. } => None,
+            Self::Concurrent { .. } | Self::Spend { .. } => None,
             Self::Rate { max, per_ms } => Some((max, TimeDelta::milliseconds(per_ms.into()))),
             Self::Delay { ms } => Some((1, TimeDelta::milliseconds(ms.into()))),
         }
@@ -79,6 +100,9 @@ impl std::fmt::Display for Limit {
             Self::Concurrent { max } => write!(f, "at most {} at once", calls(max)),
             Self::Rate { max, per_ms } => write!(f, "at most {} in any {}", calls(max), time(per_ms)),
             Self::Delay { ms } => write!(f, "one call after another, {ms} ms apart"),
+            Self::Spend { per_day, per_call, zone } => {
+                write!(f, "at most {per_day} a day by the clock of {zone}, a call taken to cost {per_call}")
+            }
         }
     }
 }
@@ -89,7 +113,7 @@ pub fn pooled(each: &[Vec<Limit>]) -> Vec<Limit> {
     let at_once = |limits: &Vec<Limit>| {
         let bounds = limits.iter().filter_map(|limit| match limit {
             Limit::Concurrent { max } => Some(*max),
-            Limit::Rate { .. } | Limit::Delay { .. } => None,
+            Limit::Rate { .. } | Limit::Delay { .. } | Limit::Spend { .. } => None,
         });
         bounds.min()
     };
@@ -124,6 +148,30 @@ pub struct Usage {
     /// For those with a result: when the carrier had certainly seen the request,
     /// newest first.
     pub seen: Vec<Moment>,
+    /// What was spent, in any order; from the beginning of the day on at least.
+    pub spent: Vec<Spent>,
+}
+
+/// What the attempts cost that were reserved within a [`Spent::SPAN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// When it began.
+    pub since: Moment,
+    /// Attempts that may cost something, of which no cost is known.
+    pub open: u32,
+    /// What the others cost.
+    pub cost: Cost,
+}
+
+impl Spent {
+    /// A quarter of an hour: days begin with one in every zone there is.
+    pub const SPAN: TimeDelta = TimeDelta::minutes(15);
+
+    /// The beginning of the span that holds `at`.
+    pub fn span_of(at: Moment) -> Moment {
+        let span = Self::SPAN.num_seconds();
+        Moment::from_timestamp(at.timestamp() - at.timestamp().rem_euclid(span), 0).unwrap_or(at)
+    }
 }
 
 impl Usage {
@@ -134,6 +182,7 @@ impl Usage {
             whole.live += used.live;
             whole.pending += used.pending;
             whole.seen.extend(&used.seen);
+            whole.spent.extend(&used.spent);
         }
         whole.seen.sort_unstable_by(|a, b| b.cmp(a));
         whole
@@ -146,13 +195,22 @@ pub fn look_back<'a>(limits: impl IntoIterator<Item = &'a Limit>, now: Moment) -
     windows.max().map(|window| now - window)
 }
 
+/// Since when spending must be known for these limits; `None` if none of them bounds it.
+pub fn spent_since<'a>(limits: impl IntoIterator<Item = &'a Limit>, now: Moment) -> Option<Moment> {
+    let days = limits.into_iter().filter_map(|limit| match limit {
+        Limit::Spend { zone, .. } => Some(day_begins(*zone, now)),
+        Limit::Concurrent { .. } | Limit::Rate { .. } | Limit::Delay { .. } => None,
+    });
+    days.min()
+}
+
 /// What a set of limits leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// How many more attempts may be reserved now.
     pub free: u32,
-    /// When a rate that binds leaves room again, unless an attempt ends first.
-    /// `None` if no rate binds.
+    /// When a rate or a day's spending that binds leaves room again, unless an attempt ends or a cost becomes
+    /// known first. `None` if neither binds.
     pub again_at: Option<Moment>,
 }
 
@@ -179,8 +237,16 @@ impl Room {
 pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
     let mut room = Room { free: u32::MAX, again_at: None };
     for limit in limits {
-        if let Limit::Concurrent { max } = *limit {
-            room.free = room.free.min(max.saturating_sub(usage.live));
+        match *limit {
+            Limit::Concurrent { max } => room.free = room.free.min(max.saturating_sub(usage.live)),
+            Limit::Spend { per_day, per_call, zone } => {
+                let free = affordable(usage, per_day, per_call, day_begins(zone, now));
+                if free == 0 {
+                    room.again_at = room.again_at.max(Some(day_ends(zone, now)));
+                }
+                room.free = room.free.min(free);
+            }
+            Limit::Rate { .. } | Limit::Delay { .. } => {}
         }
         let Some((max, window)) = limit.rate() else { continue };
         let recent = usage.seen.iter().take_while(|at| **at + window > now);
@@ -192,6 +258,15 @@ pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
         room.free = room.free.min(free);
     }
     room
+}
+
+/// How many more calls the rest of the day's money pays for.
+fn affordable(usage: &Usage, per_day: Minor, per_call: Minor, day_began: Moment) -> u32 {
+    let per_call = Cost::from(per_call);
+    let today = usage.spent.iter().filter(|spent| spent.since >= day_began);
+    let spent = today.fold(Cost::default(), |sum, spent| sum + spent.cost + per_call * spent.open);
+    let left = Cost::from(per_day).micros.saturating_sub(spent.micros).max(0);
+    u32::try_from(left / per_call.micros.max(1)).unwrap_or(u32::MAX)
 }
 
 /// When the oldest request that fills the window leaves it.
@@ -273,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_rate_counts_what_is_pending_and_what_the_window_still_holds() {
-        let usage = Usage { live: 0, pending: 1, seen: vec![at(-100), at(-900), at(-1_000)] };
+        let usage = Usage { pending: 1, seen: vec![at(-100), at(-900), at(-1_000)], ..Usage::default() };
         let rate = |max| [Limit::per_second(max)];
         assert_eq!(room(&rate(5), &usage, at(0)), Room { free: 2, again_at: None });
         assert_eq!(room(&rate(3), &usage, at(0)), Room { free: 0, again_at: Some(at(100)) });
@@ -292,8 +367,32 @@ mod tests {
     }
 
     #[test]
+    fn a_days_money_pays_for_calls_at_what_they_are_taken_to_cost_until_that_is_known() {
+        let now: Moment = "2026-01-14T12:00:00Z".parse().expect("a time");
+        let zone = chrono_tz::Asia::Kolkata;
+        let spend = [Limit::Spend { per_day: Minor(1_000), per_call: Minor(300), zone }];
+        let spent = |since: &str, open, micros| Spent {
+            since: since.parse().expect("a time"),
+            open,
+            cost: Cost { micros },
+        };
+        let left = |spent| room(&spend, &Usage { spent, ..Usage::default() }, now);
+        assert_eq!(left(vec![]), Room { free: 3, again_at: None });
+        assert_eq!(left(vec![spent("2026-01-14T11:45:00Z", 1, 0)]).free, 2);
+        // It cost 1.00 and not 3.00.
+        assert_eq!(left(vec![spent("2026-01-14T11:45:00Z", 0, 1_000_000)]).free, 3);
+        let tomorrow = "2026-01-14T18:30:00Z".parse().ok();
+        let all = vec![spent("2026-01-13T18:30:00Z", 1, 0), spent("2026-01-14T11:45:00Z", 1, 1_500_000)];
+        assert_eq!(left(all), Room { free: 0, again_at: tomorrow });
+        let yesterday = vec![spent("2026-01-13T18:15:00Z", 9, 9_000_000)];
+        assert_eq!(left(yesterday).free, 3, "another day by their clock");
+        assert_eq!(spent_since(&spend, now), "2026-01-13T18:30:00Z".parse().ok());
+        assert_eq!(Spent::span_of("2026-01-14T12:29:59.9Z".parse().expect("a time")), now + Spent::SPAN);
+    }
+
+    #[test]
     fn a_rate_filled_by_pending_requests_names_no_time() {
-        let usage = Usage { live: 3, pending: 3, seen: vec![] };
+        let usage = Usage { live: 3, pending: 3, ..Usage::default() };
         assert_eq!(room(&[Limit::per_second(3)], &usage, at(0)), Room { free: 0, again_at: None });
     }
 
@@ -342,6 +441,11 @@ mod tests {
         assert!(Limit::Concurrent { max: 0 }.check().is_err());
         assert!(Limit::Rate { max: 1, per_ms: 1 }.check().is_err());
         assert!(Limit::Delay { ms: 10 }.check().is_err());
+        let spend = |per_day, per_call| {
+            let (per_day, per_call) = (Minor(per_day), Minor(per_call));
+            Limit::Spend { per_day, per_call, zone: Tz::UTC }.check()
+        };
+        assert!(spend(100, 101).is_err() && spend(0, 0).is_err() && spend(100, 100).is_ok());
         assert!(Limit::per_second(1).check().is_ok());
     }
 }

@@ -67,10 +67,6 @@ pub struct Rules {
     pub starts_at: Option<Moment>,
     /// Nobody is called from this moment on.
     pub ends_at: Option<Moment>,
-    /// What may be spent in a day, in minor units (paise, cents) of the account's currency.
-    /// Days are counted by the campaign's zone, or in UTC without one. Refused by
-    /// [`Rules::check`] while nothing records what calls cost.
-    pub spend_per_day: Option<u64>,
 }
 
 /// So many own holidays fit into a campaign's rules: one for each day of a leap year.
@@ -124,7 +120,6 @@ impl Default for Rules {
             holidays: Vec::new(),
             starts_at: None,
             ends_at: None,
-            spend_per_day: None,
         }
     }
 }
@@ -168,13 +163,6 @@ impl Rules {
         {
             let problem = format!("{ends_at} is not after `starts_at`, {starts_at}; nobody could be called");
             return Err(RuleError { place: "ends_at", problem });
-        }
-        if self.spend_per_day.is_some() {
-            let problem =
-                "what calls cost is not recorded yet, so it would not hold; leave it out, and bound \
-                           the campaign by its limits and caps"
-                    .into();
-            return Err(RuleError { place: "spend_per_day", problem });
         }
         Ok(())
     }
@@ -271,7 +259,7 @@ mod tests {
             (r#"{"holidays": ["24.12."]}"#, "24.12."),
             (r#"{"holidays": ["02-30"]}"#, "02-30"),
             (r#"{"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}"#, "ends_at"),
-            (r#"{"spend_per_day": 5000}"#, "spend_per_day"),
+            (r#"{"limits": [{"limit": "spend", "per_day": 5, "per_call": 100}]}"#, "limits"),
             (r#"{"caller_ids": ["  "]}"#, "caller_ids"),
             (r#"{"caller_ids": ["08040000000", "08040000000"]}"#, "twice"),
         ] {

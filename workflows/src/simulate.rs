@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::Moment;
 use crate::gate::{Tried, tried_enough};
 use crate::hours::{LaneState, lane_state};
-use crate::limits::{Limit, Usage, room};
+use crate::limits::{Limit, Spent, Usage, room, spent_since};
+use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::packs::Law;
 use crate::places::Whereabouts;
@@ -72,6 +73,8 @@ pub enum Brake {
     CallsAtOnce,
     /// Leads were due, and as many calls begun as may be in the time.
     CallRate,
+    /// Leads were due, and the day's money would not have paid for another call.
+    Spending,
     /// Leads were due, and none of them within calling hours.
     CallingHours,
     /// No lead was due: they waited for their time or for another try.
@@ -183,6 +186,8 @@ struct Play<'a> {
     live: BinaryHeap<Reverse<(Moment, usize, Person)>>,
     /// When the latest calls were begun, newest first, as far back as a rate looks.
     seen: Vec<Moment>,
+    /// What was spent, as far back as a day's money is counted. A call costs what it is taken to cost.
+    spent: Vec<Spent>,
     /// Which brake holds until the next event.
     brake: Option<Brake>,
     over_at: Moment,
@@ -212,8 +217,8 @@ impl<'a> Play<'a> {
             }
             lanes.push(Lane { place, law: law.ok().flatten(), state, due });
         }
-        let (live, seen) = (BinaryHeap::new(), Vec::new());
-        Self { rules, limits, assumed, now, lanes, tried, live, seen, brake: None, over_at: now, told }
+        let (live, seen, spent) = (BinaryHeap::new(), Vec::new(), Vec::new());
+        Self { rules, limits, assumed, now, lanes, tried, live, seen, spent, brake: None, over_at: now, told }
     }
 
     /// Everything that happens at this instant; then when the next thing does.
@@ -275,11 +280,18 @@ impl<'a> Play<'a> {
     fn begin_calls(&mut self) -> Option<Moment> {
         let furthest = self.limits.iter().filter_map(|limit| Some(limit.rate()?.1)).max().unwrap_or_default();
         self.seen.retain(|at| *at + furthest > self.now);
+        match spent_since(self.limits, self.now) {
+            Some(since) => self.spent.retain(|spent| spent.since >= since),
+            None => self.spent.clear(),
+        }
         let callable = |lane: &Lane, now| lane.is_callable(now);
         loop {
             let live = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
-            let usage = Usage { live, pending: 0, seen: self.seen.clone() };
+            let usage = Usage { live, pending: 0, seen: self.seen.clone(), spent: self.spent.clone() };
             let left = room(self.limits, &usage, self.now);
+            let money: Vec<Limit> =
+                self.limits.iter().filter(|limit| matches!(limit, Limit::Spend { .. })).copied().collect();
+            let broke = room(&money, &usage, self.now).free == 0;
             let mut free = left.free;
             let mut begun = vec![];
             while free > 0 && self.lanes.iter().any(|lane| callable(lane, self.now)) {
@@ -294,7 +306,7 @@ impl<'a> Play<'a> {
                 }
             }
             if begun.is_empty() {
-                self.brake = self.braked(left.free, left.again_at);
+                self.brake = self.braked(left.free, left.again_at, broke);
                 return left.again_at;
             }
             for (lane, person) in begun {
@@ -312,17 +324,23 @@ impl<'a> Play<'a> {
         let over = self.now + self.length(Person { attempts: person.attempts + 1, ..person });
         self.live.push(Reverse((over, lane, person)));
         self.seen.insert(0, self.now);
+        let since = Spent::span_of(self.now);
+        match self.spent.last_mut().filter(|spent| spent.since == since) {
+            Some(spent) => spent.open += 1,
+            None => self.spent.push(Spent { since, open: 1, cost: Cost::default() }),
+        }
         self.told.calls += 1;
         *self.told.by_day.entry(self.now.date_naive()).or_default() += 1;
         let live = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
         self.told.most_at_once = self.told.most_at_once.max(live);
     }
 
-    fn braked(&self, free: u32, again_at: Option<Moment>) -> Option<Brake> {
+    fn braked(&self, free: u32, again_at: Option<Moment>, broke: bool) -> Option<Brake> {
         let waits = self.lanes.iter().any(|lane| !lane.due.is_empty());
         let due = self.lanes.iter().any(|lane| lane.is_due(self.now));
         let callable = self.lanes.iter().any(|lane| lane.is_callable(self.now));
         match (callable, free) {
+            (true, 0) if broke => Some(Brake::Spending),
             (true, 0) if again_at.is_some() => Some(Brake::CallRate),
             (true, _) => Some(Brake::CallsAtOnce),
             (false, _) if due => Some(Brake::CallingHours),
@@ -371,6 +389,7 @@ fn state_of(rules: &Rules, place: Option<&Whereabouts>, now: Moment) -> LaneStat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Minor;
 
     fn at(text: &str) -> Moment {
         text.parse().expect("a time")
@@ -469,5 +488,15 @@ mod tests {
         };
         assert_eq!(play(1), play(1));
         assert_ne!(play(1), play(2));
+    }
+
+    #[test]
+    fn a_day_that_may_cost_so_much_has_the_rest_wait_for_the_next() {
+        let (per_day, per_call, zone) = (Minor(1_000), Minor(300), chrono_tz::Asia::Kolkata);
+        let limits = [Limit::Spend { per_day, per_call, zone }];
+        let told = simulate(&rules("{}"), &limits, vec![crowd(None, 7)], all_answer(), noon());
+        assert_eq!(told.by_day.values().copied().collect::<Vec<_>>(), [6, 1], "{told:?}");
+        assert!(told.braked_s.contains_key(&Brake::Spending), "{told:?}");
+        assert_eq!(told.finishes_at, Some(at("2026-01-13T18:31:00Z")), "the third day began at 18:30 UTC");
     }
 }

@@ -114,16 +114,6 @@ pub enum Why {
         /// When it was.
         ends_at: Moment,
     },
-    /// The campaign has spent what it may in a day.
-    CampaignSpent {
-        /// When the next day begins.
-        until: Moment,
-    },
-    /// The client has spent what it may in a day.
-    ClientSpent {
-        /// When the next day begins.
-        until: Moment,
-    },
     /// The campaign's rules cannot be read by this version.
     UnreadableRules,
     /// Its campaign is not running.
@@ -316,16 +306,6 @@ impl fmt::Display for Why {
             Self::PastEnd { ends_at } => {
                 write!(f, "the campaign was to end {}", ends_at.format("%Y-%m-%d %H:%M UTC"))
             }
-            Self::CampaignSpent { until } => write!(
-                f,
-                "the campaign has spent what it may in a day; again from {}",
-                until.format("%Y-%m-%d %H:%M UTC")
-            ),
-            Self::ClientSpent { until } => write!(
-                f,
-                "the client has spent what it may in a day; again from {}",
-                until.format("%Y-%m-%d %H:%M UTC")
-            ),
             Self::OpenCalendar => f.write_str(
                 "the open calendar is only for emulated accounts; give the campaign calling hours",
             ),

@@ -17,7 +17,7 @@ use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::Input;
-use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room};
+use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room, spent_since};
 use outdial_workflows::packs::edition;
 use outdial_workflows::pool::{self, NumberChoice};
 use outdial_workflows::rules::Rules;
@@ -414,12 +414,13 @@ impl Plan {
             .collect();
         let of_lanes = open.iter().filter_map(|open| open.rules.as_ref()).flat_map(|rules| &rules.limits);
         let of_numbers = numbers.iter().filter_map(|(.., limits)| limits.as_ref()).flatten();
-        let since = look_back(own.iter().chain(&clients).chain(of_lanes).chain(of_numbers), now);
+        let all: Vec<Limit> = own.iter().chain(&clients).chain(of_lanes).chain(of_numbers).copied().collect();
+        let (since, spent_since) = (look_back(&all, now), spent_since(&all, now));
         let accounts = match clients.is_empty() {
             true => vec![account.0],
             false => store::admission::all_accounts(conn, client).await?,
         };
-        let mut usage = store::admission::usage(conn, client, &accounts, since).await?;
+        let mut usage = store::admission::usage(conn, client, &accounts, since, spent_since).await?;
         let of_client = room(&clients, &Usage::together(usage.iter().map(|used| &used.usage)), now);
         usage.retain(|used| used.account == account);
         let whole = Usage::together(usage.iter().map(|used| &used.usage));

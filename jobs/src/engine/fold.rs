@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outdial_workflows::Moment;
-use outdial_workflows::attempt::{Attempt, Ledger, Revision};
+use outdial_workflows::attempt::{Attempt, Ledger, Revision, Spending};
 use outdial_workflows::call::{CallId, CarrierTimes};
 use outdial_workflows::decide::decide;
 use outdial_workflows::gate::GateFacts;
 use outdial_workflows::history::Event;
 use outdial_workflows::ids::{AttemptNumber, CampaignId, ClientId, LeadId};
 use outdial_workflows::input::{Answer, Context, Input, JobOrder, Rest, Run};
+use outdial_workflows::limits::Spent;
+use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::statistics::Deltas;
@@ -20,6 +22,7 @@ use sqlx::PgConnection;
 use super::wake::Signal;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::store::campaigns::CampaignFacts;
+use crate::store::spending::{Delta, Key};
 use crate::store::{self, StoreError};
 
 /// The rules of revisions, which never change once written.
@@ -189,6 +192,28 @@ pub(super) fn deltas<'a>(cases: impl Iterator<Item = &'a Case>, now: Moment) -> 
     deltas
 }
 
+/// What the batch changed of what is spent.
+pub(super) fn spending<'a>(cases: impl Iterator<Item = &'a Case>) -> Vec<(Key, Delta)> {
+    let mut deltas: BTreeMap<Key, Delta> = BTreeMap::new();
+    let mut count = |campaign: CampaignId, attempt: &Attempt, sign: i32| {
+        let (open, micros) = match attempt.spending() {
+            None => return,
+            Some(Spending::Open) => (sign, 0),
+            Some(Spending::Known(cost)) => (0, cost.micros * i64::from(sign)),
+        };
+        let span = Spent::span_of(attempt.reserved_at);
+        let delta = deltas.entry(Key { account: attempt.account, campaign, span }).or_default();
+        delta.open += open;
+        delta.micros += micros;
+    };
+    for case in cases {
+        let campaign = case.run.workflow.campaign;
+        case.before.attempts.iter().for_each(|attempt| count(campaign, attempt, -1));
+        case.run.attempts.iter().for_each(|attempt| count(campaign, attempt, 1));
+    }
+    deltas.into_iter().filter(|(_, delta)| *delta != Delta::default()).collect()
+}
+
 /// What the batch makes possible, besides the jobs that it queues.
 pub(super) fn signal<'a>(cases: impl Iterator<Item = &'a Case>) -> Signal {
     let mut signal = Signal::default();
@@ -196,10 +221,15 @@ pub(super) fn signal<'a>(cases: impl Iterator<Item = &'a Case>) -> Signal {
         let freed = case.before.live().is_some() && case.run.live().is_none();
         // A rate and the cap on reservations count it no longer as pending.
         let answered = is_pending(&case.before) && !is_pending(&case.run);
+        let priced = costs(&case.before) != costs(&case.run);
         let waits = case.run.workflow.state == State::Waiting && case.is_changed();
-        signal.admission |= freed || answered || waits;
+        signal.admission |= freed || answered || priced || waits;
     }
     signal
+}
+
+fn costs(run: &Run) -> Cost {
+    run.attempts.iter().filter_map(|attempt| attempt.cost).sum()
 }
 
 /// Whether its latest attempt is reserved, or submitted without a result.

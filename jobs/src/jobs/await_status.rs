@@ -1,7 +1,5 @@
 //! Asks the carrier what became of an attempt.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Attempt;
@@ -12,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ctx, Job, JobError};
 use crate::providers::{Question, Requests, SharedCarrier};
+use crate::reads;
 use crate::store::{self, StoreError};
 
 /// Asks about an attempt whose fate is not known, or whose webhook did not come.
@@ -47,10 +46,14 @@ impl Job for AwaitStatus {
         let (asked_at, answer) = match ctx.engine.rules(self.client, campaign, attempt.revision).await? {
             Some(rules) => {
                 let carrier = self.carrier(ctx, attempt.account).await?;
-                let (now, held) = store::in_time(self.hold_reads(ctx, &attempt, &carrier)).await?;
+                let most = carrier.most_reads(attempt.call_id.as_ref());
+                let (client, account) = (self.client, attempt.account);
+                let held = reads::hold(&ctx.engine, client, account, most, carrier.reads());
+                let (now, held) = store::in_time(held).await?.map_err(JobError::Later)?;
                 let requests = Requests::default();
                 let answer = self.ask(&carrier, &attempt, &rules, now, &requests).await;
-                store::in_time(self.settle_reads(ctx, attempt.account, held, requests.count())).await?;
+                let settled = reads::settle(&ctx.engine, client, account, held, requests.count());
+                store::in_time(settled).await?;
                 (now, answer)
             }
             None => {
@@ -95,51 +98,4 @@ impl AwaitStatus {
         })
         .await
     }
-
-    /// Sets aside as many reads of the account's share as asking may need, or asks to be run again
-    /// when there are.
-    async fn hold_reads(
-        &self,
-        ctx: &Ctx,
-        attempt: &Attempt,
-        carrier: &SharedCarrier,
-    ) -> Result<(Moment, HeldReads), JobError> {
-        let mut tx = ctx.engine.pool().begin().await.map_err(StoreError::from)?;
-        let stored = store::accounts::lock_reads(&mut tx, self.client, attempt.account).await?;
-        let now = ctx.engine.now_in(&mut tx).await?;
-        let (max, window) = carrier.reads();
-        let reads = carrier.most_reads(attempt.call_id.as_ref()).min(max);
-        match stored.hold(reads, max, window, now) {
-            Ok(held) => {
-                store::accounts::set_reads(&mut tx, self.client, attempt.account, held).await?;
-                tx.commit().await.map_err(StoreError::from)?;
-                Ok((now, HeldReads { since: held.since, reads }))
-            }
-            Err(again_at) => {
-                let wait = (again_at - now).to_std().unwrap_or(Duration::from_secs(1));
-                Err(JobError::Later(wait))
-            }
-        }
-    }
-
-    async fn settle_reads(
-        &self,
-        ctx: &Ctx,
-        account: AccountId,
-        held: HeldReads,
-        made: u32,
-    ) -> Result<(), StoreError> {
-        let mut tx = ctx.engine.pool().begin().await?;
-        let stored = store::accounts::lock_reads(&mut tx, self.client, account).await?;
-        let settled = stored.settle(held.since, held.reads, made);
-        store::accounts::set_reads(&mut tx, self.client, account, settled).await?;
-        Ok(tx.commit().await?)
-    }
-}
-
-/// Reads that were set aside in the window that began then.
-#[derive(Clone, Copy)]
-struct HeldReads {
-    since: Option<Moment>,
-    reads: u32,
 }

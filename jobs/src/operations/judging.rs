@@ -4,7 +4,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
-use outdial_workflows::limits::{Limit, Room, Usage, look_back, room};
+use outdial_workflows::limits::{Limit, Room, Usage, look_back, room, spent_since};
 use outdial_workflows::rules::Rules;
 use uuid::Uuid;
 
@@ -153,9 +153,11 @@ async fn rooms(
         .map(|number| (number.number, number.breaker, parsed(number.limits)))
         .collect();
     let of_numbers = numbers.iter().filter_map(|(.., limits)| limits.as_ref()).flatten();
-    let since = look_back(account.iter().chain(&clients).chain(&rules.limits).chain(of_numbers), now);
+    let all: Vec<Limit> =
+        account.iter().chain(&clients).chain(&rules.limits).chain(of_numbers).copied().collect();
+    let (since, spent_since) = (look_back(&all, now), spent_since(&all, now));
     let accounts = store::admission::all_accounts(conn, client).await?;
-    let usage = store::admission::usage(conn, client, &accounts, since).await?;
+    let usage = store::admission::usage(conn, client, &accounts, since, spent_since).await?;
     let used = |fits: &dyn Fn(&Used) -> bool| {
         Usage::together(usage.iter().filter(|used| fits(used)).map(|used| &used.usage))
     };

@@ -56,6 +56,11 @@ pub async fn change(
     for limit in &after {
         let checked = limit.check();
         checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
+        if matches!((limit, whose), (Limit::Spend { .. }, Limited::Number(..))) {
+            let problem = "what calls from one number cost is not counted apart; bound the spending of its \
+                           account, of a campaign or of the client";
+            return Err(OperationError::Invalid { place: "limit".into(), problem: problem.into() });
+        }
     }
     let now = engine.now_in(&mut tx).await?;
     let value = serde_json::to_value(&after).unwrap_or_default();

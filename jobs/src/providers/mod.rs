@@ -17,6 +17,7 @@ use outdial_workflows::attempt::Attempt;
 use outdial_workflows::call::{CallFact, CallId, CallerId, CarrierTimes, DialReply, Found};
 use outdial_workflows::ids::DialKey;
 use outdial_workflows::limits::Limit;
+use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,18 @@ pub trait Carrier: Send + Sync {
     /// The most requests that [`Carrier::status`] takes where the call has a name, and
     /// [`Carrier::find`] where it has none.
     fn most_reads(&self, call: Option<&CallId>) -> u32;
+
+    /// How long after a call's end the carrier is asked what it cost; `None` if it says so by itself.
+    fn priced_after(&self) -> Option<TimeDelta>;
+
+    /// Of how many calls [`Carrier::prices`] may be asked at once.
+    fn prices_at_once(&self) -> usize;
+
+    /// What those of these calls cost of which the carrier says so, in one request.
+    ///
+    /// # Errors
+    /// What it said, or why it could not be asked.
+    async fn prices(&self, calls: &[CallId]) -> Result<Vec<(CallId, Cost)>, String>;
 
     /// The exact bytes of a dial request. Pure: the same order gives the same bytes.
     ///

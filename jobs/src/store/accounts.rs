@@ -81,6 +81,13 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<(ClientId, 
     Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
 }
 
+/// All accounts that are not disabled.
+pub async fn enabled(conn: &mut PgConnection) -> Result<Vec<(ClientId, AccountId)>, StoreError> {
+    let rows =
+        sqlx::query!("select client_id, account_id from accounts where enabled").fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
+}
+
 /// An account to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount<'a> {

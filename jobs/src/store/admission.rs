@@ -162,12 +162,14 @@ pub async fn all_accounts(conn: &mut PgConnection, client: ClientId) -> Result<V
     Ok(accounts)
 }
 
-/// What is used of these accounts. `since`: how far back the widest rate looks.
+/// What is used of these accounts. `since`: how far back the widest rate looks. `spent_since`: from when on
+/// spending is counted, if it is.
 pub async fn usage(
     conn: &mut PgConnection,
     client: ClientId,
     accounts: &[Uuid],
     since: Option<Moment>,
+    spent_since: Option<Moment>,
 ) -> Result<Vec<Used>, StoreError> {
     let live = sqlx::query!(
         r#"select account_id, campaign_id, caller_id, count(*) as "live!",
@@ -186,9 +188,22 @@ pub async fn usage(
             account: AccountId(row.account_id),
             campaign: CampaignId(row.campaign_id),
             caller_id: row.caller_id.map(CallerId),
-            usage: Usage { live: count(row.live), pending: count(row.pending), seen: vec![] },
+            usage: Usage { live: count(row.live), pending: count(row.pending), ..Usage::default() },
         })
         .collect();
+    if let Some(since) = spent_since {
+        for (account, campaign, spent) in super::spending::since(conn, client, accounts, since).await? {
+            // Spending is not told apart by number: no limit of a number bounds it.
+            let known = |used: &&mut Used| (used.account, used.campaign) == (account, campaign);
+            match found.iter_mut().find(known) {
+                Some(used) => used.usage.spent.push(spent),
+                None => {
+                    let usage = Usage { spent: vec![spent], ..Usage::default() };
+                    found.push(Used { account, campaign, caller_id: None, usage });
+                }
+            }
+        }
+    }
     let Some(since) = since else { return Ok(found) };
     let seen = sqlx::query!(
         r#"select account_id, campaign_id, caller_id, replied_at as "replied_at!" from attempts

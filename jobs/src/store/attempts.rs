@@ -7,6 +7,7 @@ use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
 use outdial_workflows::call::{CallEnd, CallId, CallerId, Talk};
 use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
+use outdial_workflows::money::Cost;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -41,6 +42,7 @@ struct AttemptRow {
     outcome: Option<Lenient<OutcomeRow>>,
     recording_url: Option<String>,
     asked: i16,
+    cost_micros: Option<i64>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -81,6 +83,7 @@ impl TryFrom<AttemptRow> for Attempt {
             outcome: outcome(row.outcome)?,
             recording_url: row.recording_url,
             asked: count("attempts", id, row.asked)?,
+            cost: row.cost_micros.map(|micros| Cost { micros }),
         })
     }
 }
@@ -101,7 +104,7 @@ pub async fn load(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -126,7 +129,7 @@ pub async fn of_leads(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros
         from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
@@ -212,14 +215,14 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
             submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
             second_call_id = x.second_call_id, status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
-            recording_url = x.recording_url, asked = x.asked
+            recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
             $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
             $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
-            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[])
+            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
-                recording_url, asked) offset 0) x
+                recording_url, asked, cost_micros) offset 0) x
         where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
@@ -241,7 +244,8 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
         &each().map(|a| a.verdict.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
         &each().map(|a| a.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
         &each().map(|a| a.recording_url.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &each().map(|a| small(a.asked)).collect::<Vec<_>>()
+        &each().map(|a| small(a.asked)).collect::<Vec<_>>(),
+        &each().map(|a| a.cost.map(|cost| cost.micros)).collect::<Vec<_>>() as &[Option<i64>]
     )
     .execute(conn)
     .await?;
@@ -326,4 +330,108 @@ pub async fn underway(
             Ok(Underway { lead: LeadId(row.lead_id), number, ledger: row.ledger.into() })
         })
         .collect()
+}
+
+/// Which calls are asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Unpriced {
+    /// Those that were over by then.
+    pub ended_by: Moment,
+    /// But not those that were over by then: their carrier has had all the time it is given.
+    pub ended_after: Moment,
+}
+
+/// A call of which it is not known what it cost.
+#[derive(Clone, Debug)]
+pub struct UnpricedCall {
+    /// The lead.
+    pub lead: LeadId,
+    /// Which of its attempts.
+    pub number: AttemptNumber,
+    /// The carrier's name for the call.
+    pub call_id: CallId,
+    /// When the carrier had answered its request.
+    pub replied_at: Moment,
+}
+
+/// The next calls of an account that are to be asked about, from where the last walk over them stands.
+pub async fn unpriced(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    wanted: &Unpriced,
+    limit: i64,
+) -> Result<Vec<UnpricedCall>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select a.lead_id, a.number, a.call_id as "call_id!", a.replied_at as "replied_at!"
+        from accounts c join attempts a on a.account_id = c.account_id and a.client_id = c.client_id
+        where c.client_id = $1 and c.account_id = $2
+            and a.replied_at >= greatest(c.priced_before, c.pricing_at, timestamptz '2000-01-01 00:00:00+00')
+            and (c.pricing_at is null or (a.replied_at, a.lead_id) > (c.pricing_at, c.pricing_lead))
+            and a.replied_at <= $3 and a.ended_at <= $3 and a.ended_at > $4
+            and a.cost_micros is null and a.call_id is not null
+        order by a.replied_at, a.lead_id limit $5"#,
+        client.0,
+        account.0,
+        wanted.ended_by,
+        wanted.ended_after,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(UnpricedCall {
+                lead: LeadId(row.lead_id),
+                number: AttemptNumber::new(count("attempts", row.lead_id, row.number)?)
+                    .ok_or_else(|| unreadable("attempts", row.lead_id, "attempt number 0"))?,
+                call_id: CallId(row.call_id),
+                replied_at: row.replied_at,
+            })
+        })
+        .collect()
+}
+
+/// Notes how far the walk over an account's calls has come.
+pub async fn priced_up_to(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    (replied_at, lead): (Moment, LeadId),
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts set pricing_at = $3, pricing_lead = $4 where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        replied_at,
+        lead.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Has the next walk begin with the first call that is still, or will be, to be asked about.
+pub async fn price_anew(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    wanted: &Unpriced,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts c set pricing_at = null, pricing_lead = null, priced_before = coalesce((
+            select a.replied_at from attempts a
+            where a.account_id = c.account_id and a.client_id = c.client_id
+                and a.replied_at >= coalesce(c.priced_before, timestamptz '2000-01-01 00:00:00+00')
+                and a.cost_micros is null and (a.live or a.ended_at > $4)
+            order by a.replied_at limit 1), $3)
+        where c.client_id = $1 and c.account_id = $2",
+        client.0,
+        account.0,
+        wanted.ended_by,
+        wanted.ended_after
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

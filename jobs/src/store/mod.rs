@@ -41,6 +41,7 @@ pub mod recurring;
 mod rows;
 pub mod schedules;
 mod sessions;
+pub mod spending;
 pub mod statistics;
 pub mod suppressions;
 pub mod upkeep;

@@ -2,6 +2,7 @@
 //! node runs each. Every sweep looks at the state and acts on what it finds, and may
 //! run twice.
 
+mod costs;
 mod inbox;
 mod orders;
 mod partitions;
@@ -41,8 +42,15 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 5] {
-    [&stale_calls::StaleCalls, &orders::Orders, &inbox::Inbox, &prune::Prune, &partitions::Partitions]
+fn all() -> [&'static dyn Sweep; 6] {
+    [
+        &stale_calls::StaleCalls,
+        &orders::Orders,
+        &inbox::Inbox,
+        &costs::Costs,
+        &prune::Prune,
+        &partitions::Partitions,
+    ]
 }
 
 /// Runs until told to stop.
@@ -184,7 +192,7 @@ fn next_run(schedule: &Schedule, now: Moment) -> Result<Moment, String> {
     next.ok_or_else(|| "it never runs".to_owned())
 }
 
-/// Rolls pending statistics up, once a second while there are any, and rarely otherwise.
+/// Rolls pending statistics and spending up, once a second while there are any, and rarely otherwise.
 async fn roll_up(engine: Engine, stop: CancellationToken) {
     const PAGE: i64 = 10_000;
     let mut idle = 0_u32;
@@ -196,7 +204,8 @@ async fn roll_up(engine: Engine, stop: CancellationToken) {
         }
         let rolled = async {
             let mut conn = engine.pool().acquire().await?;
-            store::statistics::roll_up(&mut conn, PAGE).await
+            let counts = store::statistics::roll_up(&mut conn, PAGE).await?;
+            Ok::<_, StoreError>(counts + store::spending::roll_up(&mut conn, PAGE).await?)
         };
         match store::in_time(rolled).await {
             Ok(0) => idle += 1,

@@ -4,7 +4,7 @@
 //! is plain arithmetic on the week. So: compute the answer as if no clock changed, then look
 //! for a change before it; if there is one, start again from there.
 
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::HORIZON_DAYS;
@@ -80,6 +80,18 @@ pub(crate) fn day_ends(zone: Tz, at: Moment) -> Moment {
             Some(changed) if local_day(zone, changed) == day => from = changed,
             Some(changed) => return moment(changed).unwrap_or(Moment::MAX_UTC),
             None => return moment(midnight).unwrap_or(Moment::MAX_UTC),
+        }
+    }
+}
+
+/// The first instant of the day that the calendar on the wall shows at `at`.
+pub(crate) fn day_begins(zone: Tz, at: Moment) -> Moment {
+    // No day is longer than 49 hours: one that a move of the date line repeats, less a second.
+    let mut begins = day_ends(zone, at - TimeDelta::hours(49));
+    loop {
+        match day_ends(zone, begins) {
+            next if next <= at => begins = next,
+            _ => return begins,
         }
     }
 }

@@ -74,6 +74,7 @@ impl Deciding<'_> {
             outcome: None,
             recording_url: None,
             asked: 0,
+            cost: None,
         });
         let (revision, zone) = (self.ctx.revision, kept.as_ref().and_then(Kept::zone));
         self.note(Event::Reserved { attempt: number, revision, account, zone, kept, dial_by });

@@ -59,6 +59,7 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::News { attempt, fact, source } => deciding.news(*attempt, fact, *source),
         Input::Asked { attempt, asked_at, answer } => deciding.asked(*attempt, *asked_at, answer),
         Input::Verdict { attempt, outcome, source } => deciding.verdict(*attempt, *outcome, *source),
+        Input::Priced { attempt, cost } => deciding.priced(*attempt, *cost),
         Input::Timer => deciding.timer(),
         Input::JobQuarantined { kind, error } => deciding.job_quarantined(kind, error),
         Input::CampaignEnded { actor, reason } => deciding.campaign_ended(actor, reason.as_deref()),

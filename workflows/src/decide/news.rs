@@ -7,6 +7,7 @@ use crate::call::{CallEnd, CallFact, CallId, CallResult, CallStatus, Found, Sour
 use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::Answer;
+use crate::money::Cost;
 use crate::workflow::State;
 
 impl Deciding<'_> {
@@ -170,6 +171,17 @@ impl Deciding<'_> {
             Ledger::Submitted | Ledger::Reserved => {}
             Ledger::Withdrawn | Ledger::Refused | Ledger::Absent | Ledger::BoundLate => {}
         }
+    }
+
+    /// What a call cost may become known, or be corrected, long after all else.
+    pub(super) fn priced(&mut self, number: AttemptNumber, cost: Cost) -> Answer {
+        let Some(attempt) = self.attempt(number) else { return Answer::Noted };
+        let is_call = matches!(attempt.ledger, Ledger::Bound | Ledger::BoundLate);
+        if is_call && attempt.cost != Some(cost) {
+            attempt.cost = Some(cost);
+            self.note(Event::Priced { attempt: number, cost });
+        }
+        Answer::Noted
     }
 
     fn absent(&mut self, number: AttemptNumber) {

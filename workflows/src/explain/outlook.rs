@@ -99,7 +99,9 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
                     "may be called from then on; until then, its campaign's numbers rest or their rates are used up".into()
                 }
                 whose => {
-                    format!("may be called from then on; until then, the rate of calls of its {whose} is used up")
+                    format!(
+                        "may be called from then on; until then, a rate of calls or the day's money of its {whose} is used up"
+                    )
                 }
             }
         }

@@ -30,8 +30,6 @@ pub struct GateFacts {
     pub consents: Vec<Consent>,
     /// How often the number was tried.
     pub tried: Tried,
-    /// What was spent today.
-    pub spent: Spent,
 }
 
 /// Which facts of a number are needed; see [`needs`](super::needs).
@@ -74,16 +72,4 @@ pub struct Tried {
 impl Tried {
     /// How far back attempts must be known: the longest window of a pack's cap (a month).
     pub const DAYS: i64 = 31;
-}
-
-/// What was spent since the day began, in minor units of the account's currency. The day
-/// is the campaign's: see [`spending_day`](super::spending_day).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// By the campaign, with an estimate for each call under way.
-    pub by_campaign: u64,
-    /// By the whole client, likewise.
-    pub by_client: u64,
-    /// What the client may spend in a day.
-    pub client_cap: Option<u64>,
 }

@@ -96,28 +96,3 @@ pub fn tried(
     });
     by_law.chain(by_day).max_by_key(|(until, _)| *until)
 }
-
-/// Whether the day's money is spent, and until when.
-pub(super) fn spent(facts: &GateFacts, rules: &Rules, now: Moment) -> Option<(Moment, Why)> {
-    let reached = |spent: u64, cap: Option<u64>| cap.is_some_and(|cap| spent >= cap);
-    let by_campaign = reached(facts.spent.by_campaign, rules.spend_per_day);
-    if !by_campaign && !reached(facts.spent.by_client, facts.spent.client_cap) {
-        return None;
-    }
-    let (_, until) = spending_day(rules, now);
-    let why = if by_campaign { Why::CampaignSpent { until } } else { Why::ClientSpent { until } };
-    Some((until, why))
-}
-
-/// The day in which spending is counted at `now`: from its first moment to the first after
-/// it, by the campaign's zone, or in UTC without one.
-pub fn spending_day(rules: &Rules, now: Moment) -> (Moment, Moment) {
-    let zone = rules.zone.unwrap_or(Tz::UTC);
-    let ends = day_ends(zone, now);
-    // No day is longer than 49 hours: one that a move of the date line repeats, less a second.
-    let mut starts = now - TimeDelta::hours(49);
-    while day_ends(zone, starts) <= now {
-        starts = day_ends(zone, starts);
-    }
-    (starts, ends)
-}

@@ -12,6 +12,7 @@ use crate::call::{CallResult, CallStatus, RefusalKind};
 use crate::gate::Kept;
 use crate::history::{Event, Recorded};
 use crate::ids::{AccountId, AttemptNumber, LeadId};
+use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::why::Why;
 
@@ -33,6 +34,8 @@ pub(super) struct Track {
     /// When it let go of its slot and its number; `None` while it holds them.
     pub(super) released_at: Option<Moment>,
     pub(super) outcome: Option<Outcome>,
+    /// What it cost, and when that became known.
+    pub(super) priced: Option<(Moment, Cost)>,
     /// Its request certainly never reached the carrier, so no rate counts it.
     pub(super) unseen: bool,
     /// How many counted attempts its lead had used up when it was reserved.
@@ -160,6 +163,7 @@ impl Reading {
                 ended: None,
                 released_at: None,
                 outcome: None,
+                priced: None,
                 unseen: false,
                 tried_before: self.counted.saturating_sub(self.forgiven),
             }),
@@ -180,6 +184,10 @@ impl Reading {
                 self.accuse(Rule::OneCall, Some(*attempt), found);
             }
             Event::Asked { attempt, .. } => self.expect(*attempt, event, Track::is_live),
+            Event::Priced { attempt, cost } => {
+                self.expect(*attempt, event, |track| is_call(track.ledger));
+                self.change(*attempt, |track| track.priced = Some((at, *cost)));
+            }
             Event::Progressed { attempt, status, .. } => self.progress(*attempt, *status, event),
             Event::Ended { attempt, result, .. } => self.end(*attempt, *result, at, event),
             Event::Reported { attempt, .. } => self.expect(*attempt, event, |_| true),

@@ -43,6 +43,7 @@ fn attempt_row(reading: &mut Reading, row: &Attempt, track: &Track) {
     differ.note("submitted", &row.submission.is_some(), &track.submitted_at.is_some());
     differ.note("ended", &row.ended.as_ref().map(|(at, end)| (*at, end.result)), &track.ended);
     differ.note("outcome", &row.outcome, &track.outcome);
+    differ.note("cost", &row.cost, &track.priced.map(|(_, cost)| cost));
     if let (Some(submission), Some(at)) = (row.submission, track.submitted_at)
         && submission.at < at
     {

@@ -6,6 +6,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::Hash;
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
 use super::law::Caps;
 use super::lead::dialled_after;
 use super::reading::{Reading, Track, clock};
@@ -16,6 +19,7 @@ use crate::attempt::{Ledger, Revision};
 use crate::call::CallerId;
 use crate::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use crate::limits::Limit;
+use crate::money::Cost;
 
 /// Microseconds since 1970, as the database keeps time.
 type Micros = i64;
@@ -40,8 +44,33 @@ pub(super) struct LeadSpan {
     followed: bool,
     /// Whether caps count it.
     counts: bool,
+    spending: Spending,
     /// The caps that it was to keep, if there were any.
     caps: Option<Box<Caps>>,
+}
+
+/// What an attempt took of a day's money.
+#[derive(Clone, Copy, Debug)]
+struct Spending {
+    /// When it was known to cost nothing; [`Micros::MAX`] if that never was.
+    over_at: Micros,
+    /// When its cost became known, likewise, and what it was.
+    priced_at: Micros,
+    cost: Cost,
+}
+
+impl Spending {
+    fn of(track: &Track) -> Self {
+        let nothing =
+            !matches!(track.ledger, Ledger::Reserved | Ledger::Submitted | Ledger::Unknown | Ledger::Bound);
+        let over_at = track.released_at.filter(|_| nothing);
+        let (priced_at, cost) = track.priced.unzip();
+        Self {
+            over_at: over_at.map_or(Micros::MAX, |at| at.timestamp_micros()),
+            priced_at: priced_at.map_or(Micros::MAX, |at| at.timestamp_micros()),
+            cost: cost.unwrap_or_default(),
+        }
+    }
 }
 
 impl LeadSpan {
@@ -64,6 +93,7 @@ impl LeadSpan {
             followed: dialled_after(reading, track).is_some(),
             // A call that came to light late was not known to count when others were made.
             counts: track.counts && track.ledger != Ledger::BoundLate,
+            spending: Spending::of(track),
             caps: caps.map(Box::new),
         }
     }
@@ -89,6 +119,7 @@ struct Span {
     rang_nobody: bool,
     followed: bool,
     counts: bool,
+    spending: Spending,
     caps: Option<Box<Caps>>,
 }
 
@@ -157,6 +188,7 @@ impl Spans {
             rang_nobody: span.rang_nobody,
             followed: span.followed,
             counts: span.counts,
+            spending: span.spending,
             caps: span.caps,
         });
     }
@@ -292,7 +324,61 @@ fn within(spans: &[Span], limit: &Limit, whose: &str, binds: impl Fn(&Span) -> b
         Limit::Concurrent { max } => at_once(spans, max, whose, binds),
         Limit::Rate { max, per_ms } => in_any_window(spans, max, per_ms, whose, binds),
         Limit::Delay { ms } => in_any_window(spans, 1, ms, whose, binds),
+        Limit::Spend { per_day, per_call, zone } => {
+            beyond_the_days_money(spans, (per_day.into(), per_call.into(), zone), whose, binds)
+        }
     }
+}
+
+/// A cost that became known may not have been seen by a reservation that was made while it was being
+/// recorded: the longest that a commit may take.
+const RECORDED_WITHIN: Micros = 60_000_000;
+
+/// What came of a day's money at a time: in this order, where times are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Freed,
+    Reserved,
+    Cost,
+}
+
+/// Every reservation takes of its day what a call is taken to cost, until it is known to cost something else.
+fn beyond_the_days_money(
+    spans: &[Span],
+    (per_day, per_call, zone): (Cost, Cost, Tz),
+    whose: &str,
+    binds: impl Fn(&Span) -> bool,
+) -> Vec<Finding> {
+    let mut steps: Vec<(Micros, Step, i64, &Span)> = Vec::with_capacity(spans.len());
+    for span in spans {
+        let Spending { over_at, priced_at, cost } = span.spending;
+        steps.push((span.from, Step::Reserved, per_call.micros, span));
+        let more = cost.micros - per_call.micros;
+        match (over_at, priced_at) {
+            (Micros::MAX, Micros::MAX) => {}
+            (Micros::MAX, at) if more > 0 => {
+                steps.push((at.saturating_add(RECORDED_WITHIN), Step::Cost, more, span));
+            }
+            (Micros::MAX, at) => steps.push((at, Step::Freed, more, span)),
+            (at, _) => steps.push((at, Step::Freed, -per_call.micros, span)),
+        }
+    }
+    steps.sort_by_key(|(at, step, ..)| (*at, *step));
+    let day_of =
+        |span: &Span| Moment::from_timestamp_micros(span.from).map(|at| at.with_timezone(&zone).date_naive());
+    let mut days: HashMap<Option<NaiveDate>, i64> = HashMap::new();
+    let mut findings = Vec::new();
+    for (at, step, micros, span) in steps {
+        let spent = days.entry(day_of(span)).or_default();
+        *spent += micros;
+        if step == Step::Reserved && *spent > per_day.micros && binds(span) {
+            let (spent, at) = (Cost { micros: *spent }, moment(at));
+            let found =
+                format!("with it, at {at}, its {whose} would spend {spent} in the day, and {per_day} may be");
+            findings.push(span.accused(Rule::Spending, found));
+        }
+    }
+    findings
 }
 
 /// A slot that is let go in the same moment in which it is taken again was free.

@@ -107,6 +107,8 @@ pub enum Rule {
     Concurrent,
     /// No more requests in any window than a limit allows.
     Rate,
+    /// No day's calls are begun that its money would not pay for.
+    Spending,
 
     /// The history has no gap, and no event twice.
     Sequence,
@@ -147,7 +149,8 @@ impl Rule {
             | Self::Orders
             | Self::MaxAttempts
             | Self::Concurrent
-            | Self::Rate => Promise::NeverWhenWeMayNot,
+            | Self::Rate
+            | Self::Spending => Promise::NeverWhenWeMayNot,
             Self::Sequence | Self::TimeOrder | Self::RowsAgree | Self::Reason => Promise::AlwaysExplainable,
         }
     }

@@ -3,8 +3,7 @@
 use chrono::{Datelike, TimeDelta, Timelike};
 use outdial_workflows::Moment;
 use outdial_workflows::gate::{
-    CampaignState, Consent, GateFacts, MayCall, Needs, Spent, Tried, may_call, needs, spending_day,
-    whereabouts,
+    CampaignState, Consent, GateFacts, MayCall, Needs, Tried, may_call, needs, whereabouts,
 };
 use outdial_workflows::packs::{ConsentLevel, Purpose};
 use outdial_workflows::places::zones_of;
@@ -247,22 +246,6 @@ fn a_campaign_begins_and_ends_when_it_says() {
 }
 
 #[test]
-fn what_may_be_spent_in_a_day_is_spent_then() {
-    let cap = r#"{"spend_per_day": 5000, "zone": "America/Denver"}"#;
-    // Rules that have it are refused while nothing records what calls cost; the gate is ready.
-    let cap: Rules = serde_json::from_str(cap).expect("rules");
-    let with = |spent: Spent| may_call(&GateFacts { spent, ..miami() }, Some(&cap), noon());
-    let spent = |by_campaign, by_client, client_cap| Spent { by_campaign, by_client, client_cap };
-    now_until(with(spent(4_999, 9_999, Some(10_000))));
-    let until = at("2026-01-15T07:00:00Z"); // Midnight in Denver.
-    let campaign = MayCall::NotBefore(until, Why::CampaignSpent { until });
-    assert_eq!(with(spent(5_000, 5_000, None)), campaign);
-    assert_eq!(with(spent(1, 10_000, Some(10_000))), MayCall::NotBefore(until, Why::ClientSpent { until }));
-    assert_eq!(spending_day(&cap, noon()), (at("2026-01-14T07:00:00Z"), until));
-    assert_eq!(spending_day(&rules("{}"), noon()), (at("2026-01-14T00:00:00Z"), at("2026-01-15T00:00:00Z")));
-}
-
-#[test]
 fn reasons_keep_their_names_and_speak_for_themselves() {
     let until = noon();
     for (why, name) in [
@@ -277,8 +260,6 @@ fn reasons_keep_their_names_and_speak_for_themselves() {
         (Why::TriedEnough { max: 5 }, "tried_enough"),
         (Why::NotStarted { starts_at: until }, "not_started"),
         (Why::PastEnd { ends_at: until }, "past_end"),
-        (Why::CampaignSpent { until }, "campaign_spent"),
-        (Why::ClientSpent { until }, "client_spent"),
         (Why::HolidaysNotKnown { after: until.date_naive() }, "holidays_not_known"),
         (Why::Holiday { zone: chrono_tz::Tz::UTC, opens_at: until }, "holiday"),
         (Why::NoHolidays { country: area("BR").country() }, "no_holidays"),

@@ -194,7 +194,7 @@ fn a_resting_account_and_full_limits_say_when() {
         known.account_room = Some(Room { free: 0, again_at: Some(soon) });
     })), @r"
     waiting: accepted, and due
-    next: Mon 12 Jan 2026 12:00:10 in Asia/Kolkata: may be called from then on; until then, the rate of calls of its account is used up
+    next: Mon 12 Jan 2026 12:00:10 in Asia/Kolkata: may be called from then on; until then, a rate of calls or the day's money of its account is used up
     ");
     assert_snapshot!(shortened(asked(&life, |known| {
         known.campaign_room = Some(Room { free: 0, again_at: None });

@@ -294,6 +294,7 @@ fn terse(event: &Event) -> Option<String> {
         Event::Refused { attempt, .. } => format!("refused {attempt}"),
         Event::BecameUnknown { attempt, .. } => format!("unknown {attempt}"),
         Event::Asked { .. } => "no news".into(),
+        Event::Priced { cost, .. } => format!("cost {cost}"),
         Event::Absent { attempt } => format!("absent {attempt}"),
         Event::BoundLate { attempt, .. } => format!("ALERT bound late {attempt}"),
         Event::SecondCall { attempt, .. } => format!("ALERT second call {attempt}"),

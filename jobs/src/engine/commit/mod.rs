@@ -374,6 +374,7 @@ fn may_dial(input: &Input) -> bool {
         | Input::Replied { .. }
         | Input::News { .. }
         | Input::Asked { .. }
+        | Input::Priced { .. }
         | Input::Verdict { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
@@ -386,7 +387,7 @@ fn may_dial(input: &Input) -> bool {
 fn is_news(input: &Input) -> bool {
     match input {
         Input::Replied { .. } | Input::News { .. } | Input::Asked { .. } | Input::Verdict { .. } => true,
-        Input::NotSent { .. } | Input::CampaignEnded { .. } => true,
+        Input::NotSent { .. } | Input::Priced { .. } | Input::CampaignEnded { .. } => true,
         Input::Admit { .. }
         | Input::NumberBusy
         | Input::Submit { .. }

@@ -80,6 +80,10 @@ impl Batch<'_> {
         if !deltas.is_empty() {
             store::statistics::add(conn, client, &deltas).await?;
         }
+        let spending = fold::spending(self.cases.values());
+        if !spending.is_empty() {
+            store::spending::add(conn, client, &spending).await?;
+        }
         let queued = self.cases.values().map(|case| case.jobs.len()).sum::<usize>();
         // Nobody needs to look for those that are claimed.
         let signal = Signal { jobs: queued > born.len(), ..fold::signal(self.cases.values()) };

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::call::{CallFact, CallId, Found};
+use outdial_workflows::money::Cost;
 use reqwest::StatusCode;
 use url::Url;
 
@@ -30,6 +31,9 @@ const PAGES_MAX: u32 = 4;
 
 /// Most call details read for one question.
 const DETAILS_MAX: u8 = 10;
+
+/// So many calls are asked for by name in one request: Exotel takes 100 and recommends at most 20.
+pub(super) const SIDS_AT_ONCE: usize = 20;
 
 /// The most requests that finding a call takes.
 pub(super) const FIND_MAX: u32 = PAGES_MAX + DETAILS_MAX as u32;
@@ -146,6 +150,25 @@ impl Exotel {
             400..=499 => Ok(None),
             _ => Err(format!("the v3 call details cannot be read: {}", answer.words())),
         }
+    }
+
+    /// What calls cost, by the list of calls. Exotel fills prices in some minutes after the end.
+    pub(super) async fn prices_of(&self, calls: &[CallId]) -> Result<Vec<(CallId, Cost)>, String> {
+        let sids: Vec<&str> = calls.iter().map(|call| call.0.as_str()).collect();
+        let mut url = self.v1(&["Calls.json"]);
+        url.query_pairs_mut()
+            .append_pair("Sid", &sids.join(","))
+            .append_pair("PageSize", &PAGE_SIZE.to_string());
+        let answer = self.get(url).await?;
+        let list: CallList = match answer.status {
+            StatusCode::OK => answer.json().ok_or("the list of calls is not in the documented form")?,
+            _ => return Err(format!("the list of calls cannot be read: {}", answer.words())),
+        };
+        let priced = |call: Call| {
+            let sid = call.sid.filter(|sid| sids.contains(&sid.as_str()))?;
+            Some((CallId(sid), Cost::parse(call.price.as_deref()?)?))
+        };
+        Ok(list.calls.into_iter().filter_map(priced).collect())
     }
 
     /// The latest about a call with a name.

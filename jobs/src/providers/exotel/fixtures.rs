@@ -72,5 +72,6 @@ pub(super) fn attempt() -> Attempt {
         outcome: None,
         recording_url: None,
         asked: 0,
+        cost: None,
     }
 }

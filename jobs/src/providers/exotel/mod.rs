@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::money::Cost;
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
@@ -157,6 +158,18 @@ impl Carrier for Exotel {
             Some(_) => ask::STATUS_MAX,
             None => ask::FIND_MAX,
         }
+    }
+
+    fn priced_after(&self) -> Option<TimeDelta> {
+        Some(settings::millis(self.settings.price_after_ms))
+    }
+
+    fn prices_at_once(&self) -> usize {
+        ask::SIDS_AT_ONCE
+    }
+
+    async fn prices(&self, calls: &[CallId]) -> Result<Vec<(CallId, Cost)>, String> {
+        self.prices_of(calls).await.map_err(|cause| self.credentials.tidy(&cause))
     }
 
     fn compose(&self, order: &DialOrder<'_>) -> Result<DialBody, CannotCompose> {

@@ -58,6 +58,9 @@ pub struct Settings {
     pub poll_first_ms: u32,
     /// The longest pause between two questions about one call, in milliseconds. Default 120,000.
     pub ask_cap_ms: u32,
+    /// How long after a call's end Exotel is first asked what it cost. Default 300,000: prices are filled in
+    /// within two to five minutes.
+    pub price_after_ms: u32,
     /// How long after a call's longest possible end Exotel's lists may still lack it, in
     /// milliseconds. Default 300,000: Exotel fills in details 2 to 5 minutes late.
     pub absent_margin_ms: u32,
@@ -86,6 +89,7 @@ impl Default for Settings {
             ask_first_ms: 5_000,
             poll_first_ms: 90_000,
             ask_cap_ms: 120_000,
+            price_after_ms: 300_000,
             absent_margin_ms: 300_000,
             absent_after_ms: None,
             silence_ms: 20_000,

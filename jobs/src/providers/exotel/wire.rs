@@ -31,6 +31,8 @@ pub(super) struct Call {
     pub(super) direction: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) recording_url: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) price: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) details: Details,
 }

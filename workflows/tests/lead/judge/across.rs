@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 use outdial_workflows::attempt::Revision;
 use outdial_workflows::call::{CallResult, CallerId, RefusalKind};
-use outdial_workflows::history::Event;
+use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::LeadId;
 use outdial_workflows::judge::{Bounds, Judge, LeadRecord, Rule, Verdict, World};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::money::{Cost, Minor};
 use uuid::Uuid;
 
 use crate::life::{ACCOUNT, CAMPAIGN, CLIENT, Life, rules};
@@ -149,4 +150,56 @@ fn a_request_that_was_never_sent_counts_for_no_rate() {
     let told = steps(&[&told, &[Step::Wake, Step::Submit, Step::Accepted]]);
     let (life, _) = lived(rules(r#"{"limits": [{"limit": "rate", "max": 1, "per_ms": 3600000}]}"#), &told);
     assert_eq!(life.judged().violations[0].rule, Rule::Rate);
+}
+
+#[test]
+fn no_day_spends_more_than_a_limit_allows_reckoned_by_what_was_known_of_costs() {
+    let calls = [(1, 0, 30), (2, 10, 40), (3, 50, 80)];
+    // A call is taken to cost 3.00; of the first it becomes known at a second what it cost.
+    let spend = |per_day, known: Option<(i64, i64)>| {
+        move |world: &mut World, records: &mut [LeadRecord]| {
+            let (per_day, per_call, zone) = (Minor(per_day), Minor(300), chrono_tz::Tz::UTC);
+            world.accounts.get_mut(&ACCOUNT).expect("the account").bounds.limits =
+                vec![Limit::Spend { per_day, per_call, zone }];
+            let Some((second, micros)) = known else { return };
+            let (record, cost) = (&mut records[0], Cost { micros });
+            let at = crate::life::monday_noon() + TimeDelta::seconds(second);
+            let (seq, attempt) = (record.workflow.events + 1, record.attempts[0].number);
+            record.events.push(Recorded { seq, at, event: Event::Priced { attempt, cost } });
+            record.workflow.events = seq;
+            record.attempts[0].cost = Some(cost);
+        }
+    };
+    assert_eq!(broken(&crowd(&calls, spend(900, None))), []);
+    assert_eq!(broken(&crowd(&calls, spend(899, None))), [(Rule::Spending, 2)]);
+    assert_eq!(broken(&crowd(&calls, spend(700, Some((45, 1_000_000))))), [], "the first cost 1.00");
+    assert_eq!(
+        broken(&crowd(&calls, spend(700, Some((51, 1_000_000))))),
+        [(Rule::Spending, 2)],
+        "not yet known"
+    );
+    // What costs more than it was taken to is held against nobody who may not have known.
+    assert_eq!(broken(&crowd(&calls, spend(900, Some((45, 9_000_000))))), []);
+}
+
+#[test]
+fn what_was_turned_down_costs_nothing() {
+    let calls = [(1, 0, 30), (2, 10, 40)];
+    let spend = |world: &mut World, _: &mut [LeadRecord]| {
+        let (per_day, per_call, zone) = (Minor(300), Minor(300), chrono_tz::Tz::UTC);
+        world.accounts.get_mut(&ACCOUNT).expect("the account").bounds.limits =
+            vec![Limit::Spend { per_day, per_call, zone }];
+    };
+    assert_eq!(broken(&crowd(&calls, spend)), [(Rule::Spending, 1)]);
+    let turned_down = |world: &mut World, records: &mut [LeadRecord]| {
+        spend(world, records);
+        let mut life = Life::new(rules("{}"));
+        let refused = [Step::Wake, Step::Submit, Step::Refused(RefusalKind::Rejected)];
+        crate::telling::tell(&mut life, &refused);
+        let (lead, phone) = (records[0].lead, records[0].attempts[0].phone.clone());
+        records[0] = life.record();
+        records[0].lead = lead;
+        records[0].attempts[0].phone = phone;
+    };
+    assert_eq!(broken(&crowd(&calls, turned_down)), []);
 }

@@ -7,6 +7,7 @@ use outdial_workflows::call::{
 use outdial_workflows::gate::{CampaignState, Consent};
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::{Command, Decision, Input, Run};
+use outdial_workflows::money::Cost;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::rules::Rules;
@@ -119,6 +120,8 @@ pub(super) fn inputs() -> impl Strategy<Value = Input> {
         8 => (attempts(), answers()).prop_map(|(attempt, answer)| Input::Asked { attempt, asked_at: outdial_workflows::Moment::MAX_UTC, answer }),
         3 => (attempts(), select(Outcome::ALL.to_vec()))
             .prop_map(move |(attempt, outcome)| Input::Verdict { attempt, outcome, source }),
+        1 => (attempts(), 0_i64..3_000_000)
+            .prop_map(|(attempt, micros)| Input::Priced { attempt, cost: Cost { micros } }),
         6 => Just(Input::Timer),
         1 => Just(Input::NumberBusy),
         1 => Just(Input::ConsentRecorded { actor: "asha".into() }),
@@ -255,6 +258,7 @@ pub(super) fn aim(input: &mut Input, latest: u16) {
         | Input::Replied { attempt, .. }
         | Input::News { attempt, .. }
         | Input::Asked { attempt, .. }
+        | Input::Priced { attempt, .. }
         | Input::Verdict { attempt, .. } => attempt,
         _ => return,
     };

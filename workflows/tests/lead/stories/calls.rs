@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallFact, CallResult, CallStatus, Source};
 use outdial_workflows::input::Input;
+use outdial_workflows::money::Cost;
 use outdial_workflows::outcome::Outcome;
 
 use crate::life::{number, rules};
@@ -368,4 +369,17 @@ fn a_late_result_amends_the_record_without_another_call() {
     Mon 13:00:00 reports wrong number: reported, amended 1 (wrong number), finished (wrong number) → finished
     finished: wrong number
     ");
+}
+
+#[test]
+fn what_a_call_cost_is_recorded_whenever_it_becomes_known_and_once_while_it_stays_the_same() {
+    let (mut life, _) = lived(rules("{}"), &steps(&[&DIAL, &[Step::Ends(CallResult::Answered)]]));
+    let mut told = |micros| {
+        let cost = Cost { micros };
+        let events = life.tell(&Input::Priced { attempt: number(1), cost }).events;
+        (events.iter().map(ToString::to_string).collect::<Vec<_>>(), life.run.attempts[0].cost == Some(cost))
+    };
+    assert_eq!(told(600_000), (vec!["attempt 1 cost 0.60".into()], true));
+    assert_eq!(told(600_000), (vec![], true));
+    assert_eq!(told(1_200_000), (vec!["attempt 1 cost 1.20".into()], true));
 }

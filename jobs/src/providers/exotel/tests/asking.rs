@@ -201,3 +201,22 @@ async fn a_test_of_the_account_says_what_to_do() {
     let check = fixtures::exotel("http://127.0.0.1:1").check().await;
     assert!(!check.ok && check.message.contains("was not reached"), "{}", check.message);
 }
+
+#[tokio::test]
+async fn prices_are_read_of_many_calls_at_once_and_those_not_known_yet_are_left_out() {
+    let priced = |sid: &str, price: Value| json!({"Sid": sid, "Status": "completed", "Price": price});
+    let answer = list(&[
+        priced("a", json!("1.500")),
+        priced("b", Value::Null),
+        priced("x", json!("9")),
+        priced("c", json!(0)),
+    ]);
+    let stub = Stub::start(vec![answer, json(503, &json!({}))]).await;
+    let exotel = fixtures::exotel(&stub.url);
+    let calls = ["a", "b", "c"].map(|sid| CallId(sid.into()));
+    let told = exotel.prices(&calls).await.expect("read");
+    let told: Vec<_> = told.iter().map(|(call, cost)| (call.0.as_str(), cost.micros)).collect();
+    assert_eq!(told, [("a", 1_500_000), ("c", 0)]);
+    assert!(stub.targets()[0].contains("Sid=a%2Cb%2Cc"), "{:?}", stub.targets());
+    assert!(exotel.prices(&calls).await.expect_err("unreadable").contains("503"));
+}
