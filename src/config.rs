@@ -15,6 +15,7 @@ use crate::postgres::{Lifetime, Options, Search, default_dir};
 
 /// What every command may be told.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "For every command")]
 pub struct Global {
     /// The database. Without it, outdial runs a private Postgres of its own.
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]

@@ -5,6 +5,7 @@ mod campaigns;
 mod consents;
 mod doctor;
 mod forecast;
+mod keys;
 mod leads;
 mod limits;
 mod orders;
@@ -67,6 +68,9 @@ enum Command {
     /// Numbers that accounts call from.
     #[command(subcommand)]
     Number(limits::NumberCommand),
+    /// Who may speak to the API.
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Sets of leads called under the same rules.
     #[command(subcommand)]
     Campaign(campaigns::CampaignCommand),
@@ -135,6 +139,9 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         }
         Command::Number(command) => {
             with(global, async |app| limits::number(app, command, &global.actor, output).await).await?;
+        }
+        Command::Key(command) => {
+            with(global, async |app| keys::run(app, command, &global.actor, output).await).await?;
         }
         Command::Campaign(command) => {
             with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;

@@ -3,18 +3,22 @@
 mod metrics;
 mod problem;
 mod streams;
+mod v1;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use outdial_jobs::engine::Engine;
 use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
 
 pub use metrics::Metrics;
 use problem::Problem;
@@ -41,7 +45,10 @@ impl Api {
 
 /// The routes.
 pub fn router(api: Api) -> Router {
+    let v1 = v1::router(&api);
+    let request_id = HeaderName::from_static("x-request-id");
     Router::new()
+        .merge(v1)
         .route("/health", get(|| async { "ok" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::render))
@@ -49,7 +56,19 @@ pub fn router(api: Api) -> Router {
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+                .layer(TraceLayer::new_for_http().make_span_with(span))
+                .layer(PropagateRequestIdLayer::new(request_id)),
+        )
         .with_state(api)
+}
+
+/// What is logged while a request is served is told apart by its id.
+fn span(request: &Request) -> tracing::Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 /// Serves until `stop` resolves, then lets requests finish for a moment.

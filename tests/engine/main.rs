@@ -1,6 +1,7 @@
 //! Engine and queue as they are: a real Postgres, a carrier emulated at the wire, and
 //! the real worker.
 
+mod api;
 mod barrier;
 mod contactability;
 mod imports;

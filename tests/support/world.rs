@@ -153,6 +153,11 @@ impl World {
         Self { db, carrier, engine, client, account, key, clock, public_url, http, workers, ended: false }
     }
 
+    /// Where its API is reached.
+    pub(crate) fn address(&self, path: &str) -> Url {
+        self.public_url.join(path).expect("an address")
+    }
+
     /// Another process's engine over the same database.
     pub(crate) async fn another_engine(&self) -> Engine {
         engine(&self.db, &self.key, &self.clock, &self.public_url).await

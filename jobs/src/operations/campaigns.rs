@@ -152,6 +152,20 @@ pub async fn edit(
 
 const EDITED: Signal = Signal { jobs: false, admission: true };
 
+/// The campaigns of a client, the newest first. `after` is the last of the page before.
+///
+/// # Errors
+/// The database.
+pub async fn list(
+    engine: &Engine,
+    client: ClientId,
+    after: Option<CampaignId>,
+    limit: i64,
+) -> Result<Vec<store::campaigns::Campaign>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::campaigns::page(&mut conn, client, None, after, limit).await?)
+}
+
 /// The campaign with this id or name.
 ///
 /// # Errors
@@ -332,9 +346,8 @@ pub async fn status(
     campaign: CampaignId,
 ) -> Result<Status, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let row = store::campaigns::list(&mut conn, client).await?.into_iter().find(|row| row.id == campaign);
-    let given = campaign.to_string();
-    let row = row.ok_or(OperationError::NotFound { kind: "campaign", given })?;
+    let found = store::campaigns::page(&mut conn, client, Some(campaign), None, 1).await?;
+    let row = the_one("campaign", &campaign.to_string(), found)?;
     let mut status = Status {
         campaign: row,
         by_state: Default::default(),

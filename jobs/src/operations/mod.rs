@@ -6,6 +6,7 @@ pub mod campaigns;
 pub mod consents;
 pub mod forecast;
 pub mod judging;
+pub mod keys;
 pub mod leads;
 pub mod limits;
 pub mod pausing;

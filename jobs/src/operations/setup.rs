@@ -43,6 +43,29 @@ pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, Oper
     Ok(client)
 }
 
+/// Clients, the newest first: only one, or all. `after` is the last of the page before.
+///
+/// # Errors
+/// The database.
+pub async fn clients(
+    engine: &Engine,
+    only: Option<ClientId>,
+    after: Option<ClientId>,
+    limit: i64,
+) -> Result<Vec<store::clients::Client>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::clients::page(&mut conn, only, after, limit).await?)
+}
+
+/// The client with this id.
+///
+/// # Errors
+/// If there is none.
+pub async fn client(engine: &Engine, client: ClientId) -> Result<store::clients::Client, OperationError> {
+    let found = clients(engine, Some(client), None, 1).await?;
+    the_one("client", &client.to_string(), found)
+}
+
 /// The client with this id or name.
 ///
 /// # Errors

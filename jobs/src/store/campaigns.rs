@@ -211,6 +211,42 @@ pub async fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Campa
         .collect())
 }
 
+/// Campaigns of a client, the newest first: only one, or all. `after` is the last of the page before.
+pub async fn page(
+    conn: &mut PgConnection,
+    client: ClientId,
+    only: Option<CampaignId>,
+    after: Option<CampaignId>,
+    limit: i64,
+) -> Result<Vec<Campaign>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
+            reason, changed_at
+        from campaigns where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+            and ($3::uuid is null or campaign_id < $3)
+        order by campaign_id desc limit $4"#,
+        client.0,
+        only.map(|campaign| campaign.0),
+        after.map(|campaign| campaign.0),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Campaign {
+            id: CampaignId(row.campaign_id),
+            name: row.name,
+            account: AccountId(row.account_id),
+            state: row.state.into(),
+            revision: row.revision,
+            changed_by: row.changed_by,
+            reason: row.reason,
+            changed_at: row.changed_at,
+        })
+        .collect())
+}
+
 /// Campaigns whose id or name is `text`, over all clients.
 pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<(ClientId, CampaignId)>, StoreError> {
     let id = Uuid::try_parse(text).ok();

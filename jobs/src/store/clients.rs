@@ -71,3 +71,44 @@ pub async fn limit(
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// A client as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Moment,
+    /// Who has all of its dialling paused.
+    pub paused_by: Option<String>,
+}
+
+/// Clients, the newest first: only one, or all. `after` is the last of the page before.
+pub async fn page(
+    conn: &mut PgConnection,
+    only: Option<ClientId>,
+    after: Option<ClientId>,
+    limit: i64,
+) -> Result<Vec<Client>, StoreError> {
+    let rows = sqlx::query!(
+        "select client_id, name, created_at, paused_by from clients
+        where ($1::uuid is null or client_id = $1) and ($2::uuid is null or client_id < $2)
+        order by client_id desc limit $3",
+        only.map(|client| client.0),
+        after.map(|client| client.0),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Client {
+            id: ClientId(row.client_id),
+            name: row.name,
+            created_at: row.created_at,
+            paused_by: row.paused_by,
+        })
+        .collect())
+}

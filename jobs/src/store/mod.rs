@@ -28,6 +28,7 @@ pub mod events;
 pub mod inbox;
 pub mod installation;
 pub mod judging;
+pub mod keys;
 pub mod lanes;
 pub mod leads;
 pub mod measure;

@@ -1,0 +1,146 @@
+//! `outdial key`: who may speak to the API.
+
+use chrono::TimeDelta;
+use clap::{Subcommand, ValueEnum};
+use outdial_jobs::operations::keys::{self, ApiKey, KeySpec, Role};
+use outdial_jobs::operations::{By, setup};
+use outdial_workflows::Moment;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::output::{Output, table};
+use crate::app::App;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum KeyCommand {
+    /// Make a key. It is printed once, and cannot be printed again.
+    Create {
+        /// Whose it is: orders are on record under this name.
+        name: String,
+        /// What it allows.
+        #[arg(long, value_enum, default_value = "operator")]
+        role: RoleName,
+        /// The one client that it is good for, by name or id. Without it: all clients.
+        #[arg(long)]
+        client: Option<String>,
+        /// For how long it is good, as 90days. Without it: until it is revoked.
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        expires_in: Option<std::time::Duration>,
+    },
+    /// List keys, the newest first.
+    List {
+        /// Only those of one client, by name or id.
+        #[arg(long)]
+        client: Option<String>,
+    },
+    /// Take a key back: the next request with it is refused.
+    Revoke {
+        /// Its id.
+        id: Uuid,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Make a new key in the place of another, which goes on working for a while.
+    Rotate {
+        /// Its id.
+        id: Uuid,
+        /// For how long the old one goes on working.
+        #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
+        overlap: std::time::Duration,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// A role, as a flag.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleName {
+    /// Look.
+    Viewer,
+    /// Run campaigns: leads, orders.
+    Operator,
+    /// Everything else: accounts, limits, keys.
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Viewer => Self::Viewer,
+            RoleName::Operator => Self::Operator,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+/// The most keys that are listed.
+const LISTED: i64 = 1_000;
+
+pub(super) async fn run(app: &App, command: KeyCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
+    let engine = &app.engine;
+    match command {
+        KeyCommand::Create { name, role, client, expires_in } => {
+            let client = match client {
+                Some(client) => Some(setup::find_client(engine, &client).await?),
+                None => None,
+            };
+            let expires_at = match expires_in {
+                Some(time) => Some(engine.now().await? + TimeDelta::from_std(time)?),
+                None => None,
+            };
+            let spec = KeySpec { name: &name, role: role.into(), client, expires_at };
+            let (key, token) = keys::create(engine, spec, By { actor, reason: None }).await?;
+            made(&key, token.expose_secret(), output);
+        }
+        KeyCommand::List { client } => {
+            let client = match client {
+                Some(client) => Some(setup::find_client(engine, &client).await?),
+                None => None,
+            };
+            let keys = keys::list(engine, client, None, LISTED).await?;
+            let now = engine.now().await?;
+            let time = |at: Option<Moment>| {
+                at.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+            };
+            let rows = keys.iter().map(|key| {
+                let client = key.client.map_or("all".to_owned(), |client| client.to_string());
+                let good = match key {
+                    ApiKey { revoked_at: Some(at), .. } => format!("revoked {}", time(Some(*at))),
+                    ApiKey { expires_at: Some(at), .. } if *at <= now => {
+                        format!("expired {}", time(Some(*at)))
+                    }
+                    ApiKey { expires_at: Some(at), .. } => format!("until {}", time(Some(*at))),
+                    _ => "until revoked".to_owned(),
+                };
+                let (id, hint) = (key.id.to_string(), format!("…{}", key.hint));
+                vec![id, key.name.clone(), key.role.name().to_owned(), client, hint, good, time(key.used_at)]
+            });
+            output.say(table(&["id", "name", "role", "client", "ends in", "good", "last used"], rows), &keys);
+        }
+        KeyCommand::Revoke { id, reason } => {
+            let key = keys::revoke(engine, id, None, By { actor, reason: reason.as_deref() }).await?;
+            output.say(format!("`{}` (…{}) is good for nothing now", key.name, key.hint), &key);
+        }
+        KeyCommand::Rotate { id, overlap, reason } => {
+            let by = By { actor, reason: reason.as_deref() };
+            let (key, token) = keys::rotate(engine, id, None, TimeDelta::from_std(overlap)?, by).await?;
+            made(&key, token.expose_secret(), output);
+        }
+    }
+    Ok(())
+}
+
+fn made(key: &ApiKey, token: &str, output: &Output) {
+    let text = format!(
+        "{token}\nis the key of `{}`, {} ({}). Keep it: it cannot be printed again.",
+        key.name,
+        key.role.name(),
+        key.id
+    );
+    let mut told = json!(key);
+    told["token"] = json!(token);
+    output.say(text, &told);
+}

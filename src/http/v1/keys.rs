@@ -1,0 +1,243 @@
+//! Keys.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use outdial_jobs::operations::keys::{self, ApiKey, KeySpec, Role};
+use outdial_workflows::ids::ClientId;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Asked, Body, Caller, Named, Page, PageQuery};
+use crate::http::problem::{FieldError, ProblemDetails};
+use crate::http::{Api, Problem};
+
+/// What somebody with a key may do; each may do all that those before it may.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Role)]
+pub(crate) enum RoleName {
+    /// Look.
+    Viewer,
+    /// Run campaigns: leads, orders.
+    Operator,
+    /// Everything else: accounts, limits, keys.
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Viewer => Self::Viewer,
+            RoleName::Operator => Self::Operator,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<Role> for RoleName {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Viewer => Self::Viewer,
+            Role::Operator => Self::Operator,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+/// A key, without what proves it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Key {
+    /// Its id.
+    id: Uuid,
+    /// The one client that it is good for; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Uuid>,
+    /// Whose it is.
+    name: String,
+    /// What it allows.
+    role: RoleName,
+    /// Its last characters.
+    #[schema(example = "x7Qa")]
+    hint: String,
+    /// Who made it.
+    created_by: String,
+    /// When.
+    created_at: DateTime<Utc>,
+    /// From when on it is good for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_at: Option<DateTime<Utc>>,
+}
+
+impl From<ApiKey> for Key {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            client: key.client.map(|client| client.0),
+            name: key.name,
+            role: key.role.into(),
+            hint: key.hint,
+            created_by: key.created_by,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            used_at: key.used_at,
+        }
+    }
+}
+
+/// A key that was just made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewKey {
+    /// What it is known by.
+    #[serde(flatten)]
+    key: Key,
+    /// The key itself. It is told once, and cannot be told again.
+    #[schema(example = "outdial_EXAMPLE-0000000000000000000000000000000000x7Qa")]
+    token: String,
+}
+
+/// A key to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyInput {
+    /// Whose it is, for people; orders are on record under it.
+    #[schema(min_length = 1)]
+    name: String,
+    /// What it allows.
+    role: RoleName,
+    /// The one client that it is to be good for. Left out: as many as your own.
+    client: Option<Uuid>,
+    /// From when on it is to be good for nothing. Left out: never.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// How a key is to be replaced.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    /// For how long the old one goes on working, in seconds: up to 30 days. Left out: a day.
+    #[schema(minimum = 0, maximum = 2_592_000)]
+    overlap_s: Option<u32>,
+}
+
+const DAY_S: u32 = 86_400;
+const LONGEST_OVERLAP_S: u32 = 30 * DAY_S;
+
+/// Your own key
+#[utoipa::path(get, path = "/v1/me", tag = "keys", responses(
+    (status = 200, description = "What your key is known by", body = Key),
+    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn me(caller: Caller) -> Json<Key> {
+    Json(caller.into_key().into())
+}
+
+/// List keys
+///
+/// The newest first, those included that are good for nothing any more.
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery), responses(
+    (status = 200, description = "A page of keys", body = Page<Key>),
+    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "A wrong parameter", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Json<Page<Key>>, Problem> {
+    caller.is(Role::Admin)?;
+    let limit = page.limit()?;
+    let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
+    let found = keys::list(&api.engine, caller.scope(), page.after(), one_more).await?;
+    let found = found.into_iter().map(Key::from).collect();
+    Ok(Json(Page::of(found, limit, |key: &Key| key.id)))
+}
+
+/// Make a key
+#[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = KeyInput, responses(
+    (status = 201, description = "The key; it is told this once", body = NewKey),
+    (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<KeyInput>,
+) -> Result<(StatusCode, Json<NewKey>), Problem> {
+    caller.is(Role::Admin)?;
+    let client = match input.client.map(ClientId) {
+        Some(client) => Some(caller.sees(client)?),
+        None => caller.scope(),
+    };
+    let spec = KeySpec { name: &input.name, role: input.role.into(), client, expires_at: input.expires_at };
+    let (key, token) = keys::create(&api.engine, spec, caller.by()).await?;
+    let token = token.expose_secret().to_owned();
+    Ok((StatusCode::CREATED, Json(NewKey { key: key.into(), token })))
+}
+
+/// Revoke a key
+///
+/// The next request with it is refused.
+#[utoipa::path(post, path = "/v1/keys/{key}/revoke", tag = "keys", params(("key" = Uuid, Path, description = "Its id")), responses(
+    (status = 200, description = "It is good for nothing now", body = Key),
+    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such key", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn revoke(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<Uuid>,
+) -> Result<Json<Key>, Problem> {
+    caller.is(Role::Admin)?;
+    Ok(Json(keys::revoke(&api.engine, id, caller.scope(), caller.by()).await?.into()))
+}
+
+/// Replace a key
+///
+/// Makes a new key with the same name, role and client. The old one goes on working for a while, so that
+/// nobody is shut out who has not been told yet.
+#[utoipa::path(post, path = "/v1/keys/{key}/rotate", tag = "keys", params(("key" = Uuid, Path, description = "Its id")), request_body = Option<Rotation>, responses(
+    (status = 201, description = "The new key; it is told this once", body = NewKey),
+    (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such key", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "It is good for nothing any more", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn rotate(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<Uuid>,
+    rotation: Option<Body<Rotation>>,
+) -> Result<(StatusCode, Json<NewKey>), Problem> {
+    caller.is(Role::Admin)?;
+    let overlap_s = rotation.and_then(|Body(rotation)| rotation.overlap_s).unwrap_or(DAY_S);
+    if overlap_s > LONGEST_OVERLAP_S {
+        let problem = format!("{overlap_s} is out of bounds; give 0 to {LONGEST_OVERLAP_S}");
+        return Err(Problem::invalid(vec![FieldError { place: "overlap_s".into(), problem }]));
+    }
+    let overlap = TimeDelta::seconds(overlap_s.into());
+    let (key, token) = keys::rotate(&api.engine, id, caller.scope(), overlap, caller.by()).await?;
+    let token = token.expose_secret().to_owned();
+    Ok((StatusCode::CREATED, Json(NewKey { key: key.into(), token })))
+}

@@ -1,0 +1,88 @@
+//! `/v1`: what people and programs do with Outdial over HTTP.
+//!
+//! The OpenAPI document is made from the handlers' own types and is served beside them, with a page to
+//! browse it. Handlers read, ask who it is, call an operation and show what came of it; what may be done
+//! is decided by the operations.
+
+mod auth;
+mod campaigns;
+mod clients;
+mod input;
+mod keys;
+mod leads;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) use auth::Caller;
+pub(crate) use input::{Asked, Body, Named, Page, PageQuery};
+
+use super::Api;
+
+/// A thousand leads with all their attributes fit well into it.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Outdial",
+        description = "Outbound calls as durable workflows. Errors are `application/problem+json`; lists come in \
+                       pages, each with the cursor of the next; the header `X-Outdial-Reason` of an order says why \
+                       it was given, for the record; every answer bears an `X-Request-Id`."
+    ),
+    security(("key" = [])),
+    modifiers(&Keys),
+    tags(
+        (name = "keys", description = "Who may speak to the API"),
+        (name = "clients", description = "Tenants"),
+        (name = "campaigns", description = "Sets of leads called under the same rules"),
+        (name = "leads", description = "People to call"),
+    )
+)]
+struct Document;
+
+/// How callers prove who they are.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A key, as `outdial key create` or `POST /v1/keys` makes them."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(keys::me))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::get))
+        .routes(routes!(campaigns::list))
+        .routes(routes!(campaigns::get))
+        .routes(routes!(campaigns::start))
+        .routes(routes!(campaigns::pause))
+        .routes(routes!(campaigns::resume))
+        .routes(routes!(campaigns::cancel))
+        .routes(routes!(leads::accept))
+        .routes(routes!(leads::explanation))
+}
+
+/// The routes; all but the document and its page want a key.
+pub(super) fn router(api: &Api) -> Router<Api> {
+    let (routes, document) = described().split_for_parts();
+    let page = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/v1/openapi.json", document);
+    routes
+        .layer(middleware::from_fn_with_state(api.clone(), auth::let_in))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .merge(page)
+}

@@ -1,0 +1,357 @@
+//! `/v1`: who may do what, and what is said of what is wrong.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use outdial_jobs::operations::By;
+use outdial_jobs::operations::keys::{self, KeySpec, Role};
+use outdial_jobs::operations::setup;
+use outdial_jobs::providers::exotel::http_client;
+use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::world::World;
+
+const BY: By<'static> = By { actor: "a test", reason: None };
+
+/// What the API answered.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    content_type: String,
+    body: Value,
+}
+
+/// A caller with a key, or without.
+struct Caller<'a> {
+    world: &'a World,
+    token: Option<String>,
+}
+
+impl Caller<'_> {
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = http_client().expect("a client").request(method, self.world.address(path));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.expect("an answer");
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        assert!(header("x-request-id").is_some(), "every answer bears an id");
+        let (status, content_type) = (response.status(), header("content-type").unwrap_or_default());
+        if status == StatusCode::UNAUTHORIZED {
+            assert_eq!(header("www-authenticate").as_deref(), Some("Bearer"));
+        }
+        let body = response.json().await.unwrap_or_default();
+        Answer { status, content_type, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+}
+
+async fn key(world: &World, role: Role, client: Option<ClientId>) -> Caller<'_> {
+    let spec = KeySpec { name: "a key", role, client, expires_at: None };
+    let (_, token) = keys::create(&world.engine, spec, BY).await.expect("a key");
+    Caller { world, token: Some(token.expose_secret().to_owned()) }
+}
+
+/// What the addresses of routes name, of this world.
+struct Things {
+    client: ClientId,
+    campaign: CampaignId,
+    lead: LeadId,
+    key: Uuid,
+}
+
+impl Things {
+    async fn of(world: &World) -> Self {
+        let campaign = world.draft(json!({})).await;
+        let lead = world.lead(campaign, "+919876500001").await;
+        let spec =
+            KeySpec { name: "spare", role: Role::Viewer, client: Some(world.client), expires_at: None };
+        let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
+        Self { client: world.client, campaign, lead, key: key.id }
+    }
+
+    fn path(&self, template: &str) -> String {
+        template
+            .replace("{client}", &self.client.to_string())
+            .replace("{campaign}", &self.campaign.to_string())
+            .replace("{lead}", &self.lead.to_string())
+            .replace("{key}", &self.key.to_string())
+    }
+}
+
+/// A body that the route takes.
+fn body(route: &str) -> Option<Value> {
+    match route {
+        "POST /v1/clients" => Some(json!({ "name": format!("Client {}", Uuid::new_v4()) })),
+        "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
+        "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
+        _ => None,
+    }
+}
+
+/// Every route, as the API itself describes them.
+async fn routes(world: &World) -> Vec<(Method, String)> {
+    let document = Caller { world, token: None }.get("/v1/openapi.json").await;
+    assert_eq!(document.status, StatusCode::OK);
+    assert_eq!(document.body["openapi"], "3.1.0");
+    let paths = document.body["paths"].as_object().expect("paths").clone();
+    let each = paths.into_iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods").clone();
+        methods.into_iter().map(move |(method, _)| {
+            (Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method"), path.clone())
+        })
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn every_route_wants_a_key_that_is_good() {
+    let world = World::new().await;
+    let things = Things::of(&world).await;
+    let expiring = {
+        let expires_at = Some(world.database_time().await + TimeDelta::milliseconds(1));
+        let spec = KeySpec { name: "short", role: Role::Admin, client: None, expires_at };
+        let (_, token) = keys::create(&world.engine, spec, BY).await.expect("a key");
+        token.expose_secret().to_owned()
+    };
+    let revoked = {
+        let spec = KeySpec { name: "lost", role: Role::Admin, client: None, expires_at: None };
+        let (key, token) = keys::create(&world.engine, spec, BY).await.expect("a key");
+        keys::revoke(&world.engine, key.id, None, BY).await.expect("revoked");
+        token.expose_secret().to_owned()
+    };
+    let strangers = [
+        (None, "give a key"),
+        (Some("outdial_EXAMPLE-000000000000000000000000000000000000000".to_owned()), "not one of ours"),
+        (Some("Basic".to_owned()), "not one of ours"),
+        (Some(expiring), "has expired"),
+        (Some(revoked), "was revoked"),
+    ];
+    for (method, path) in routes(&world).await {
+        for (token, says) in &strangers {
+            let caller = Caller { world: &world, token: token.clone() };
+            let answer =
+                caller.ask(method.clone(), &things.path(&path), body(&format!("{method} {path}"))).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+            assert_eq!(answer.content_type, "application/problem+json");
+            let detail = answer.body["detail"].as_str().expect("a detail");
+            assert!(detail.contains(says), "{method} {path}: {detail}");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_route_serves_the_roles_it_says_and_no_others() {
+    use Role::{Admin, Operator, Viewer};
+    let least: BTreeMap<&str, Role> = [
+        ("GET /v1/me", Viewer),
+        ("GET /v1/keys", Admin),
+        ("POST /v1/keys", Admin),
+        ("POST /v1/keys/{key}/revoke", Admin),
+        ("POST /v1/keys/{key}/rotate", Admin),
+        ("GET /v1/clients", Viewer),
+        ("POST /v1/clients", Admin),
+        ("GET /v1/clients/{client}", Viewer),
+        ("GET /v1/clients/{client}/campaigns", Viewer),
+        ("GET /v1/campaigns/{campaign}", Viewer),
+        ("POST /v1/campaigns/{campaign}/start", Operator),
+        ("POST /v1/campaigns/{campaign}/pause", Operator),
+        ("POST /v1/campaigns/{campaign}/resume", Operator),
+        ("POST /v1/campaigns/{campaign}/cancel", Operator),
+        ("POST /v1/campaigns/{campaign}/leads", Operator),
+        ("GET /v1/leads/{lead}/explanation", Viewer),
+    ]
+    .into();
+    let mut world = World::new().await;
+    let routes = routes(&world).await;
+    assert_eq!(routes.len(), least.len(), "{routes:?}");
+    for role in [Viewer, Operator, Admin] {
+        let caller = key(&world, role, None).await;
+        for (method, path) in &routes {
+            let route = format!("{method} {path}");
+            let things = Things::of(&world).await;
+            let answer = caller.ask(method.clone(), &things.path(path), body(&route)).await;
+            // A campaign in draft cannot be paused or resumed; they were let in all the same.
+            let let_in = answer.status.is_success() || answer.status == StatusCode::CONFLICT;
+            let may = role >= least[route.as_str()];
+            assert_eq!(let_in, may, "{route} as {}: {answer:?}", role.name());
+            if !may {
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{route}");
+            }
+        }
+    }
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_client_does_not_exist() {
+    let mut world = World::new().await;
+    let things = Things::of(&world).await;
+    let other = setup::create_client(&world.engine, "Another client").await.expect("a client");
+    let caller = key(&world, Role::Admin, Some(other)).await;
+    for (method, path) in routes(&world).await.into_iter().filter(|(_, path)| path.contains('{')) {
+        let answer = caller.ask(method.clone(), &things.path(&path), body(&format!("{method} {path}"))).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {answer:?}");
+        let nowhere = Things {
+            client: ClientId(Uuid::new_v4()),
+            campaign: CampaignId(Uuid::new_v4()),
+            lead: LeadId(Uuid::new_v4()),
+            key: Uuid::new_v4(),
+        };
+        let nothing =
+            caller.ask(method.clone(), &nowhere.path(&path), body(&format!("{method} {path}"))).await;
+        let told = |answer: &Answer| answer.body["detail"].as_str().map(|text| text.len());
+        assert_eq!((nothing.status, told(&nothing)), (answer.status, told(&answer)), "they look the same");
+    }
+    let clients = caller.get("/v1/clients").await.body;
+    assert_eq!(clients["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(clients["items"][0]["id"], other.to_string());
+    let listed = caller.get("/v1/keys").await.body;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    // What it makes is its own client's, and it makes no clients.
+    let made = caller.post("/v1/keys", json!({ "name": "ours", "role": "viewer" })).await;
+    assert_eq!(made.body["client"], other.to_string());
+    let theirs = json!({ "name": "theirs", "role": "viewer", "client": things.client });
+    assert_eq!(caller.post("/v1/keys", theirs).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(caller.post("/v1/clients", json!({ "name": "New" })).await.status, StatusCode::FORBIDDEN);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_key_is_told_once_and_works_until_it_is_replaced_or_revoked() {
+    let world = World::new().await;
+    let admin = key(&world, Role::Admin, None).await;
+    let made = admin.post("/v1/keys", json!({ "name": "dialler", "role": "operator" })).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let (id, token) = (made.body["id"].as_str().expect("an id"), made.body["token"].as_str().expect("a key"));
+    assert!(token.ends_with(made.body["hint"].as_str().expect("a hint")));
+    let stored =
+        "select count(*) from api_keys k where position(convert_to('outdial_', 'UTF8') in k.hash) > 0
+        or k::text like '%' || 'outdial_' || '%'";
+    assert_eq!(world.count(stored).await, 0, "the key itself is not stored");
+    let with = |token: &str| Caller { world: &world, token: Some(token.to_owned()) };
+    assert_eq!(with(token).get("/v1/me").await.body["name"], "dialler");
+    assert_eq!(world.count("select count(*) from api_keys where used_at is not null").await, 2);
+    let rotated = admin.ask(Method::POST, &format!("/v1/keys/{id}/rotate"), None).await;
+    assert_eq!(rotated.status, StatusCode::CREATED);
+    let new = rotated.body["token"].as_str().expect("a key");
+    for token in [token, new] {
+        assert_eq!(with(token).get("/v1/me").await.status, StatusCode::OK, "both work for a day");
+    }
+    let at_once = format!("/v1/keys/{}/rotate", rotated.body["id"].as_str().expect("an id"));
+    let newest = admin.post(&at_once, json!({ "overlap_s": 0 })).await;
+    assert_eq!(with(new).get("/v1/me").await.status, StatusCode::UNAUTHORIZED);
+    let revoke = format!("/v1/keys/{}/revoke", newest.body["id"].as_str().expect("an id"));
+    assert_eq!(admin.ask(Method::POST, &revoke, None).await.status, StatusCode::OK);
+    let newest = newest.body["token"].as_str().expect("a key");
+    assert_eq!(with(newest).get("/v1/me").await.status, StatusCode::UNAUTHORIZED);
+    let again = admin.ask(Method::POST, &at_once, None).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+    let audit = "select count(*) from audit where subject = 'key' and actor like 'key a key (…%'";
+    assert_eq!(world.count(audit).await, 4);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn leads_are_taken_one_by_one_or_many_at_once_and_again_without_harm() {
+    let mut world = World::working().await;
+    let campaign = world.draft(json!({})).await;
+    let caller = key(&world, Role::Operator, Some(world.client)).await;
+    let path = format!("/v1/campaigns/{campaign}/leads");
+    let one = json!({ "phone": "+91 98765 00001", "name": "Asha", "attributes": { "flat": 7 } });
+    let taken = caller.post(&path, one.clone()).await;
+    assert_eq!((taken.status, &taken.body["duplicates"]), (StatusCode::CREATED, &json!(0)), "{taken:?}");
+    let consent = json!({ "level": "express", "source": "a form" });
+    let several = json!([one, { "phone": "+919876500002", "priority": "urgent", "consent": consent }]);
+    let taken = caller.post(&path, several).await.body;
+    assert_eq!((taken["leads"].as_array().map(Vec::len), &taken["duplicates"]), (Some(1), &json!(1)));
+    assert_eq!(taken["consents"], 1);
+    let started = caller.ask(Method::POST, &format!("/v1/campaigns/{campaign}/start"), None).await.body;
+    assert_eq!((&started["state"], &started["changed"]), (&json!("running"), &json!(true)));
+    world.all_finished().await;
+    let status = caller.get(&format!("/v1/campaigns/{campaign}")).await.body;
+    assert_eq!((&status["leads"], &status["finished"]), (&json!(2), &json!(2)), "{status}");
+    let lead = taken["leads"][0].as_str().expect("a lead");
+    let told = caller.get(&format!("/v1/leads/{lead}/explanation")).await.body;
+    assert_eq!(told["state"], "finished", "{told}");
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_said_with_its_place_and_nothing_of_it_is_taken() {
+    let mut world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let caller = key(&world, Role::Operator, None).await;
+    let path = format!("/v1/campaigns/{campaign}/leads");
+    let wrong = json!([
+        { "phone": "+919876500001" },
+        { "phone": "98765", "zone": "Mars/Olympus" },
+        { "phon": "+919876500002" },
+        { "phone": "+919876500003", "region": "Florida", "consent": { "level": "express", "source": "" } },
+    ]);
+    let answer = caller.post(&path, wrong).await;
+    assert_eq!(
+        (answer.status, &answer.body["type"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("urn:outdial:problem:invalid"))
+    );
+    let places: Vec<&str> = answer.body["errors"]
+        .as_array()
+        .expect("errors")
+        .iter()
+        .filter_map(|error| error["place"].as_str())
+        .collect();
+    assert_eq!(places, ["[1].phone", "[1].zone", "[2]", "[3].region", "[3].consent"], "{answer:?}");
+    let unknown = answer.body["errors"][2]["problem"].as_str().expect("a problem");
+    assert!(unknown.contains("unknown field `phon`"), "{unknown}");
+    assert_eq!(world.count("select count(*) from leads").await, 0);
+    let pages = caller.get("/v1/clients?limit=0").await;
+    assert_eq!(
+        (pages.status, &pages.body["errors"][0]["place"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("limit"))
+    );
+    let unknown = caller.post(&format!("/v1/campaigns/{campaign}/start"), json!({ "reson": "typo" })).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY, "{unknown:?}");
+    assert!(unknown.body["detail"].as_str().expect("a detail").contains("reson"), "{unknown:?}");
+    let too_many: Vec<Value> = (0..1_001).map(|n| json!({ "phone": format!("+9198765{n:05}") })).collect();
+    assert_eq!(caller.post(&path, json!(too_many)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let resumes = json!({ "resume_at": "2026-01-01T00:00:00Z" });
+    let resumes = caller.post(&format!("/v1/campaigns/{campaign}/start"), resumes).await;
+    assert_eq!(resumes.body["errors"][0]["place"], "resume_at", "{resumes:?}");
+    assert_eq!(caller.get("/v1/campaigns/no-id").await.status, StatusCode::NOT_FOUND);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn lists_come_in_pages_each_with_the_cursor_of_the_next() {
+    let world = World::new().await;
+    for n in 0..4 {
+        setup::create_client(&world.engine, &format!("Client {n}")).await.expect("a client");
+    }
+    let caller = key(&world, Role::Viewer, None).await;
+    let mut names = vec![];
+    let mut path = "/v1/clients?limit=2".to_owned();
+    for full in [true, true, false] {
+        let page = caller.get(&path).await.body;
+        names.extend(page["items"].as_array().expect("items").iter().map(|item| item["name"].clone()));
+        assert_eq!(page["next"].is_string(), full, "{page}");
+        path = format!("/v1/clients?limit=2&cursor={}", page["next"].as_str().unwrap_or_default());
+    }
+    assert_eq!(names, ["Client 3", "Client 2", "Client 1", "Client 0", "A client"]);
+    world.end().await;
+}
