@@ -23,7 +23,7 @@ use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
 use crate::queue::{Backlog, Claimer, Desk, Held, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
-use crate::store::{self, StoreError};
+use crate::store::{self, PATIENCE, StoreError};
 use crate::sweeps;
 
 /// After this long without a notification the listener's connection is tried.
@@ -60,6 +60,7 @@ pub struct Worker {
     running: TaskTracker,
     tasks: Vec<JoinHandle<()>>,
     leases: JoinHandle<()>,
+    desk: Arc<Desk>,
 }
 
 impl Worker {
@@ -94,7 +95,7 @@ impl Worker {
         let (desk, backlog) = Desk::new(&kinds.slots, held, pace.lease, stop_claiming.clone());
         let desk = Arc::new(desk);
         engine.serve_at(Arc::clone(&desk));
-        let claimer = Claimer::new(engine.clone(), desk, pace, hearing, stop_claiming.clone());
+        let claimer = Claimer::new(engine.clone(), Arc::clone(&desk), pace, hearing, stop_claiming.clone());
         let running = TaskTracker::new();
         let workers =
             tokio::spawn(work(engine.clone(), backlog, kinds, running.clone(), stop_claiming.clone()));
@@ -102,12 +103,13 @@ impl Worker {
         let sweeping = tokio::spawn(sweeps::run(engine.clone(), stop_claiming.clone()));
         engine.start();
         let tasks = vec![listener, workers, claiming, sweeping];
-        Ok(Self { engine, drain: pace.drain, stop_claiming, stop_leases, running, tasks, leases })
+        Ok(Self { engine, drain: pace.drain, stop_claiming, stop_leases, running, tasks, leases, desk })
     }
 
     /// Stops claiming, lets running jobs finish, and gives the rest back. Leases are kept to the end.
     pub async fn drain(self) {
         self.stop_claiming.cancel();
+        self.engine.stop_admitting().await;
         self.running.close();
         if tokio::time::timeout(self.drain, self.running.wait()).await.is_err() {
             tracing::warn!(
@@ -118,15 +120,21 @@ impl Worker {
         for task in self.tasks {
             let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
         }
-        // What was on its way to a worker that had stopped listening.
-        self.engine.clear_away();
-        if self.running.is_empty()
-            && let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "claimed jobs could not be given back; their leases will run out"
-            );
+        if self.running.is_empty() {
+            // A commit that claims a job holds its slot until it has handed the job out.
+            if tokio::time::timeout(PATIENCE, self.desk.emptied()).await.is_err() {
+                tracing::warn!(
+                    "a commit does not end; what it claimed is given back when its lease runs out"
+                );
+            }
+            // What was on its way to a worker that had stopped listening.
+            self.engine.clear_away();
+            if let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "claimed jobs could not be given back; their leases will run out"
+                );
+            }
         }
         self.engine.stop().await;
         self.stop_leases.cancel();

@@ -76,7 +76,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
     }
 
-    fn ours(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn ours(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         let detail = "something went wrong here; the log says what, under the request's id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)

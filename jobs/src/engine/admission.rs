@@ -116,7 +116,7 @@ pub(super) async fn run(engine: Engine) {
             () = tokio::time::sleep_until(until) => {}
             () = slot_freed(&engine), if no_room => {}
             () = engine.hub().admission() => {}
-            () = engine.stopping().cancelled() => return,
+            () = engine.admits_no_more().cancelled() => return,
         }
         tokio::time::sleep_until(breath).await;
     }

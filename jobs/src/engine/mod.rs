@@ -159,12 +159,16 @@ struct Inner {
     observed: observe::Observed,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Ends before the rest, so that nothing is admitted for workers that have gone.
+    stop_admitting: CancellationToken,
+    admitting: TaskTracker,
 }
 
 impl Engine {
     /// An engine that takes inputs at once; its loops start with [`Engine::start`].
     pub fn new(parts: Parts) -> Self {
         let Parts { pool, clock, key, public_url, node } = parts;
+        let stop = CancellationToken::new();
         Self {
             inner: Arc::new(Inner {
                 carriers: Carriers::new(key.clone()),
@@ -185,8 +189,10 @@ impl Engine {
                 desk: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
-                stop: CancellationToken::new(),
+                stop_admitting: stop.child_token(),
+                stop,
                 tasks: TaskTracker::new(),
+                admitting: TaskTracker::new(),
             }),
         }
     }
@@ -195,7 +201,7 @@ impl Engine {
     pub fn start(&self) {
         let inner = &self.inner;
         inner.tasks.spawn(timers::run(self.clone()));
-        inner.tasks.spawn(admission::run(self.clone()));
+        inner.admitting.spawn(admission::run(self.clone()));
     }
 
     /// From now on, steps that this engine queues are claimed as they are queued while `desk` has free
@@ -489,12 +495,25 @@ impl Engine {
         }
     }
 
+    /// Admits nobody any more, and waits for the round that is under way: what it laid out can then be
+    /// cleared away, and what it claimed be given back.
+    pub(crate) async fn stop_admitting(&self) {
+        self.inner.stop_admitting.cancel();
+        self.inner.admitting.close();
+        self.inner.admitting.wait().await;
+    }
+
     /// Stops the loops, and waits until what was begun has committed.
     pub async fn stop(&self) {
         self.inner.stop.cancel();
+        self.stop_admitting().await;
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.sessions.release();
+    }
+
+    fn admits_no_more(&self) -> &CancellationToken {
+        &self.inner.stop_admitting
     }
 
     fn stopping(&self) -> &CancellationToken {

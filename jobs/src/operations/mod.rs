@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod campaigns;
 pub mod consents;
 pub mod forecast;
+pub mod idempotency;
 pub mod judging;
 pub mod keys;
 pub mod leads;

@@ -113,6 +113,14 @@ impl Desk {
         }
     }
 
+    /// Waits until no slot is taken. For a process that is stopping, and takes none any more.
+    pub async fn emptied(&self) {
+        for slots in self.kinds.values() {
+            let all = u32::try_from(slots.count).unwrap_or(u32::MAX);
+            let _ = slots.all.acquire_many(all).await;
+        }
+    }
+
     /// As many free slots for new jobs of this kind as there are, up to `most`; see [`Self::slot`].
     pub fn up_to(&self, kind: &str, most: usize) -> Vec<Slot> {
         std::iter::from_fn(|| self.slot(kind)).take(most).collect()

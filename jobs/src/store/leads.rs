@@ -2,13 +2,16 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::workflow::{Priority, State};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
+use super::rows::{OutcomeRow, PriorityRow, StateRow};
 
 /// What dialling needs of a person.
 #[derive(Clone, Debug)]
@@ -129,11 +132,22 @@ pub struct Person {
     pub zone: Option<String>,
 }
 
-/// Leads whose id, external id or number is `text`.
+/// Leads whose id, external id or number is `text`. No key begins with any of them alone: ids are looked up
+/// client by client, and external ids campaign by campaign.
 pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<Person>, StoreError> {
     let rows = sqlx::query!(
-        "select client_id, lead_id, campaign_id, name, phone, zone from leads
-        where lead_id = $1 or phone = $2 or external_id = $2 order by lead_id limit 20",
+        r#"select client_id as "client_id!", lead_id as "lead_id!", campaign_id as "campaign_id!", name, phone, zone
+        from (
+            select l.* from (select client_id, $1::uuid as lead_id from clients offset 0) x
+                join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
+            union
+            select * from leads where phone = $2
+            union
+            select l.* from (
+                select client_id, campaign_id, 'id ' || $2 as dedupe_key from campaigns offset 0) x
+                join leads l on l.campaign_id = x.campaign_id and l.dedupe_key = x.dedupe_key
+                    and l.client_id = x.client_id
+        ) found order by lead_id limit 20"#,
         Uuid::try_parse(text).ok(),
         text
     )
@@ -150,4 +164,128 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<Person>, St
             zone: row.zone,
         })
         .collect())
+}
+
+/// A lead as people see it in a list: the person, and where the workflow stands.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub lead: LeadId,
+    /// The tenant.
+    pub client: ClientId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The number; `None` once the person was erased.
+    pub phone: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// The zone as it was given.
+    pub zone: Option<String>,
+    /// The region as it was given.
+    pub region: Option<String>,
+    /// What the sender calls it.
+    pub external_id: Option<String>,
+    /// Whatever else the sender said of it.
+    pub attributes: Value,
+    /// When it was accepted.
+    pub created_at: Moment,
+    /// Where it stands.
+    pub state: State,
+    /// Why, as stored.
+    pub why: Value,
+    /// What came of it, once finished.
+    pub outcome: Option<Outcome>,
+    /// How soon it is called.
+    pub priority: Priority,
+    /// Waiting: due from then on. Under way: when its timer fires.
+    pub wake_at: Option<Moment>,
+    /// How many attempts were made.
+    pub attempts: i16,
+}
+
+struct ListedRow {
+    lead_id: Uuid,
+    client_id: Uuid,
+    campaign_id: Uuid,
+    phone: Option<String>,
+    name: Option<String>,
+    zone: Option<String>,
+    region: Option<String>,
+    external_id: Option<String>,
+    attributes: Value,
+    created_at: Moment,
+    state: StateRow,
+    why: Value,
+    outcome: Option<OutcomeRow>,
+    priority: PriorityRow,
+    wake_at: Option<Moment>,
+    attempts: i16,
+}
+
+impl From<ListedRow> for Listed {
+    fn from(row: ListedRow) -> Self {
+        Self {
+            lead: LeadId(row.lead_id),
+            client: ClientId(row.client_id),
+            campaign: CampaignId(row.campaign_id),
+            phone: row.phone,
+            name: row.name,
+            zone: row.zone,
+            region: row.region,
+            external_id: row.external_id,
+            attributes: row.attributes,
+            created_at: row.created_at,
+            state: row.state.into(),
+            why: row.why,
+            outcome: row.outcome.map(Into::into),
+            priority: row.priority.into(),
+            wake_at: row.wake_at,
+            attempts: row.attempts,
+        }
+    }
+}
+
+/// The next `limit` leads of a campaign after `after`, in the order of their ids.
+pub async fn page(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    after: LeadId,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = sqlx::query_as!(
+        ListedRow,
+        r#"select l.lead_id, l.client_id, l.campaign_id, l.phone, l.name, l.zone, l.region, l.external_id,
+            l.attributes, l.created_at, w.state as "state: StateRow", w.why, w.outcome as "outcome: OutcomeRow",
+            w.priority as "priority: PriorityRow", w.wake_at, w.attempts
+        from (
+            select * from leads where campaign_id = $2 and lead_id > $3 and client_id = $1
+            order by lead_id limit $4) l
+        join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
+        order by l.lead_id"#,
+        client.0,
+        campaign.0,
+        after.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// The lead with this id, over all clients.
+pub async fn listed(conn: &mut PgConnection, lead: LeadId) -> Result<Option<Listed>, StoreError> {
+    let row = sqlx::query_as!(
+        ListedRow,
+        r#"select l.lead_id, l.client_id, l.campaign_id, l.phone, l.name, l.zone, l.region, l.external_id,
+            l.attributes, l.created_at, w.state as "state: StateRow", w.why, w.outcome as "outcome: OutcomeRow",
+            w.priority as "priority: PriorityRow", w.wake_at, w.attempts
+        from (select client_id, $1::uuid as lead_id from clients offset 0) x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
+        join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id"#,
+        lead.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
 }

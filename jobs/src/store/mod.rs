@@ -25,6 +25,7 @@ pub mod consents;
 pub mod dial_requests;
 mod error;
 pub mod events;
+pub mod idempotency;
 pub mod inbox;
 pub mod installation;
 pub mod judging;

@@ -1,4 +1,4 @@
-//! Erases what need not be kept: request bodies after a day, inbox rows that were taken
+//! Erases what need not be kept: request bodies and answers to repeated requests after a day, inbox rows that were taken
 //! in, or that nobody's call answers to, after a week, nodes that nobody has seen for an hour.
 
 use async_trait::async_trait;
@@ -7,6 +7,7 @@ use outdial_workflows::Moment;
 
 use super::Sweep;
 use crate::engine::Engine;
+use crate::operations::idempotency;
 use crate::store::{self, StoreError};
 
 const BODIES_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -30,7 +31,9 @@ impl Sweep for Prune {
         let mut pruned = store::in_time(async {
             let mut conn = engine.pool().acquire().await?;
             let nodes = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
-            Ok::<_, StoreError>(nodes + store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?)
+            let inbox = store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
+            let answers = store::idempotency::erase(&mut conn, now - idempotency::KEPT_FOR, PAGE).await?;
+            Ok::<_, StoreError>(nodes + inbox + answers)
         })
         .await?;
         loop {

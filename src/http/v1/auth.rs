@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use outdial_jobs::operations::keys::{self, ApiKey, Role};
 use outdial_jobs::operations::{By, OperationError};
 use outdial_workflows::ids::ClientId;
+use uuid::Uuid;
 
 use super::super::{Api, Problem};
 
@@ -28,6 +29,11 @@ impl Caller {
         let actor = format!("key {} (…{})", key.name, key.hint);
         let reason = headers.get(REASON).and_then(|reason| reason.to_str().ok());
         Self { key, actor, reason: reason.map(str::to_owned) }
+    }
+
+    /// Their key's id.
+    pub(super) fn key_id(&self) -> Uuid {
+        self.key.id
     }
 
     /// Their key.

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use outdial_jobs::operations::campaigns::{self, Order, Ordered, Status};
+use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{By, OperationError};
 use outdial_jobs::store::campaigns::Campaign as Row;
+use outdial_workflows::attempt::Revision;
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::ids::{CampaignId, ClientId};
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
+use outdial_workflows::rules::Rules;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Asked, Body, Caller, Named, Page, PageQuery};
-use crate::http::problem::ProblemDetails;
+use crate::http::problem::{FieldError, ProblemDetails};
 use crate::http::{Api, Problem};
 
 /// Where a campaign stands.
@@ -168,9 +173,7 @@ pub(super) async fn visible(
 #[utoipa::path(get, path = "/v1/clients/{client}/campaigns", tag = "campaigns",
     params(("client" = Uuid, Path, description = "The client's id"), PageQuery), responses(
     (status = 200, description = "A page of campaigns", body = Page<Campaign>),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "A wrong parameter", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -191,7 +194,6 @@ pub(crate) async fn list(
 /// With how many of its leads stand where.
 #[utoipa::path(get, path = "/v1/campaigns/{campaign}", tag = "campaigns", params(("campaign" = Uuid, Path, description = "Its id")), responses(
     (status = 200, description = "The campaign", body = CampaignStatus),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get(
@@ -232,14 +234,9 @@ macro_rules! orders {
         #[utoipa::path(post, path = $path, tag = "campaigns", params(("campaign" = Uuid, Path, description = "Its id")),
             request_body = Option<OrderInput>, responses(
             (status = 200, description = "It is so on every node", body = OrderResult),
-            (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-            (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
             (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
             (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
             (status = 409, description = "It makes no sense where the campaign stands", body = ProblemDetails, content_type = "application/problem+json"),
-            (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-            (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-            (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
         ))]
         pub(crate) async fn $name(
             State(api): State<Api>,
@@ -260,4 +257,169 @@ orders! {
     resume, Order::Resume, "/v1/campaigns/{campaign}/resume", "Resume a campaign", "It is dialled again.";
     cancel, Order::Cancel, "/v1/campaigns/{campaign}/cancel", "Cancel a campaign",
         "For good: its leads are finished in the background; calls under way go on, and are listed.";
+}
+
+/// A campaign to be made, in draft.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CampaignInput {
+    /// Its name, unique within the client.
+    #[schema(min_length = 1)]
+    name: String,
+    /// The account it dials from.
+    account: Uuid,
+    /// Its rules. All have defaults, and unknown names are refused: see the README's table of rules.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    rules: Map<String, Value>,
+}
+
+fn read_rules(rules: Map<String, Value>) -> Result<Rules, Problem> {
+    serde_json::from_value(Value::Object(rules)).map_err(|error| {
+        Problem::invalid(vec![FieldError { place: "rules".into(), problem: error.to_string() }])
+    })
+}
+
+/// Make a campaign
+///
+/// In draft: nobody is dialled until it is started.
+#[utoipa::path(post, path = "/v1/clients/{client}/campaigns", tag = "campaigns",
+    params(("client" = Uuid, Path, description = "The client's id")), request_body = CampaignInput, responses(
+    (status = 201, description = "The campaign", body = CampaignStatus),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such client or account", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "The name is taken", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(client): Named<Uuid>,
+    Body(input): Body<CampaignInput>,
+) -> Result<(StatusCode, Json<CampaignStatus>), Problem> {
+    caller.is(Role::Operator)?;
+    let client = caller.sees(ClientId(client))?;
+    let rules = read_rules(input.rules)?;
+    let (name, account) = (input.name.as_str(), AccountId(input.account));
+    let spec = CampaignSpec { name, account, rules: &rules, actor: caller.by().actor };
+    let made = campaigns::create(&api.engine, client, spec).await?;
+    let status = campaigns::status(&api.engine, client, made).await?;
+    Ok((StatusCode::CREATED, Json(status.into())))
+}
+
+/// A campaign's rules.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RulesOf {
+    /// Counts from 1; every edit makes the next.
+    #[schema(minimum = 1)]
+    revision: i32,
+    /// All of them, defaults included.
+    #[schema(value_type = Object)]
+    rules: Value,
+}
+
+/// What an edit was made on, as the headers `ETag` and `If-Match` have it.
+fn etag(revision: Revision) -> String {
+    format!("\"{}\"", revision.0)
+}
+
+fn rules_of(revision: Revision, rules: &Rules) -> Response {
+    let body = RulesOf { revision: revision.0, rules: serde_json::to_value(rules).unwrap_or_default() };
+    ([(header::ETAG, etag(revision))], Json(body)).into_response()
+}
+
+/// Get a campaign's rules
+///
+/// The header `ETag` is what an edit of them names in `If-Match`.
+#[utoipa::path(get, path = "/v1/campaigns/{campaign}/rules", tag = "campaigns", params(("campaign" = Uuid, Path, description = "Its id")), responses(
+    (status = 200, description = "The rules as they are now", body = RulesOf, headers(("ETag" = String, description = "Their revision"))),
+    (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "They come from a newer version", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn rules(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(campaign): Named<Uuid>,
+) -> Result<Response, Problem> {
+    let (client, campaign) = visible(&api, &caller, campaign).await?;
+    let (revision, rules) = campaigns::rules(&api.engine, client, campaign).await?;
+    Ok(rules_of(revision, &rules))
+}
+
+/// Edit a campaign's rules
+///
+/// The whole set, as a new revision. It holds from the next call on, also of a campaign that runs. `If-Match`
+/// names the revision that the edit was made on, so that nobody's edit is overwritten unseen.
+#[utoipa::path(put, path = "/v1/campaigns/{campaign}/rules", tag = "campaigns",
+    params(("campaign" = Uuid, Path, description = "Its id"), ("If-Match" = String, Header, description = "The `ETag` that the rules had when they were read")),
+    request_body(content = Object, description = "The rules"), responses(
+    (status = 200, description = "The rules as they are now", body = RulesOf, headers(("ETag" = String, description = "Their revision"))),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 412, description = "They were edited meanwhile: read them again", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 428, description = "If-Match is missing", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn edit(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(campaign): Named<Uuid>,
+    headers: HeaderMap,
+    Body(input): Body<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    caller.is(Role::Operator)?;
+    let (client, campaign) = visible(&api, &caller, campaign).await?;
+    let Some(given) = headers.get(header::IF_MATCH) else {
+        let detail = "say in If-Match which revision the edit was made on: the ETag of its rules";
+        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", detail));
+    };
+    let (present, _) = campaigns::rules(&api.engine, client, campaign).await?;
+    let edited = || {
+        let detail = format!("the rules are of revision {} now; read them again", present.0);
+        Problem::new(StatusCode::PRECONDITION_FAILED, "edited-meanwhile", detail)
+    };
+    if given.as_bytes() != etag(present).as_bytes() {
+        return Err(edited());
+    }
+    let rules = read_rules(input)?;
+    match campaigns::edit(&api.engine, client, campaign, present, &rules, caller.by()).await {
+        Ok(revision) => Ok(rules_of(revision, &rules)),
+        // Between the look and the edit.
+        Err(OperationError::NotPossible(_)) => Err(edited()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A campaign to be made like another.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CloneInput {
+    /// Its name, unique within the client.
+    #[schema(min_length = 1)]
+    name: String,
+}
+
+/// Clone a campaign
+///
+/// The same account and rules under another name, in draft, without leads.
+#[utoipa::path(post, path = "/v1/campaigns/{campaign}/clone", tag = "campaigns", params(("campaign" = Uuid, Path, description = "The id of the one to clone")),
+    request_body = CloneInput, responses(
+    (status = 201, description = "The new campaign", body = CampaignStatus),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "The name is taken", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn clone(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(campaign): Named<Uuid>,
+    Body(input): Body<CloneInput>,
+) -> Result<(StatusCode, Json<CampaignStatus>), Problem> {
+    caller.is(Role::Operator)?;
+    let (client, campaign) = visible(&api, &caller, campaign).await?;
+    let status = campaigns::status(&api.engine, client, campaign).await?;
+    let (_, rules) = campaigns::rules(&api.engine, client, campaign).await?;
+    let (name, account) = (input.name.as_str(), status.campaign.account);
+    let spec = CampaignSpec { name, account, rules: &rules, actor: caller.by().actor };
+    let made = campaigns::create(&api.engine, client, spec).await?;
+    let status = campaigns::status(&api.engine, client, made).await?;
+    Ok((StatusCode::CREATED, Json(status.into())))
 }

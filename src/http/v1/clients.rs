@@ -50,8 +50,6 @@ pub(crate) struct ClientInput {
 /// Those that your key may see, the newest first.
 #[utoipa::path(get, path = "/v1/clients", tag = "clients", params(PageQuery), responses(
     (status = 200, description = "A page of clients", body = Page<Client>),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "A wrong parameter", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -68,13 +66,8 @@ pub(crate) async fn list(
 /// Make a client
 #[utoipa::path(post, path = "/v1/clients", tag = "clients", request_body = ClientInput, responses(
     (status = 201, description = "The client", body = Client),
-    (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 403, description = "Takes the role admin, for all clients", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 409, description = "The name is taken", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn create(
     State(api): State<Api>,
@@ -90,7 +83,6 @@ pub(crate) async fn create(
 /// Get a client
 #[utoipa::path(get, path = "/v1/clients/{client}", tag = "clients", params(("client" = Uuid, Path, description = "Its id")), responses(
     (status = 200, description = "The client", body = Client),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get(

@@ -103,12 +103,17 @@ impl PageQuery {
     }
 
     pub(crate) fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(50) {
-            limit @ 1..=PAGE => Ok(limit as usize),
-            other => {
-                let problem = format!("{other} is out of bounds; give 1 to {PAGE}");
-                Err(Problem::invalid(vec![FieldError { place: "limit".into(), problem }]))
-            }
+        page_limit(self.limit)
+    }
+}
+
+/// How many a page is to hold.
+pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=PAGE => Ok(limit as usize),
+        other => {
+            let problem = format!("{other} is out of bounds; give 1 to {PAGE}");
+            Err(Problem::invalid(vec![FieldError { place: "limit".into(), problem }]))
         }
     }
 }
@@ -124,6 +129,11 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// These, and where the next begins.
+    pub(crate) fn from_to(items: Vec<T>, next: Option<Uuid>) -> Self {
+        Self { items, next }
+    }
+
     /// Of one more than fit: the one too many tells that there is another page.
     pub(crate) fn of(mut found: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> Self {
         let more = found.len() > limit;

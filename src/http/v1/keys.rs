@@ -136,7 +136,6 @@ const LONGEST_OVERLAP_S: u32 = 30 * DAY_S;
 /// Your own key
 #[utoipa::path(get, path = "/v1/me", tag = "keys", responses(
     (status = 200, description = "What your key is known by", body = Key),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn me(caller: Caller) -> Json<Key> {
     Json(caller.into_key().into())
@@ -147,9 +146,7 @@ pub(crate) async fn me(caller: Caller) -> Json<Key> {
 /// The newest first, those included that are good for nothing any more.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery), responses(
     (status = 200, description = "A page of keys", body = Page<Key>),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "A wrong parameter", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -167,13 +164,8 @@ pub(crate) async fn list(
 /// Make a key
 #[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = KeyInput, responses(
     (status = 201, description = "The key; it is told this once", body = NewKey),
-    (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn create(
     State(api): State<Api>,
@@ -196,7 +188,6 @@ pub(crate) async fn create(
 /// The next request with it is refused.
 #[utoipa::path(post, path = "/v1/keys/{key}/revoke", tag = "keys", params(("key" = Uuid, Path, description = "Its id")), responses(
     (status = 200, description = "It is good for nothing now", body = Key),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such key", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
@@ -215,14 +206,9 @@ pub(crate) async fn revoke(
 /// nobody is shut out who has not been told yet.
 #[utoipa::path(post, path = "/v1/keys/{key}/rotate", tag = "keys", params(("key" = Uuid, Path, description = "Its id")), request_body = Option<Rotation>, responses(
     (status = 201, description = "The new key; it is told this once", body = NewKey),
-    (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 401, description = "No key, or none of ours", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 404, description = "No such key", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 409, description = "It is good for nothing any more", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = 422, description = "Parts of it are wrong", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn rotate(
     State(api): State<Api>,

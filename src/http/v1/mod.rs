@@ -7,9 +7,11 @@
 mod auth;
 mod campaigns;
 mod clients;
+mod document;
 mod input;
 mod keys;
 mod leads;
+mod once;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -67,21 +69,27 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(keys::rotate))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get))
-        .routes(routes!(campaigns::list))
+        .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get))
         .routes(routes!(campaigns::start))
         .routes(routes!(campaigns::pause))
         .routes(routes!(campaigns::resume))
         .routes(routes!(campaigns::cancel))
-        .routes(routes!(leads::accept))
+        .routes(routes!(campaigns::rules, campaigns::edit))
+        .routes(routes!(campaigns::clone))
+        .routes(routes!(leads::list, leads::accept))
+        .routes(routes!(leads::get))
+        .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))
 }
 
 /// The routes; all but the document and its page want a key.
 pub(super) fn router(api: &Api) -> Router<Api> {
-    let (routes, document) = described().split_for_parts();
+    let (routes, mut document) = described().split_for_parts();
+    document::complete(&mut document);
     let page = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/v1/openapi.json", document);
     routes
+        .layer(middleware::from_fn_with_state(api.clone(), once::once))
         .layer(middleware::from_fn_with_state(api.clone(), auth::let_in))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(page)
