@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
 
+use std::io::Write;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -14,11 +16,13 @@ pub(crate) struct Output {
 impl Output {
     /// Says one thing, in one of two ways.
     pub(crate) fn say(&self, text: impl std::fmt::Display, value: &impl Serialize) {
-        if self.json {
-            println!("{}", serde_json::to_string(value).unwrap_or_default());
-        } else {
-            println!("{text}");
-        }
+        let mut out = std::io::stdout().lock();
+        let said = match self.json {
+            true => writeln!(out, "{}", serde_json::to_string(value).unwrap_or_default()),
+            false => writeln!(out, "{text}"),
+        };
+        // Whoever reads may have read enough, as `head` does.
+        let _ = said.and_then(|()| out.flush());
     }
 
     /// Says what went wrong, cause by cause.

@@ -359,6 +359,9 @@ async fn what_is_wrong_with_a_request_is_said_with_its_place_and_nothing_of_it_i
     let unknown = answer.body["errors"][2]["problem"].as_str().expect("a problem");
     assert!(unknown.contains("unknown field `phon`"), "{unknown}");
     assert_eq!(world.count("select count(*) from leads").await, 0);
+    let nul = json!([{ "phone": "+919876500001", "attributes": { "flat": ["a\u{0}"] } }]);
+    let nul = caller.post(&path, nul).await;
+    assert_eq!(nul.body["errors"][0]["place"], "[0].attributes.flat[0]", "{nul:?}");
     let pages = caller.get("/v1/clients?limit=0").await;
     assert_eq!(
         (pages.status, &pages.body["errors"][0]["place"]),

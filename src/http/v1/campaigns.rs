@@ -350,7 +350,7 @@ pub(crate) async fn rules(
 /// The whole set, as a new revision. It holds from the next call on, also of a campaign that runs. `If-Match`
 /// names the revision that the edit was made on, so that nobody's edit is overwritten unseen.
 #[utoipa::path(put, path = "/v1/campaigns/{campaign}/rules", tag = "campaigns",
-    params(("campaign" = Uuid, Path, description = "Its id"), ("If-Match" = String, Header, description = "The `ETag` that the rules had when they were read")),
+    params(("campaign" = Uuid, Path, description = "Its id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that the rules had when they were read. It cannot be left out: 428 says so")),
     request_body(content = Object, description = "The rules"), responses(
     (status = 200, description = "The rules as they are now", body = RulesOf, headers(("ETag" = String, description = "Their revision"))),
     (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),

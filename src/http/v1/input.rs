@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,8 +21,8 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let read = <Json<T> as FromRequest<Api>>::from_request(request, api).await;
-        Ok(Self(read.map_err(unreadable)?.0))
+        let read = <Json<Value> as FromRequest<Api>>::from_request(request, api).await;
+        Ok(Self(read_body(read.map_err(unreadable)?.0)?))
     }
 }
 
@@ -30,20 +31,43 @@ impl<T: DeserializeOwned> OptionalFromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Option<Self>, Problem> {
-        let read = <Json<T> as OptionalFromRequest<Api>>::from_request(request, api).await;
-        Ok(read.map_err(unreadable)?.map(|Json(body)| Self(body)))
+        let read = <Json<Value> as OptionalFromRequest<Api>>::from_request(request, api).await;
+        read.map_err(unreadable)?.map(|Json(body)| Ok(Self(read_body(body)?))).transpose()
+    }
+}
+
+fn read_body<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    let wrong = |place: String, problem: String| Problem::invalid(vec![FieldError { place, problem }]);
+    if let Some(place) = with_nul(&body, String::new()) {
+        let place = if place.is_empty() { "body".to_owned() } else { place };
+        return Err(wrong(
+            place,
+            "it holds the character U+0000, which cannot be stored; leave it out".into(),
+        ));
+    }
+    serde_json::from_value(body).map_err(|error| wrong("body".into(), error.to_string()))
+}
+
+/// Where a text holds U+0000, which Postgres takes in no text.
+fn with_nul(value: &Value, at: String) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(at),
+        Value::Array(items) => {
+            let mut each = items.iter().enumerate();
+            each.find_map(|(place, item)| with_nul(item, format!("{at}[{place}]")))
+        }
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            let shown = name.replace('\0', "");
+            let at = if at.is_empty() { shown } else { format!("{at}.{shown}") };
+            if name.contains('\0') { Some(at) } else { with_nul(field, at) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
 fn unreadable(rejection: JsonRejection) -> Problem {
     let text = rejection.body_text();
     match rejection {
-        JsonRejection::JsonDataError(error) => {
-            // Serde's text names the field and says what is wrong with it.
-            let place = "body".to_owned();
-            let problem = std::error::Error::source(&error).map_or(text, ToString::to_string);
-            Problem::invalid(vec![FieldError { place, problem }])
-        }
         JsonRejection::JsonSyntaxError(_) => Problem::new(StatusCode::BAD_REQUEST, "not-json", text),
         JsonRejection::MissingJsonContentType(_) => {
             let detail = "the body is to be JSON: send `Content-Type: application/json`";
