@@ -16,10 +16,13 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use super::limits::Change;
+use super::limits::{Change, listed};
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
+
+/// The most accounts that are listed.
+const LISTED: i64 = 1_000;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ClientCommand {
@@ -142,6 +145,12 @@ pub(super) async fn client(
 pub(super) enum AccountCommand {
     /// Add an account with a carrier.
     Add(Box<Add>),
+    /// List accounts, the newest first.
+    List {
+        /// Only those of one client, by name or id.
+        #[arg(long)]
+        client: Option<String>,
+    },
     /// Ask the carrier whether it takes the account's credentials. Rings nobody.
     Test {
         /// Its name or id.
@@ -219,6 +228,31 @@ pub(super) async fn account(
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Add(add) => add.run(app, output).await,
+        AccountCommand::List { client } => {
+            let client = match client {
+                Some(client) => Some(setup::find_client(&app.engine, &client).await?),
+                None => None,
+            };
+            let accounts = setup::accounts(&app.engine, client, None, LISTED).await?;
+            let now = app.engine.now().await?;
+            let rows = accounts.iter().map(|account| {
+                let stands = match (account.enabled, &account.paused_by, account.resting_until) {
+                    (false, ..) => "disabled".to_owned(),
+                    (_, Some(by), _) => format!("paused by {by}"),
+                    (.., Some(until)) if until > now => {
+                        let cause = account.resting_cause.as_deref().unwrap_or_default();
+                        format!("rests until {}: {cause}", until.format("%H:%M:%S UTC"))
+                    }
+                    _ => "ready".to_owned(),
+                };
+                let limits: Result<Vec<Limit>, _> = serde_json::from_value(account.limits.clone());
+                let limits = limits.map_or("cannot be read".into(), |limits| listed(&limits));
+                let (name, base_url) = (account.name.clone(), account.base_url.clone());
+                vec![name, account.provider.name().into(), base_url, stands, limits, account.id.to_string()]
+            });
+            output.say(table(&["account", "carrier", "at", "", "limits", "id"], rows), &accounts);
+            Ok(ExitCode::SUCCESS)
+        }
         AccountCommand::Test { account } => {
             let (client, account) = setup::find_account(&app.engine, &account).await?;
             let check = setup::check_account(&app.engine, client, account).await?;

@@ -8,7 +8,7 @@ use outdial_jobs::operations::By;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::setup;
 use outdial_jobs::providers::exotel::http_client;
-use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -94,6 +94,7 @@ async fn key(world: &World, role: Role, client: Option<ClientId>) -> Caller<'_> 
 struct Things {
     client: ClientId,
     campaign: CampaignId,
+    account: AccountId,
     lead: LeadId,
     key: Uuid,
 }
@@ -105,13 +106,14 @@ impl Things {
         let spec =
             KeySpec { name: "spare", role: Role::Viewer, client: Some(world.client), expires_at: None };
         let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
-        Self { client: world.client, campaign, lead, key: key.id }
+        Self { client: world.client, account: world.account, campaign, lead, key: key.id }
     }
 
     fn path(&self, template: &str) -> String {
         template
             .replace("{client}", &self.client.to_string())
             .replace("{campaign}", &self.campaign.to_string())
+            .replace("{account}", &self.account.to_string())
             .replace("{lead}", &self.lead.to_string())
             .replace("{key}", &self.key.to_string())
     }
@@ -198,6 +200,8 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/clients", Viewer),
         ("POST /v1/clients", Admin),
         ("GET /v1/clients/{client}", Viewer),
+        ("GET /v1/clients/{client}/accounts", Viewer),
+        ("GET /v1/accounts/{account}", Viewer),
         ("GET /v1/clients/{client}/campaigns", Viewer),
         ("POST /v1/clients/{client}/campaigns", Operator),
         ("GET /v1/campaigns/{campaign}/rules", Viewer),
@@ -249,6 +253,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {answer:?}");
         let nowhere = Things {
             client: ClientId(Uuid::new_v4()),
+            account: AccountId(Uuid::new_v4()),
             campaign: CampaignId(Uuid::new_v4()),
             lead: LeadId(Uuid::new_v4()),
             key: Uuid::new_v4(),

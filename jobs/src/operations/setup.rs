@@ -76,6 +76,33 @@ pub async fn find_client(engine: &Engine, given: &str) -> Result<ClientId, Opera
     the_one("client", given, found.into_iter().collect())
 }
 
+/// Accounts, the newest first: of one client, or all. `after` is the last of the page before.
+///
+/// # Errors
+/// The database.
+pub async fn accounts(
+    engine: &Engine,
+    client: Option<ClientId>,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<store::accounts::Account>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::accounts::page(&mut conn, client, None, after, limit).await?)
+}
+
+/// The account with this id.
+///
+/// # Errors
+/// If there is none.
+pub async fn account(
+    engine: &Engine,
+    account: AccountId,
+) -> Result<store::accounts::Account, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::accounts::page(&mut conn, None, Some(account), None, 1).await?;
+    the_one("account", &account.to_string(), found)
+}
+
 /// An account to be made.
 #[derive(Clone, Debug)]
 pub struct AccountSpec<'a> {

@@ -33,6 +33,15 @@ pub enum Provider {
     Exotel,
 }
 
+impl Provider {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exotel => "exotel",
+        }
+    }
+}
+
 /// What a dial request is made from.
 #[derive(Clone, Debug)]
 pub struct DialOrder<'a> {

@@ -88,6 +88,76 @@ pub async fn enabled(conn: &mut PgConnection) -> Result<Vec<(ClientId, AccountId
     Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
 }
 
+/// An account as people see it: without credentials.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The tenant.
+    pub client: ClientId,
+    /// Its name, unique within the client.
+    pub name: String,
+    /// The carrier.
+    pub provider: Provider,
+    /// Where the carrier is reached.
+    pub base_url: String,
+    /// Whether that is on this machine.
+    pub emulated: bool,
+    /// Its limits.
+    pub limits: Value,
+    /// Whether it may dial at all.
+    pub enabled: bool,
+    /// Who has it paused.
+    pub paused_by: Option<String>,
+    /// Until when it rests.
+    pub resting_until: Option<Moment>,
+    /// In the carrier's words.
+    pub resting_cause: Option<String>,
+    /// When it was made.
+    pub created_at: Moment,
+}
+
+/// Accounts, the newest first: of one client, or all; only one of them, or all. `after` is the last of the
+/// page before.
+pub async fn page(
+    conn: &mut PgConnection,
+    client: Option<ClientId>,
+    only: Option<AccountId>,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select client_id, account_id, name, provider as "provider: ProviderRow", base_url, emulated, limits,
+            enabled, paused_by, resting_until, resting_cause, created_at
+        from accounts where ($1::uuid is null or client_id = $1) and ($2::uuid is null or account_id = $2)
+            and ($3::uuid is null or account_id < $3)
+        order by account_id desc limit $4"#,
+        client.map(|client| client.0),
+        only.map(|account| account.0),
+        after.map(|account| account.0),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Account {
+            id: AccountId(row.account_id),
+            client: ClientId(row.client_id),
+            name: row.name,
+            provider: row.provider.into(),
+            base_url: row.base_url,
+            emulated: row.emulated,
+            limits: row.limits,
+            enabled: row.enabled,
+            paused_by: row.paused_by,
+            resting_until: row.resting_until,
+            resting_cause: row.resting_cause,
+            created_at: row.created_at,
+        })
+        .collect())
+}
+
 /// An account to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount<'a> {

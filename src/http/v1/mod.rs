@@ -4,6 +4,7 @@
 //! browse it. Handlers read, ask who it is, call an operation and show what came of it; what may be done
 //! is decided by the operations.
 
+mod accounts;
 mod auth;
 mod campaigns;
 mod clients;
@@ -41,6 +42,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
     tags(
         (name = "keys", description = "Who may speak to the API"),
         (name = "clients", description = "Tenants"),
+        (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
     )
@@ -69,6 +71,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(keys::rotate))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::get))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get))
         .routes(routes!(campaigns::start))
