@@ -354,7 +354,8 @@ pub struct UnpricedCall {
     pub replied_at: Moment,
 }
 
-/// The next calls of an account that are to be asked about, from where the last walk over them stands.
+/// The next calls of an account that are to be asked about, from where the last walk over them stands. What
+/// was answered a day before the earliest end that counts is not looked at: no call lasts so long.
 pub async fn unpriced(
     conn: &mut PgConnection,
     client: ClientId,
@@ -366,7 +367,7 @@ pub async fn unpriced(
         r#"select a.lead_id, a.number, a.call_id as "call_id!", a.replied_at as "replied_at!"
         from accounts c join attempts a on a.account_id = c.account_id and a.client_id = c.client_id
         where c.client_id = $1 and c.account_id = $2
-            and a.replied_at >= greatest(c.priced_before, c.pricing_at, timestamptz '2000-01-01 00:00:00+00')
+            and a.replied_at >= greatest(c.priced_before, c.pricing_at, $4::timestamptz - interval '1 day')
             and (c.pricing_at is null or (a.replied_at, a.lead_id) > (c.pricing_at, c.pricing_lead))
             and a.replied_at <= $3 and a.ended_at <= $3 and a.ended_at > $4
             and a.cost_micros is null and a.call_id is not null
@@ -422,7 +423,7 @@ pub async fn price_anew(
         "update accounts c set pricing_at = null, pricing_lead = null, priced_before = coalesce((
             select a.replied_at from attempts a
             where a.account_id = c.account_id and a.client_id = c.client_id
-                and a.replied_at >= coalesce(c.priced_before, timestamptz '2000-01-01 00:00:00+00')
+                and a.replied_at >= greatest(c.priced_before, $4::timestamptz - interval '1 day')
                 and a.cost_micros is null and (a.live or a.ended_at > $4)
             order by a.replied_at limit 1), $3)
         where c.client_id = $1 and c.account_id = $2",
