@@ -353,7 +353,10 @@ async fn no_more_calls_are_placed_in_a_day_than_its_money_pays_for() {
         );
     }
     assert_eq!(waiting.len(), 6);
-    assert!(waiting.iter().all(|says| says.contains("the day's money of its account")), "{waiting:?}");
+    assert!(
+        waiting.iter().all(|says| says.contains("what its account may spend in a day is spent")),
+        "{waiting:?}"
+    );
     // They cost 1.80 and not 3.00, so one more is paid for; it costs 0.60 too, and 0.60 pay for none.
     priced(&mut world, &clock, 3).await;
     soon("a fourth call", world.carrier.until(|totals| totals.accepted == 4)).await;

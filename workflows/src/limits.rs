@@ -209,20 +209,36 @@ pub fn spent_since<'a>(limits: impl IntoIterator<Item = &'a Limit>, now: Moment)
 pub struct Room {
     /// How many more attempts may be reserved now.
     pub free: u32,
-    /// When a rate or a day's spending that binds leaves room again, unless an attempt ends or a cost becomes
-    /// known first. `None` if neither binds.
-    pub again_at: Option<Moment>,
+    /// When what binds leaves room again by itself, unless an attempt ends or a cost becomes known first, and
+    /// what that is. `None` if nothing binds, or nothing that passes with time.
+    pub again: Option<(Moment, Bound)>,
+}
+
+/// What binds until a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// A rate of calls.
+    Rate,
+    /// What may be spent in a day.
+    Money,
+    /// A rest, after calls that were turned down.
+    Rest,
 }
 
 impl Room {
     /// Nothing binds.
-    pub const ENDLESS: Self = Self { free: u32::MAX, again_at: None };
+    pub const ENDLESS: Self = Self { free: u32::MAX, again: None };
+
+    /// When it leaves room again by itself.
+    pub fn again_at(&self) -> Option<Moment> {
+        self.again.map(|(at, _)| at)
+    }
 
     /// What several leave of which one is picked: any number of attempts if there are none.
     pub fn of_any(rooms: impl IntoIterator<Item = Self>) -> Self {
         let add = |a: Self, b: Self| Self {
             free: a.free.saturating_add(b.free),
-            again_at: [a.again_at, b.again_at].into_iter().flatten().min(),
+            again: [a.again, b.again].into_iter().flatten().min(),
         };
         rooms.into_iter().reduce(add).unwrap_or(Self::ENDLESS)
     }
@@ -235,14 +251,14 @@ impl Room {
 /// answer, so whatever window of that length the carrier looks at, it never holds
 /// more than `max`.
 pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
-    let mut room = Room { free: u32::MAX, again_at: None };
+    let mut room = Room::ENDLESS;
     for limit in limits {
         match *limit {
             Limit::Concurrent { max } => room.free = room.free.min(max.saturating_sub(usage.live)),
             Limit::Spend { per_day, per_call, zone } => {
                 let free = affordable(usage, per_day, per_call, day_begins(zone, now));
                 if free == 0 {
-                    room.again_at = room.again_at.max(Some(day_ends(zone, now)));
+                    room.again = room.again.max(Some((day_ends(zone, now), Bound::Money)));
                 }
                 room.free = room.free.min(free);
             }
@@ -253,7 +269,8 @@ pub fn room(limits: &[Limit], usage: &Usage, now: Moment) -> Room {
         let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
         let free = max.saturating_sub(usage.pending.saturating_add(recent));
         if free == 0 {
-            room.again_at = room.again_at.max(frees_at(usage, max, window));
+            let rate = frees_at(usage, max, window).map(|at| (at, Bound::Rate));
+            room.again = room.again.max(rate);
         }
         room.free = room.free.min(free);
     }
@@ -350,9 +367,9 @@ mod tests {
     fn a_rate_counts_what_is_pending_and_what_the_window_still_holds() {
         let usage = Usage { pending: 1, seen: vec![at(-100), at(-900), at(-1_000)], ..Usage::default() };
         let rate = |max| [Limit::per_second(max)];
-        assert_eq!(room(&rate(5), &usage, at(0)), Room { free: 2, again_at: None });
-        assert_eq!(room(&rate(3), &usage, at(0)), Room { free: 0, again_at: Some(at(100)) });
-        assert_eq!(room(&rate(2), &usage, at(0)), Room { free: 0, again_at: Some(at(900)) });
+        assert_eq!(room(&rate(5), &usage, at(0)), Room { free: 2, again: None });
+        assert_eq!(room(&rate(3), &usage, at(0)), Room { free: 0, again: Some((at(100), Bound::Rate)) });
+        assert_eq!(room(&rate(2), &usage, at(0)), Room { free: 0, again: Some((at(900), Bound::Rate)) });
     }
 
     #[test]
@@ -362,7 +379,7 @@ mod tests {
         assert_eq!(room(&delay, &usage(0, vec![]), at(0)).free, 1);
         assert_eq!(room(&delay, &usage(1, vec![]), at(0)).free, 0);
         let after = usage(0, vec![at(-500)]);
-        assert_eq!(room(&delay, &after, at(0)), Room { free: 0, again_at: Some(at(1_500)) });
+        assert_eq!(room(&delay, &after, at(0)), Room { free: 0, again: Some((at(1_500), Bound::Rate)) });
         assert_eq!(room(&delay, &after, at(1_500)).free, 1);
     }
 
@@ -377,13 +394,13 @@ mod tests {
             cost: Cost { micros },
         };
         let left = |spent| room(&spend, &Usage { spent, ..Usage::default() }, now);
-        assert_eq!(left(vec![]), Room { free: 3, again_at: None });
+        assert_eq!(left(vec![]), Room { free: 3, again: None });
         assert_eq!(left(vec![spent("2026-01-14T11:45:00Z", 1, 0)]).free, 2);
         // It cost 1.00 and not 3.00.
         assert_eq!(left(vec![spent("2026-01-14T11:45:00Z", 0, 1_000_000)]).free, 3);
-        let tomorrow = "2026-01-14T18:30:00Z".parse().ok();
+        let tomorrow = "2026-01-14T18:30:00Z".parse().expect("a time");
         let all = vec![spent("2026-01-13T18:30:00Z", 1, 0), spent("2026-01-14T11:45:00Z", 1, 1_500_000)];
-        assert_eq!(left(all), Room { free: 0, again_at: tomorrow });
+        assert_eq!(left(all), Room { free: 0, again: Some((tomorrow, Bound::Money)) });
         let yesterday = vec![spent("2026-01-13T18:15:00Z", 9, 9_000_000)];
         assert_eq!(left(yesterday).free, 3, "another day by their clock");
         assert_eq!(spent_since(&spend, now), "2026-01-13T18:30:00Z".parse().ok());
@@ -393,7 +410,7 @@ mod tests {
     #[test]
     fn a_rate_filled_by_pending_requests_names_no_time() {
         let usage = Usage { live: 3, pending: 3, ..Usage::default() };
-        assert_eq!(room(&[Limit::per_second(3)], &usage, at(0)), Room { free: 0, again_at: None });
+        assert_eq!(room(&[Limit::per_second(3)], &usage, at(0)), Room { free: 0, again: None });
     }
 
     #[test]

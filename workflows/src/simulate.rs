@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::Moment;
 use crate::gate::{Tried, tried_enough};
 use crate::hours::{LaneState, lane_state};
-use crate::limits::{Limit, Spent, Usage, room, spent_since};
+use crate::limits::{Bound, Limit, Room, Spent, Usage, room, spent_since};
 use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::packs::Law;
@@ -289,9 +289,6 @@ impl<'a> Play<'a> {
             let live = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
             let usage = Usage { live, pending: 0, seen: self.seen.clone(), spent: self.spent.clone() };
             let left = room(self.limits, &usage, self.now);
-            let money: Vec<Limit> =
-                self.limits.iter().filter(|limit| matches!(limit, Limit::Spend { .. })).copied().collect();
-            let broke = room(&money, &usage, self.now).free == 0;
             let mut free = left.free;
             let mut begun = vec![];
             while free > 0 && self.lanes.iter().any(|lane| callable(lane, self.now)) {
@@ -306,8 +303,8 @@ impl<'a> Play<'a> {
                 }
             }
             if begun.is_empty() {
-                self.brake = self.braked(left.free, left.again_at, broke);
-                return left.again_at;
+                self.brake = self.braked(left);
+                return left.again_at();
             }
             for (lane, person) in begun {
                 self.begin(lane, person);
@@ -335,13 +332,13 @@ impl<'a> Play<'a> {
         self.told.most_at_once = self.told.most_at_once.max(live);
     }
 
-    fn braked(&self, free: u32, again_at: Option<Moment>, broke: bool) -> Option<Brake> {
+    fn braked(&self, left: Room) -> Option<Brake> {
         let waits = self.lanes.iter().any(|lane| !lane.due.is_empty());
         let due = self.lanes.iter().any(|lane| lane.is_due(self.now));
         let callable = self.lanes.iter().any(|lane| lane.is_callable(self.now));
-        match (callable, free) {
-            (true, 0) if broke => Some(Brake::Spending),
-            (true, 0) if again_at.is_some() => Some(Brake::CallRate),
+        match (callable, left) {
+            (true, Room { free: 0, again: Some((_, Bound::Money)) }) => Some(Brake::Spending),
+            (true, Room { free: 0, again: Some(_) }) => Some(Brake::CallRate),
             (true, _) => Some(Brake::CallsAtOnce),
             (false, _) if due => Some(Brake::CallingHours),
             (false, _) => waits.then_some(Brake::NothingDue),

@@ -17,7 +17,9 @@ use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::Input;
-use outdial_workflows::limits::{Limit, Room, Usage, look_back, reservations_allowed, room, spent_since};
+use outdial_workflows::limits::{
+    Bound, Limit, Room, Usage, look_back, reservations_allowed, room, spent_since,
+};
 use outdial_workflows::packs::edition;
 use outdial_workflows::pool::{self, NumberChoice};
 use outdial_workflows::rules::Rules;
@@ -438,7 +440,7 @@ impl Plan {
         let breaker = row.breaker.lets_through(whole.pending, now);
         let free = of_account.free.min(of_client.free).min(reservations).min(breaker).min(BATCH);
         let mut plan =
-            Self { free, again_at: of_account.again_at.max(of_client.again_at), ..Self::default() };
+            Self { free, again_at: of_account.again_at().max(of_client.again_at()), ..Self::default() };
         for (number, breaker, limits) in numbers {
             let used = usage.iter().filter(|used| used.caller_id.as_ref() == Some(&number));
             let used = Usage::together(used.map(|used| &used.usage));
@@ -465,7 +467,7 @@ impl Plan {
             return;
         }
         let binding = [own, numbers].into_iter().filter(|room| room.free == 0);
-        self.again_at = earlier(self.again_at, binding.filter_map(|room| room.again_at).max());
+        self.again_at = earlier(self.again_at, binding.filter_map(|room| room.again_at()).max());
     }
 
     fn of_number(&self, number: &CallerId) -> Room {
@@ -557,10 +559,11 @@ impl Plan {
 
 /// What a number's limits and its breaker leave. Nothing if its limits cannot be read.
 pub(crate) fn of_number(breaker: &Breaker, limits: Option<&[Limit]>, used: &Usage, now: Moment) -> Room {
-    let Some(limits) = limits else { return Room { free: 0, again_at: None } };
+    let Some(limits) = limits else { return Room { free: 0, again: None } };
     let own = room(limits, used, now);
     let until = breaker.resting_until.filter(|until| *until > now);
-    Room { free: own.free.min(breaker.lets_through(used.pending, now)), again_at: own.again_at.max(until) }
+    let rest = until.map(|until| (until, Bound::Rest));
+    Room { free: own.free.min(breaker.lets_through(used.pending, now)), again: own.again.max(rest) }
 }
 
 /// Limits as they are stored; `None`, with an alert, if they cannot be read: then nothing is dialled.

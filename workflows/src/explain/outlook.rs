@@ -3,7 +3,7 @@
 use super::{Known, Story};
 use crate::Moment;
 use crate::gate::{CampaignState, MayCall, may_call, may_dial};
-use crate::limits::Room;
+use crate::limits::{Bound, Room};
 use crate::outcome::Outcome;
 use crate::preview::as_if_running;
 use crate::why::Why;
@@ -59,9 +59,12 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
         ("account", known.account_room),
         ("client", known.client_room),
     ];
-    let again = |(whose, room): &(&'static str, Option<Room>)| Some((room.as_ref()?.again_at?, *whose));
-    let rate = rooms.iter().filter_map(again).max();
-    let again = rate.map(|(at, _)| at);
+    let again = |(whose, room): &(&'static str, Option<Room>)| {
+        let (at, bound) = room.as_ref()?.again?;
+        Some((at, *whose, bound))
+    };
+    let binds = rooms.iter().filter_map(again).max();
+    let again = binds.map(|(at, ..)| at);
     let Some((at, until_then)) =
         opening(outlook, story, known, due.max(rests_until.unwrap_or(due)).max(again.unwrap_or(due)))
     else {
@@ -76,7 +79,7 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
         return outlook.needs("enable the carrier account");
     }
     for (whose, room) in rooms {
-        if room.is_some_and(|room| matches!(room, Room { free: 0, again_at: None })) {
+        if room.is_some_and(|room| matches!(room, Room { free: 0, again: None })) {
             outlook.needs(match whose {
                 "numbers" => {
                     "none of its campaign's numbers has room: a call has to end, or a number be added".into()
@@ -93,15 +96,16 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
         _ if at <= now => due_now(known),
         Some(why) => format!("may be called from then on; until then, {why}"),
         None if again == Some(at) => {
-            let whose = rate.map_or("campaign", |(_, whose)| whose);
-            match whose {
-                "numbers" => {
+            let (whose, bound) = binds.map_or(("campaign", Bound::Rate), |(_, whose, bound)| (whose, bound));
+            match (whose, bound) {
+                ("numbers", _) => {
                     "may be called from then on; until then, its campaign's numbers rest or their rates are used up".into()
                 }
-                whose => {
-                    format!(
-                        "may be called from then on; until then, a rate of calls or the day's money of its {whose} is used up"
-                    )
+                (whose, Bound::Money) => {
+                    format!("may be called from then on; until then, what its {whose} may spend in a day is spent")
+                }
+                (whose, Bound::Rate | Bound::Rest) => {
+                    format!("may be called from then on; until then, the rate of calls of its {whose} is used up")
                 }
             }
         }

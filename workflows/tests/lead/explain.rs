@@ -7,7 +7,7 @@ use outdial_workflows::explain::{Explanation, Known, Story, explain};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::Command;
-use outdial_workflows::limits::Room;
+use outdial_workflows::limits::{Bound, Room};
 use outdial_workflows::outcome::Outcome;
 
 use crate::life::{Life, rules};
@@ -191,13 +191,13 @@ fn a_resting_account_and_full_limits_say_when() {
     let mut life = after(&[]);
     let (soon, later) = (life.now + seconds(10), life.now + seconds(30));
     assert_snapshot!(shortened(asked(&life, |known| {
-        known.account_room = Some(Room { free: 0, again_at: Some(soon) });
+        known.account_room = Some(Room { free: 0, again: Some((soon, Bound::Rate)) });
     })), @r"
     waiting: accepted, and due
-    next: Mon 12 Jan 2026 12:00:10 in Asia/Kolkata: may be called from then on; until then, a rate of calls or the day's money of its account is used up
+    next: Mon 12 Jan 2026 12:00:10 in Asia/Kolkata: may be called from then on; until then, the rate of calls of its account is used up
     ");
     assert_snapshot!(shortened(asked(&life, |known| {
-        known.campaign_room = Some(Room { free: 0, again_at: None });
+        known.campaign_room = Some(Room { free: 0, again: None });
         known.ahead = Some(12);
     })), @r"
     waiting: accepted, and due
@@ -211,8 +211,8 @@ fn a_resting_account_and_full_limits_say_when() {
     ");
     life.gate.account_ready = true;
     assert_snapshot!(shortened(asked(&life, |known| {
-        known.client_room = Some(Room { free: 0, again_at: None });
-        known.numbers_room = Some(Room { free: 0, again_at: Some(later) });
+        known.client_room = Some(Room { free: 0, again: None });
+        known.numbers_room = Some(Room { free: 0, again: Some((later, Bound::Rest)) });
     })), @r"
     waiting: accepted, and due
     next: Mon 12 Jan 2026 12:00:30 in Asia/Kolkata: may be called from then on; until then, its campaign's numbers rest or their rates are used up
