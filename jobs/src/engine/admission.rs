@@ -181,10 +181,14 @@ pub(super) async fn round(engine: &Engine, client: ClientId) -> Result<Round, St
         Ok::<_, StoreError>(accounts)
     });
     let mut accounts = accounts.await?;
-    engine.inner.turns.rotate(client, &mut accounts);
+    engine.inner.turns.order(client, &mut accounts);
     let mut total = Round::default();
     for account in accounts {
-        total.add(account_round(engine, client, account).await?);
+        let round = account_round(engine, client, account).await?;
+        if round.reserved > 0 {
+            engine.inner.turns.account_was(client, account);
+        }
+        total.add(round);
     }
     Ok(total)
 }
@@ -323,19 +327,25 @@ async fn round_on(
 /// Whose turn it is: each process counts for itself, and so serves all evenly.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// Where a client's next round begins among its accounts.
-    accounts: Mutex<HashMap<ClientId, usize>>,
+    /// Which of a client's accounts was served last.
+    accounts: Mutex<HashMap<ClientId, AccountId>>,
     /// Where a campaign's next call begins among its numbers.
     numbers: Mutex<HashMap<CampaignId, usize>>,
 }
 
 impl Turns {
-    /// Another account goes first each time, so that none takes all of what the client's limits leave.
-    fn rotate(&self, client: ClientId, accounts: &mut [AccountId]) {
-        let mut turns = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = turns.entry(client).or_default();
-        accounts.rotate_left(*turn % accounts.len().max(1));
-        *turn = turn.wrapping_add(1);
+    /// The account after the one that was served last goes first, so that none takes all of what the client's
+    /// limits leave. Looks that served nobody change nothing: one comes after each that did.
+    fn order(&self, client: ClientId, accounts: &mut [AccountId]) {
+        let turns = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = turns.get(&client) else { return };
+        accounts.sort_unstable_by_key(|account| account.0);
+        let after = accounts.partition_point(|account| account.0 <= last.0);
+        accounts.rotate_left(after % accounts.len().max(1));
+    }
+
+    fn account_was(&self, client: ClientId, account: AccountId) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(client, account);
     }
 
     fn number_of(&self, campaign: CampaignId) -> usize {
@@ -573,4 +583,29 @@ fn readable(limits: &serde_json::Value, whose: &str) -> Option<Vec<Limit>> {
         tracing::error!(whose, %error, "ALERT: limits cannot be read; nothing that they bound is dialled");
     }
     limits.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_served_in_turn_however_many_looks_serve_nobody() {
+        let (client, turns) = (ClientId(Uuid::from_u128(9)), Turns::default());
+        let order = |accounts: &[u128]| {
+            let mut accounts: Vec<_> = accounts.iter().map(|id| AccountId(Uuid::from_u128(*id))).collect();
+            turns.order(client, &mut accounts);
+            accounts.iter().map(|account| account.0.as_u128()).collect::<Vec<_>>()
+        };
+        let was = |id| turns.account_was(client, AccountId(Uuid::from_u128(id)));
+        assert_eq!(order(&[1, 2, 3]), [1, 2, 3]);
+        was(1);
+        assert_eq!(order(&[1, 2, 3]), [2, 3, 1]);
+        assert_eq!(order(&[1, 2, 3]), [2, 3, 1], "nobody was served meanwhile");
+        was(3);
+        assert_eq!(order(&[1, 2, 3]), [1, 2, 3]);
+        was(2);
+        assert_eq!(order(&[1, 3]), [3, 1], "the one that was served last is gone");
+        assert_eq!(order(&[]), Vec::<u128>::new());
+    }
 }
