@@ -122,7 +122,11 @@ async fn what_runs_all_the_time_reads_by_index() {
         .await;
     }
     uses(&world, "attempts_rate", async |conn| {
-        let wanted = Unpriced { ended_by: later, ended_after: now - TimeDelta::days(1) };
+        let wanted = Unpriced {
+            ended_by: later,
+            ended_after: now - TimeDelta::days(1),
+            answered_after: now - TimeDelta::days(2),
+        };
         store::attempts::unpriced(conn, client, world.account, &wanted, 20).await.expect("read")
     })
     .await;

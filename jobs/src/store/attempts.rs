@@ -339,6 +339,8 @@ pub struct Unpriced {
     pub ended_by: Moment,
     /// But not those that were over by then: their carrier has had all the time it is given.
     pub ended_after: Moment,
+    /// Nor those whose request was answered before that: no call lasts so long.
+    pub answered_after: Moment,
 }
 
 /// A call of which it is not known what it cost.
@@ -354,8 +356,7 @@ pub struct UnpricedCall {
     pub replied_at: Moment,
 }
 
-/// The next calls of an account that are to be asked about, from where the last walk over them stands. What
-/// was answered a day before the earliest end that counts is not looked at: no call lasts so long.
+/// The next calls of an account that are to be asked about, from where the last walk over them stands.
 pub async fn unpriced(
     conn: &mut PgConnection,
     client: ClientId,
@@ -367,7 +368,7 @@ pub async fn unpriced(
         r#"select a.lead_id, a.number, a.call_id as "call_id!", a.replied_at as "replied_at!"
         from accounts c join attempts a on a.account_id = c.account_id and a.client_id = c.client_id
         where c.client_id = $1 and c.account_id = $2
-            and a.replied_at >= greatest(c.priced_before, c.pricing_at, $4::timestamptz - interval '1 day')
+            and a.replied_at >= greatest(c.priced_before, c.pricing_at, $6)
             and (c.pricing_at is null or (a.replied_at, a.lead_id) > (c.pricing_at, c.pricing_lead))
             and a.replied_at <= $3 and a.ended_at <= $3 and a.ended_at > $4
             and a.cost_micros is null and a.call_id is not null
@@ -376,7 +377,8 @@ pub async fn unpriced(
         account.0,
         wanted.ended_by,
         wanted.ended_after,
-        limit
+        limit,
+        wanted.answered_after
     )
     .fetch_all(conn)
     .await?;
@@ -423,14 +425,15 @@ pub async fn price_anew(
         "update accounts c set pricing_at = null, pricing_lead = null, priced_before = coalesce((
             select a.replied_at from attempts a
             where a.account_id = c.account_id and a.client_id = c.client_id
-                and a.replied_at >= greatest(c.priced_before, $4::timestamptz - interval '1 day')
+                and a.replied_at >= greatest(c.priced_before, $5)
                 and a.cost_micros is null and (a.live or a.ended_at > $4)
             order by a.replied_at limit 1), $3)
         where c.client_id = $1 and c.account_id = $2",
         client.0,
         account.0,
         wanted.ended_by,
-        wanted.ended_after
+        wanted.ended_after,
+        wanted.answered_after
     )
     .execute(conn)
     .await?;

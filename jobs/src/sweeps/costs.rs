@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::input::Input;
@@ -19,6 +20,8 @@ const REQUESTS: u32 = 20;
 /// A call of which the carrier has not said what it cost by so many times the time after which it is first
 /// asked is not asked about any more: limits go on taking it for what their calls are taken to cost.
 const GIVEN_UP_AFTER: i32 = 6;
+/// Longer than the longest call that rules allow (four hours) with all that goes before its end.
+const LONGEST_CALL: TimeDelta = TimeDelta::days(1);
 /// Status reads come first: at most one in so many of the account's reads is about costs.
 const SHARE: u32 = 2;
 
@@ -64,7 +67,9 @@ async fn of_account(
     let mut priced = 0;
     for _ in 0..REQUESTS {
         let now = engine.now().await?;
-        let wanted = Unpriced { ended_by: now - after, ended_after: now - after * GIVEN_UP_AFTER };
+        let ended_after = now - after * GIVEN_UP_AFTER;
+        let wanted =
+            Unpriced { ended_by: now - after, ended_after, answered_after: ended_after - LONGEST_CALL };
         let calls = store::in_time(async {
             let mut conn = engine.pool().acquire().await?;
             let at_once = i64::try_from(carrier.prices_at_once()).unwrap_or(i64::MAX);

@@ -197,7 +197,8 @@ async fn roll_up(engine: Engine, stop: CancellationToken) {
     const PAGE: i64 = 10_000;
     let mut idle = 0_u32;
     loop {
-        let wait = ROLL_UP * 2_u32.pow(idle.min(4));
+        // Readers add what is pending: nothing is late while it is not rolled up.
+        let wait = ROLL_UP * 2_u32.pow(idle.min(5));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => return,

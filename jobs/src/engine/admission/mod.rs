@@ -7,32 +7,29 @@
 //! Where this process has free slots for them, what it reserves it submits in the same transaction,
 //! under the shared barrier: the gate was asked that very moment. Otherwise the dial job does.
 
+mod plan;
+mod turns;
+
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
-use outdial_workflows::breaker::Breaker;
 use outdial_workflows::call::CallerId;
-use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId, LeadId};
+use outdial_workflows::ids::{AccountId, ClientId, LeadId};
 use outdial_workflows::input::Input;
-use outdial_workflows::limits::{
-    Bound, Limit, Room, Usage, look_back, reservations_allowed, room, spent_since,
-};
 use outdial_workflows::packs::edition;
-use outdial_workflows::pool::{self, NumberChoice};
-use outdial_workflows::rules::Rules;
-use serde::Deserialize;
 use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::plan::Plan;
+pub(crate) use self::plan::of_number;
+pub(super) use self::turns::Turns;
 use super::{Engine, Item, Unsent, commit, gather, lanes};
 use crate::crash;
 use crate::jobs::Job;
 use crate::jobs::dial::Dial;
-use crate::store::admission::{Candidate, OpenLane, Used};
 use crate::store::workflows::Locked;
 use crate::store::{self, Failure, StoreError};
 
@@ -322,290 +319,4 @@ async fn round_on(
     let reserved = decided.reserved();
     decided.announce(engine, client).await;
     Ok(Round { reserved, looked_at: tried.items.len(), again_at: None })
-}
-
-/// Whose turn it is: each process counts for itself, and so serves all evenly.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    /// Which of a client's accounts was served last.
-    accounts: Mutex<HashMap<ClientId, AccountId>>,
-    /// Where a campaign's next call begins among its numbers.
-    numbers: Mutex<HashMap<CampaignId, usize>>,
-}
-
-impl Turns {
-    /// The account after the one that was served last goes first, so that none takes all of what the client's
-    /// limits leave. Looks that served nobody change nothing: one comes after each that did.
-    fn order(&self, client: ClientId, accounts: &mut [AccountId]) {
-        let turns = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = turns.get(&client) else { return };
-        accounts.sort_unstable_by_key(|account| account.0);
-        let after = accounts.partition_point(|account| account.0 <= last.0);
-        accounts.rotate_left(after % accounts.len().max(1));
-    }
-
-    fn account_was(&self, client: ClientId, account: AccountId) {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(client, account);
-    }
-
-    fn number_of(&self, campaign: CampaignId) -> usize {
-        let turns = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.get(&campaign).copied().unwrap_or_default()
-    }
-
-    fn number_was(&self, campaign: CampaignId, place: usize) {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, place.wrapping_add(1));
-    }
-}
-
-/// A lane that may be served, with the rules of its campaign; `None` if they cannot be read.
-struct Open {
-    lane: OpenLane,
-    rules: Option<Arc<Rules>>,
-}
-
-impl Open {
-    fn pool(&self) -> &[CallerId] {
-        self.rules.as_ref().map_or(&[], |rules| &rules.caller_ids)
-    }
-
-    fn choice(&self) -> NumberChoice {
-        self.rules.as_ref().map(|rules| rules.number_choice).unwrap_or_default()
-    }
-
-    fn looks_at_leads(&self) -> bool {
-        self.pool().len() > 1 && self.choice().looks_at_lead()
-    }
-}
-
-/// A lead that is to be dialled, and from which number.
-struct Chosen {
-    lead: LeadId,
-    lane: LaneId,
-    caller_id: Option<CallerId>,
-}
-
-/// How many leads an account may take now, from which lanes, and through which numbers.
-#[derive(Default)]
-struct Plan {
-    free: u32,
-    open: Vec<Open>,
-    by_campaign: HashMap<CampaignId, u32>,
-    /// Numbers of which something is known; the others have room.
-    by_number: HashMap<CallerId, Room>,
-    again_at: Option<Moment>,
-}
-
-impl Plan {
-    async fn make(
-        engine: &Engine,
-        conn: &mut PgConnection,
-        (client, account): (ClientId, AccountId),
-        row: &store::admission::Account,
-        lanes: &[OpenLane],
-        now: Moment,
-    ) -> Result<Self, StoreError> {
-        let own = readable(&row.limits, &format!("account {account}"));
-        let clients = readable(&row.client_limits, &format!("client {client}"));
-        let (Some(own), Some(clients)) = (own, clients) else { return Ok(Self::default()) };
-        let mut open = Vec::with_capacity(lanes.len());
-        for lane in lanes {
-            let rules = engine.inner.rules.get(conn, client, lane.campaign, lane.revision).await?;
-            open.push(Open { lane: *lane, rules });
-        }
-        let numbers = match row.knows_numbers {
-            true => store::numbers::of_account(conn, client, account).await?,
-            false => vec![],
-        };
-        let numbers: Vec<_> = numbers
-            .into_iter()
-            .map(|number| {
-                let limits = readable(&number.limits, &format!("number {}", number.number));
-                (number.number, number.breaker, limits)
-            })
-            .collect();
-        let of_lanes = open.iter().filter_map(|open| open.rules.as_ref()).flat_map(|rules| &rules.limits);
-        let of_numbers = numbers.iter().filter_map(|(.., limits)| limits.as_ref()).flatten();
-        let all: Vec<Limit> = own.iter().chain(&clients).chain(of_lanes).chain(of_numbers).copied().collect();
-        let (since, spent_since) = (look_back(&all, now), spent_since(&all, now));
-        let accounts = match clients.is_empty() {
-            true => vec![account.0],
-            false => store::admission::all_accounts(conn, client).await?,
-        };
-        let mut usage = store::admission::usage(conn, client, &accounts, since, spent_since).await?;
-        let of_client = room(&clients, &Usage::together(usage.iter().map(|used| &used.usage)), now);
-        usage.retain(|used| used.account == account);
-        let whole = Usage::together(usage.iter().map(|used| &used.usage));
-        let of_account = room(&own, &whole, now);
-        let least = reservations_allowed(0).saturating_sub(whole.pending);
-        let reservations = match of_account.free.min(of_client.free) <= least {
-            // Whatever was submitted lately, so many may be reserved.
-            true => least,
-            false => {
-                let since = now - TimeDelta::seconds(1);
-                let recent = store::admission::submitted_since(conn, client, account, since).await?;
-                reservations_allowed(recent).saturating_sub(whole.pending)
-            }
-        };
-        let breaker = row.breaker.lets_through(whole.pending, now);
-        let free = of_account.free.min(of_client.free).min(reservations).min(breaker).min(BATCH);
-        let mut plan =
-            Self { free, again_at: of_account.again_at().max(of_client.again_at()), ..Self::default() };
-        for (number, breaker, limits) in numbers {
-            let used = usage.iter().filter(|used| used.caller_id.as_ref() == Some(&number));
-            let used = Usage::together(used.map(|used| &used.usage));
-            plan.by_number.insert(number, of_number(&breaker, limits.as_deref(), &used, now));
-        }
-        for lane in open {
-            plan.add_lane(lane, &usage, now);
-        }
-        Ok(plan)
-    }
-
-    /// A lane whose campaign's limits bind, or whose numbers are all taken, is passed over for this
-    /// round, and moves no lead.
-    fn add_lane(&mut self, open: Open, usage: &[Used], now: Moment) {
-        let campaign = open.lane.campaign;
-        let used = usage.iter().filter(|used| used.campaign == campaign);
-        let used = Usage::together(used.map(|used| &used.usage));
-        let limits = open.rules.as_ref().map_or(&[][..], |rules| &rules.limits);
-        let own = room(limits, &used, now);
-        let numbers = self.of_pool(open.pool());
-        if own.free > 0 && numbers.free > 0 {
-            self.by_campaign.insert(campaign, own.free);
-            self.open.push(open);
-            return;
-        }
-        let binding = [own, numbers].into_iter().filter(|room| room.free == 0);
-        self.again_at = earlier(self.again_at, binding.filter_map(|room| room.again_at()).max());
-    }
-
-    fn of_number(&self, number: &CallerId) -> Room {
-        self.by_number.get(number).copied().unwrap_or(Room::ENDLESS)
-    }
-
-    fn of_pool(&self, pool: &[CallerId]) -> Room {
-        Room::of_any(pool.iter().map(|number| self.of_number(number)))
-    }
-
-    /// What the choice of numbers looks at, for lanes that have one.
-    async fn seen_before(
-        &self,
-        conn: &mut PgConnection,
-        client: ClientId,
-        due: &[Candidate],
-    ) -> Result<HashMap<LeadId, pool::Lead>, StoreError> {
-        let looking: HashSet<LaneId> =
-            self.open.iter().filter(|open| open.looks_at_leads()).map(|open| open.lane.lane).collect();
-        let leads: Vec<Uuid> =
-            due.iter().filter(|due| looking.contains(&due.lane)).map(|due| due.lead.0).collect();
-        if leads.is_empty() {
-            return Ok(HashMap::new());
-        }
-        Ok(store::admission::seen_before(conn, client, &leads).await?.into_iter().collect())
-    }
-
-    /// Those that go first: the longest due, with each priority's handicap; lanes in turn. Each with the
-    /// number that it is dialled from.
-    fn choose(
-        &mut self,
-        mut due: Vec<Candidate>,
-        seen: &HashMap<LeadId, pool::Lead>,
-        turns: &Turns,
-    ) -> Vec<Chosen> {
-        let handicap = |candidate: &Candidate| TimeDelta::seconds(candidate.priority.handicap_s());
-        due.sort_by_key(|candidate| (candidate.due_at + handicap(candidate), candidate.lead));
-        let mut order: HashMap<LaneId, u32> = HashMap::new();
-        let places: HashMap<LaneId, usize> =
-            self.open.iter().enumerate().map(|(place, open)| (open.lane.lane, place)).collect();
-        let mut in_turn: Vec<(u32, usize, Candidate)> = due
-            .into_iter()
-            .filter_map(|candidate| {
-                let turn = order.entry(candidate.lane).or_default();
-                *turn += 1;
-                Some((*turn, *places.get(&candidate.lane)?, candidate))
-            })
-            .collect();
-        in_turn.sort_by_key(|(turn, place, _)| (*turn, *place));
-        let most = usize::try_from(self.free).unwrap_or(usize::MAX);
-        let mut chosen = Vec::new();
-        for (_, place, candidate) in in_turn {
-            if chosen.len() == most {
-                break;
-            }
-            if let Some(caller_id) = self.take(place, seen.get(&candidate.lead), turns) {
-                chosen.push(Chosen { lead: candidate.lead, lane: candidate.lane, caller_id });
-            }
-        }
-        chosen
-    }
-
-    /// Takes a slot of the lane's campaign and one of a number; the number, if the campaign has any.
-    /// `None` if there is no slot.
-    fn take(&mut self, place: usize, lead: Option<&pool::Lead>, turns: &Turns) -> Option<Option<CallerId>> {
-        let open = self.open.get(place)?;
-        let campaign = open.lane.campaign;
-        if self.by_campaign.get(&campaign).is_none_or(|left| *left == 0) {
-            return None;
-        }
-        let nobody = pool::Lead::default();
-        let number = match open.pool() {
-            [] => None,
-            numbers => {
-                let has_room = |number: &CallerId| self.of_number(number).free > 0;
-                let turn = turns.number_of(campaign);
-                let at = pool::choose(numbers, open.choice(), lead.unwrap_or(&nobody), turn, has_room)?;
-                turns.number_was(campaign, at);
-                Some(numbers.get(at)?.clone())
-            }
-        };
-        if let Some(room) = number.as_ref().and_then(|number| self.by_number.get_mut(number)) {
-            room.free -= 1;
-        }
-        self.by_campaign.entry(campaign).and_modify(|left| *left -= 1);
-        Some(number)
-    }
-}
-
-/// What a number's limits and its breaker leave. Nothing if its limits cannot be read.
-pub(crate) fn of_number(breaker: &Breaker, limits: Option<&[Limit]>, used: &Usage, now: Moment) -> Room {
-    let Some(limits) = limits else { return Room { free: 0, again: None } };
-    let own = room(limits, used, now);
-    let until = breaker.resting_until.filter(|until| *until > now);
-    let rest = until.map(|until| (until, Bound::Rest));
-    Room { free: own.free.min(breaker.lets_through(used.pending, now)), again: own.again.max(rest) }
-}
-
-/// Limits as they are stored; `None`, with an alert, if they cannot be read: then nothing is dialled.
-fn readable(limits: &serde_json::Value, whose: &str) -> Option<Vec<Limit>> {
-    let limits = Vec::deserialize(limits);
-    if let Err(error) = &limits {
-        tracing::error!(whose, %error, "ALERT: limits cannot be read; nothing that they bound is dialled");
-    }
-    limits.ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn accounts_are_served_in_turn_however_many_looks_serve_nobody() {
-        let (client, turns) = (ClientId(Uuid::from_u128(9)), Turns::default());
-        let order = |accounts: &[u128]| {
-            let mut accounts: Vec<_> = accounts.iter().map(|id| AccountId(Uuid::from_u128(*id))).collect();
-            turns.order(client, &mut accounts);
-            accounts.iter().map(|account| account.0.as_u128()).collect::<Vec<_>>()
-        };
-        let was = |id| turns.account_was(client, AccountId(Uuid::from_u128(id)));
-        assert_eq!(order(&[1, 2, 3]), [1, 2, 3]);
-        was(1);
-        assert_eq!(order(&[1, 2, 3]), [2, 3, 1]);
-        assert_eq!(order(&[1, 2, 3]), [2, 3, 1], "nobody was served meanwhile");
-        was(3);
-        assert_eq!(order(&[1, 2, 3]), [1, 2, 3]);
-        was(2);
-        assert_eq!(order(&[1, 3]), [3, 1], "the one that was served last is gone");
-        assert_eq!(order(&[]), Vec::<u128>::new());
-    }
 }
