@@ -117,24 +117,22 @@ impl Worker {
                 "some jobs did not finish in time; their leases will run out"
             );
         }
+        // What was on its way to a worker that had stopped listening. Whoever began to send took his out; nobody
+        // lays anything out any more.
+        self.engine.clear_away();
         for task in self.tasks {
             let _ = tokio::time::timeout(Duration::from_secs(5), task).await;
         }
-        if self.running.is_empty() {
-            // A commit that claims a job holds its slot until it has handed the job out.
-            if tokio::time::timeout(PATIENCE, self.desk.emptied()).await.is_err() {
-                tracing::warn!(
-                    "a commit does not end; what it claimed is given back when its lease runs out"
-                );
-            }
-            // What was on its way to a worker that had stopped listening.
-            self.engine.clear_away();
-            if let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "claimed jobs could not be given back; their leases will run out"
-                );
-            }
+        let all_ended = self.running.is_empty();
+        // A commit that claims a job holds its slot until it has handed the job out.
+        if all_ended && tokio::time::timeout(PATIENCE, self.desk.emptied()).await.is_err() {
+            tracing::warn!("a commit does not end; what it claimed is given back when its lease runs out");
+        }
+        if all_ended && let Err(error) = store::in_time(hand_back_unbegun(&self.engine)).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "claimed jobs could not be given back; their leases will run out"
+            );
         }
         self.engine.stop().await;
         self.stop_leases.cancel();

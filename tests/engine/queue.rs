@@ -1,7 +1,7 @@
 //! The queue: what is claimed is run once while its worker lives, and by another once it does not.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const LEASE: Duration = Duration::from_millis(600);
 /// Never: what happens at this pace is not because somebody looked again.
 const NEVER: Duration = Duration::from_secs(600);
 
-fn pace() -> Pace {
+pub(crate) fn pace() -> Pace {
     Pace {
         lease: TimeDelta::from_std(LEASE).expect("in range"),
         renew: LEASE / 4,
@@ -46,7 +46,7 @@ fn pace() -> Pace {
 }
 
 /// As [`pace`], but nobody looks for jobs without a signal.
-fn by_signal() -> Pace {
+pub(crate) fn by_signal() -> Pace {
     Pace { fallback: NEVER, fallback_deaf: NEVER, idle: NEVER, ..pace() }
 }
 
@@ -513,60 +513,6 @@ async fn what_a_stopping_process_gives_back_is_announced_and_taken_by_another_at
     assert_ne!(lab.began.lock().expect("held for moments")[0].1, node);
     other.drain().await;
     lab.end().await;
-}
-
-#[tokio::test]
-async fn a_lead_is_admitted_once_the_process_has_a_free_slot_and_its_job_is_claimed_as_it_is_queued() {
-    static GATE: Semaphore = Semaphore::const_new(0);
-    let gated = Kinds {
-        slots: vec![("dial.v1", 1), ("await_status.v1", 1)],
-        tries: Kinds::registered().tries,
-        run: |kind, args, ctx| {
-            let wait = async move {
-                let _open = GATE.acquire().await;
-                (Kinds::registered().run)(kind, args, ctx).await
-            };
-            wait.boxed()
-        },
-    };
-    let world = World::new().await;
-    let campaign = world.campaign(json!({})).await;
-    let worker = world::start(&world.db, world.another_engine().await, gated, by_signal()).await;
-    world.leads(campaign, &world::phones(1, 2)).await;
-    until("one to be queued", async || world.count("select count(*) from jobs").await == 1).await;
-    // A row that is claimed later is younger than its attempt's.
-    let born_claimed = "select count(*) from jobs j join attempts a using (client_id, lead_id, number)
-        where j.xmin = a.xmin and j.lease_owner is not null and j.tries = 1";
-    assert_eq!(world.count(born_claimed).await, 1);
-    assert_eq!(world.count("select count(*) from workflows where state = 'waiting'").await, 1);
-    GATE.add_permits(100);
-    world.all_finished().await;
-    worker.drain().await;
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_node_whose_clock_is_off_dials_nobody_until_it_is_set() {
-    static OFF_MS: AtomicI64 = AtomicI64::new(1_500);
-    let world = World::new().await;
-    let campaign = world.campaign(json!({})).await;
-    let engine = world.another_engine().await;
-    let wall = || node::wall() + TimeDelta::milliseconds(OFF_MS.load(Ordering::Relaxed));
-    let here = Node { wall, ..world::node_of(&engine) };
-    let pool = world::pool(&world.db, 3);
-    let worker = Worker::start_with(engine.clone(), here, pool, Kinds::registered(), pace()).await;
-    let worker = worker.expect("it starts");
-    let lead = world.lead(campaign, "+919876543210").await;
-    assert_eq!(engine.admit(world.client).await.expect("looked").reserved, 0);
-    // What another node reserved is given back, not sent.
-    assert_eq!(world.engine.admit(world.client).await.expect("looked").reserved, 1);
-    let given_back = "select count(*) from jobs where last_error like 'to be run again%' and tries = 0";
-    until("the job to be given back", async || world.count(given_back).await == 1).await;
-    assert!(world.carrier.dials().timeline.is_empty());
-    OFF_MS.store(0, Ordering::Relaxed);
-    world.finished(lead).await;
-    worker.drain().await;
-    world.end().await;
 }
 
 #[tokio::test]

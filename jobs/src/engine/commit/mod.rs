@@ -253,8 +253,12 @@ impl Batch<'_> {
         self.rests.extend(rest);
         if let (true, Answer::Reserved(attempt)) = (self.submits, &answer) {
             // The lease is made by the same commit.
-            let submit = Input::Submit { attempt: *attempt, token: Uuid::new_v4(), lease_held: true };
+            let attempt = *attempt;
+            let submit = Input::Submit { attempt, token: Uuid::new_v4(), lease_held: true };
             (answer, _) = fold::step(&mut case, &submit, chance, &circumstances);
+            if !matches!(answer, Answer::Send(_)) {
+                case.jobs.retain(|order| *order != JobOrder::Dial(attempt));
+            }
         }
         let answered = self.answered(&case, &item.input);
         self.answered.extend(answered);
