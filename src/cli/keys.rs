@@ -1,7 +1,8 @@
 //! `outdial key`: who may speak to the API.
 
 use chrono::TimeDelta;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use outdial_jobs::operations::keys::{self, ApiKey, KeySpec, Role};
 use outdial_jobs::operations::{By, setup};
 use outdial_workflows::Moment;
@@ -18,9 +19,9 @@ pub(super) enum KeyCommand {
     Create {
         /// Whose it is: orders are on record under this name.
         name: String,
-        /// What it allows.
-        #[arg(long, value_enum, default_value = "operator")]
-        role: RoleName,
+        /// What it allows: to look; to run campaigns, too; or everything.
+        #[arg(long, value_parser = role(), default_value = "operator")]
+        role: Role,
         /// The one client that it is good for, by name or id. Without it: all clients.
         #[arg(long)]
         client: Option<String>,
@@ -55,25 +56,12 @@ pub(super) enum KeyCommand {
     },
 }
 
-/// A role, as a flag.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum RoleName {
-    /// Look.
-    Viewer,
-    /// Run campaigns: leads, orders.
-    Operator,
-    /// Everything else: accounts, limits, keys.
-    Admin,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Viewer => Self::Viewer,
-            RoleName::Operator => Self::Operator,
-            RoleName::Admin => Self::Admin,
-        }
-    }
+/// A role, by its name.
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::name)).map(|name| {
+        let named = Role::ALL.into_iter().find(|role| role.name() == name);
+        named.expect("one of those that are possible")
+    })
 }
 
 /// The most keys that are listed.
@@ -91,7 +79,7 @@ pub(super) async fn run(app: &App, command: KeyCommand, actor: &str, output: &Ou
                 Some(time) => Some(engine.now().await? + TimeDelta::from_std(time)?),
                 None => None,
             };
-            let spec = KeySpec { name: &name, role: role.into(), client, expires_at };
+            let spec = KeySpec { name: &name, role, client, expires_at };
             let (key, token) = keys::create(engine, spec, By { actor, reason: None }).await?;
             made(&key, token.expose_secret(), output);
         }

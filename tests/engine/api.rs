@@ -560,3 +560,15 @@ async fn leads_are_listed_by_where_they_stand_and_ordered_about() {
     assert_eq!(wrong.body["errors"][0]["place"], "outcome", "{wrong:?}");
     world.settle().await;
 }
+
+#[tokio::test]
+async fn a_campaign_whose_name_looks_like_anothers_id_is_not_taken_for_it() {
+    let mut world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let other = world.draft(json!({})).await;
+    world.run(&format!("update campaigns set name = '{campaign}' where campaign_id = '{other}'")).await;
+    let caller = key(&world, Role::Viewer, Some(world.client)).await;
+    let read = caller.get(&format!("/v1/campaigns/{campaign}")).await;
+    assert_eq!((read.status, &read.body["id"]), (StatusCode::OK, &json!(campaign.to_string())), "{read:?}");
+    world.settle().await;
+}

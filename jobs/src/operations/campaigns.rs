@@ -166,6 +166,16 @@ pub async fn list(
     Ok(store::campaigns::page(&mut conn, client, None, after, limit).await?)
 }
 
+/// Whose campaign this is. By its id alone: a name may look like another's id.
+///
+/// # Errors
+/// If there is none.
+pub async fn client_of(engine: &Engine, campaign: CampaignId) -> Result<ClientId, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::campaigns::client_of(&mut conn, campaign).await?;
+    the_one("campaign", &campaign.to_string(), found)
+}
+
 /// The campaign with this id or name.
 ///
 /// # Errors

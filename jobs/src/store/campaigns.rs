@@ -186,29 +186,12 @@ pub async fn insert(
     Ok(())
 }
 
-/// The campaigns of a client, by name.
-pub async fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Campaign>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
-            reason, changed_at
-        from campaigns where client_id = $1 order by name limit 1000"#,
-        client.0
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Campaign {
-            id: CampaignId(row.campaign_id),
-            name: row.name,
-            account: AccountId(row.account_id),
-            state: row.state.into(),
-            revision: row.revision,
-            changed_by: row.changed_by,
-            reason: row.reason,
-            changed_at: row.changed_at,
-        })
-        .collect())
+/// Whose campaign this is: one, or none.
+pub async fn client_of(conn: &mut PgConnection, campaign: CampaignId) -> Result<Vec<ClientId>, StoreError> {
+    let clients = sqlx::query_scalar!("select client_id from campaigns where campaign_id = $1", campaign.0)
+        .fetch_all(conn)
+        .await?;
+    Ok(clients.into_iter().map(ClientId).collect())
 }
 
 /// Campaigns of a client, the newest first: only one, or all. `after` is the last of the page before.

@@ -22,6 +22,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+
     /// The name used in data.
     pub fn name(self) -> &'static str {
         match self {

@@ -82,11 +82,10 @@ pub(crate) async fn list(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Account>>, Problem> {
     let client = caller.sees(ClientId(client))?;
-    let limit = page.limit()?;
-    let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let found = setup::accounts(&api.engine, Some(client), page.after().map(AccountId), one_more).await?;
-    let found = found.into_iter().map(Account::from).collect();
-    Ok(Json(Page::of(found, limit, |account: &Account| account.id)))
+    let found = async |after: Option<Uuid>, limit| {
+        setup::accounts(&api.engine, Some(client), after.map(AccountId), limit).await
+    };
+    page.of(found, |account: &Account| account.id).await
 }
 
 /// Get an account

@@ -161,7 +161,8 @@ pub(super) async fn visible(
     caller: &Caller,
     campaign: Uuid,
 ) -> Result<(ClientId, CampaignId), Problem> {
-    let (client, campaign) = campaigns::find(&api.engine, &campaign.to_string()).await?;
+    let campaign = CampaignId(campaign);
+    let client = campaigns::client_of(&api.engine, campaign).await?;
     let not_found = || OperationError::NotFound { kind: "campaign", given: campaign.to_string() };
     caller.sees(client).map_err(|_| Problem::from(not_found()))?;
     Ok((client, campaign))
@@ -182,11 +183,10 @@ pub(crate) async fn list(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Campaign>>, Problem> {
     let client = caller.sees(ClientId(client))?;
-    let limit = page.limit()?;
-    let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let found = campaigns::list(&api.engine, client, page.after().map(CampaignId), one_more).await?;
-    let found = found.into_iter().map(Campaign::from).collect();
-    Ok(Json(Page::of(found, limit, |campaign: &Campaign| campaign.id)))
+    let found = async |after: Option<Uuid>, limit| {
+        campaigns::list(&api.engine, client, after.map(CampaignId), limit).await
+    };
+    page.of(found, |campaign: &Campaign| campaign.id).await
 }
 
 /// Get a campaign

@@ -56,11 +56,10 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Client>>, Problem> {
-    let limit = page.limit()?;
-    let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let found = setup::clients(&api.engine, caller.scope(), page.after().map(ClientId), one_more).await?;
-    let found = found.into_iter().map(Client::from).collect();
-    Ok(Json(Page::of(found, limit, |client: &Client| client.id)))
+    let found = async |after: Option<Uuid>, limit| {
+        setup::clients(&api.engine, caller.scope(), after.map(ClientId), limit).await
+    };
+    page.of(found, |client: &Client| client.id).await
 }
 
 /// Make a client

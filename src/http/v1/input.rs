@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use outdial_jobs::operations::OperationError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -122,12 +123,20 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
-    pub(crate) fn after(&self) -> Option<Uuid> {
-        self.cursor
-    }
-
-    pub(crate) fn limit(&self) -> Result<usize, Problem> {
-        page_limit(self.limit)
+    /// The page of what `found` finds after an id, at most so many.
+    pub(crate) async fn of<R, T: From<R>>(
+        self,
+        found: impl AsyncFnOnce(Option<Uuid>, i64) -> Result<Vec<R>, OperationError>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Json<Page<T>>, Problem> {
+        let limit = page_limit(self.limit)?;
+        // The one too many tells that there is another page.
+        let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
+        let mut items: Vec<T> = found(self.cursor, one_more).await?.into_iter().map(T::from).collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().map(id).filter(|_| more);
+        Ok(Json(Page { items, next }))
     }
 }
 
@@ -156,13 +165,5 @@ impl<T> Page<T> {
     /// These, and where the next begins.
     pub(crate) fn from_to(items: Vec<T>, next: Option<Uuid>) -> Self {
         Self { items, next }
-    }
-
-    /// Of one more than fit: the one too many tells that there is another page.
-    pub(crate) fn of(mut found: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> Self {
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().map(id).filter(|_| more);
-        Self { items: found, next }
     }
 }

@@ -154,11 +154,9 @@ pub(crate) async fn list(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Key>>, Problem> {
     caller.is(Role::Admin)?;
-    let limit = page.limit()?;
-    let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let found = keys::list(&api.engine, caller.scope(), page.after(), one_more).await?;
-    let found = found.into_iter().map(Key::from).collect();
-    Ok(Json(Page::of(found, limit, |key: &Key| key.id)))
+    let found =
+        async |after: Option<Uuid>, limit| keys::list(&api.engine, caller.scope(), after, limit).await;
+    page.of(found, |key: &Key| key.id).await
 }
 
 /// Make a key
