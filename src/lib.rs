@@ -10,5 +10,4 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod http;
-pub mod import;
 pub mod postgres;

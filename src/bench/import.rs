@@ -16,7 +16,7 @@ use super::{Progress, memory};
 use crate::cli::table;
 use crate::config::Global;
 use crate::demo::people;
-use crate::import;
+use outdial_jobs::import;
 
 /// How large an import.
 #[derive(clap::Args, Clone, Debug)]

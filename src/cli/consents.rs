@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::output::{Output, table};
 use crate::app::App;
-use crate::import;
+use outdial_jobs::import;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ConsentCommand {

@@ -18,7 +18,7 @@ use super::consents::consent;
 use super::orders::{Many, moment};
 use super::output::{Output, columns};
 use crate::app::App;
-use crate::import;
+use outdial_jobs::import;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum LeadsCommand {

@@ -16,7 +16,7 @@ use super::leads::spinner;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
-use crate::import::{self, PROBLEMS_KEPT, PROBLEMS_SHOWN, Problem};
+use outdial_jobs::import::{self, PROBLEMS_KEPT, PROBLEMS_SHOWN, Problem};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum SuppressionCommand {

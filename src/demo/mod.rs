@@ -18,7 +18,7 @@ use outdial_workflows::ids::DialKey;
 use tokio::time::Instant;
 
 use crate::config::Global;
-use crate::import;
+use outdial_jobs::import;
 use stage::Stage;
 
 /// The leads that come with the program.
@@ -133,4 +133,28 @@ async fn load(stage: &Stage, args: &Args, screen: &watch::Screen) -> anyhow::Res
 fn counted(dials: &outdial_emulators::exotel::Dials) -> Vec<(DialKey, u32)> {
     let known = dials.keys.iter().filter_map(|(key, count)| Some((key.parse().ok()?, count.accepted)));
     known.filter(|(_, accepted)| *accepted > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_read_without_a_problem() {
+        let options = import::Options { default_region: Some("IN".into()), ..import::Options::default() };
+        let leads: Vec<import::Row> =
+            import::read(SAMPLE, &options).expect("a file").collect::<Result<_, _>>().expect("leads");
+        let numbers: std::collections::HashSet<_> = leads.iter().map(|row| row.spec.phone.clone()).collect();
+        assert_eq!((leads.len(), numbers.len()), (24, 24));
+        for row in &leads {
+            let number = row.spec.phone.as_str();
+            let fictional = number.starts_with("+9110000000") || number.contains("55501");
+            assert!(fictional && row.spec.name.is_some() && row.spec.zone.is_some(), "line {}", row.line);
+            assert!(
+                ["email", "property_type", "location", "budget"]
+                    .iter()
+                    .all(|name| row.spec.attributes.contains_key(*name))
+            );
+        }
+    }
 }

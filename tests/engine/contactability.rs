@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use outdial::import::{self, Options};
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::clock::SetClock;
+use outdial_jobs::import::{self, Options};
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::consents::{self, ConsentSpec};
 use outdial_jobs::operations::judging;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
+use crate::operations::consents::ConsentSpec;
 use insta::assert_snapshot;
-use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_workflows::packs::ConsentLevel;
 
 use super::{leads, options, rows, told};

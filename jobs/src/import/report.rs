@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use outdial_jobs::engine::Engine;
-use outdial_jobs::operations::OperationError;
-use outdial_jobs::operations::leads::{self, Accepted, LeadSpec, PAGE};
+use crate::engine::Engine;
+use crate::operations::OperationError;
+use crate::operations::leads::{self, Accepted, LeadSpec, PAGE};
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use serde::Serialize;
 

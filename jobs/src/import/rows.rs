@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io::{Chain, Cursor, Read};
 
-use outdial_jobs::operations::consents::ConsentSpec;
-use outdial_jobs::operations::leads::LeadSpec;
+use crate::operations::consents::ConsentSpec;
+use crate::operations::leads::LeadSpec;
 use outdial_workflows::calendar::parse_zone;
 use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::phone::PhoneNumber;
@@ -277,7 +277,7 @@ fn code_of(country: &str) -> &str {
 }
 
 /// How much somebody agreed to; `None` for people of whom the file says that they did not.
-pub(crate) fn consent_level(text: &str) -> Result<Option<ConsentLevel>, String> {
+pub fn consent_level(text: &str) -> Result<Option<ConsentLevel>, String> {
     let plain = text.trim().to_lowercase().replace([' ', '-'], "_");
     match plain.as_str() {
         "express" => Ok(Some(ConsentLevel::Express)),

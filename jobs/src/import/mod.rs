@@ -21,14 +21,14 @@ mod tests;
 
 use std::io::{Chain, Cursor, Read};
 
-use outdial_jobs::operations::consents::ConsentSpec;
+use crate::operations::consents::ConsentSpec;
 use outdial_workflows::phone::{PhoneError, PhoneNumber};
 
 use columns::Columns;
 pub use error::{ImportError, Problem};
 use records::{Fault, Record, Records};
 pub use report::{PROBLEMS_KEPT, PROBLEMS_SHOWN, Summary, import};
-pub(crate) use rows::consent_level;
+pub use rows::consent_level;
 pub use rows::{Row, Rows};
 use text::{Decoder, Text};
 pub use times::moment;

@@ -1,8 +1,8 @@
 //! Summaries: pages, counts, and what people are shown.
 
+use crate::engine::Engine;
+use crate::operations::leads::Accepted;
 use insta::assert_snapshot;
-use outdial_jobs::engine::Engine;
-use outdial_jobs::operations::leads::Accepted;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use uuid::Uuid;
 

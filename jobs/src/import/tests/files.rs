@@ -204,20 +204,3 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     let region = read(PLAIN.as_bytes(), &options("UK")).err().expect("UK is no region");
     assert!(matches!(region, ImportError::Region(_)), "{region}");
 }
-
-#[test]
-fn the_sample_is_read_without_a_problem() {
-    let leads = leads(include_bytes!("../../demo/leads.csv"));
-    let numbers: std::collections::HashSet<_> = leads.iter().map(|row| row.spec.phone.clone()).collect();
-    assert_eq!((leads.len(), numbers.len()), (24, 24));
-    for row in &leads {
-        let number = row.spec.phone.as_str();
-        let fictional = number.starts_with("+9110000000") || number.contains("55501");
-        assert!(fictional && row.spec.name.is_some() && row.spec.zone.is_some(), "line {}", row.line);
-        assert!(
-            ["email", "property_type", "location", "budget"]
-                .iter()
-                .all(|name| row.spec.attributes.contains_key(*name))
-        );
-    }
-}
