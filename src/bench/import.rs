@@ -6,7 +6,10 @@ use std::io::{Cursor, Read};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use outdial_jobs::import::Options;
+use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::{self, Order};
+use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::leads::LeadSpec;
 use outdial_jobs::store;
 use serde::Serialize;
@@ -16,7 +19,6 @@ use super::{Progress, memory};
 use crate::cli::table;
 use crate::config::Global;
 use crate::demo::people;
-use outdial_jobs::import;
 
 /// How large an import.
 #[derive(clap::Args, Clone, Debug)]
@@ -54,15 +56,18 @@ async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Res
     let mut conn = engine.pool().acquire().await?;
     let wal_before = store::measure::wal_bytes(&mut conn).await?;
     let began = Instant::now();
-    let rows = import::read(File::of(leads), &import::Options::default())?;
     let mut rss = [None; 4];
-    let mut told = |so_far: &import::Summary| {
-        progress.bar.set_position(so_far.rows);
-        let quarter = usize::try_from(so_far.rows.saturating_sub(1) * 4 / u64::from(leads)).unwrap_or(3);
+    let mut told = |so_far: &imports::Import| {
+        let rows = u64::try_from(so_far.counts.rows).unwrap_or_default();
+        progress.bar.set_position(rows);
+        let quarter = usize::try_from(rows.saturating_sub(1) * 4 / u64::from(leads)).unwrap_or(3);
         rss[quarter.min(3)] = rss[quarter.min(3)].max(memory::rss_mib());
     };
     let (client, campaign) = (stage.client, stage.campaign);
-    let summary = import::import(engine, client, campaign, rows, false, "the bench", &mut told).await?;
+    let by = By { actor: "the bench", reason: None };
+    let sent = Sent { client, campaign, name: "made up", options: &Options::default(), by };
+    let import = imports::begin(engine, sent, &[0; 32]).await?;
+    let import = imports::take_in(engine, import, File::of(leads), &mut told).await?;
     let elapsed = began.elapsed();
     let wal = store::measure::wal_bytes(&mut conn).await? - wal_before;
     let ordered = Instant::now();
@@ -70,7 +75,7 @@ async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Res
     let start = ordered.elapsed();
     Ok(Report {
         leads,
-        accepted: summary.accepted,
+        accepted: u64::try_from(import.counts.accepted)?,
         elapsed_ms: elapsed.as_millis(),
         leads_per_s: super::report::per_s(leads as usize, elapsed),
         start_ms: milliseconds(start),

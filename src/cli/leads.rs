@@ -1,30 +1,25 @@
 //! `outdial leads`, `outdial lead` and `outdial judge`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_jobs::operations::judging::{self, Evidence};
-use outdial_jobs::operations::{campaigns, leads};
+use outdial_jobs::operations::leads;
 use outdial_workflows::input::{Answer, Command};
-use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
-use super::consents::consent;
+use super::imports;
 use super::orders::{Many, moment};
 use super::output::{Output, columns};
 use crate::app::App;
-use outdial_jobs::import;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum LeadsCommand {
     /// Import a CSV file into a campaign. Bad rows are reported and the good ones go in; the same
     /// file twice adds nothing.
-    Import(Import),
+    Import(imports::Import),
     /// Hold leads until resumed. Calls under way go on.
     #[command(visible_alias = "hold")]
     Pause(Many),
@@ -53,52 +48,6 @@ pub(super) enum LeadsCommand {
     },
 }
 
-#[derive(Args, Debug)]
-pub(super) struct Import {
-    /// The file, with a header line.
-    file: PathBuf,
-    /// The campaign, by name or id.
-    #[arg(long)]
-    campaign: String,
-    /// The country of numbers without a country code, as IN.
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
-    /// What the people agreed to, where their rows say nothing of it: express or written.
-    #[arg(long, value_name = "LEVEL", value_parser = consent, requires = "consent_source")]
-    consent: Option<ConsentLevel>,
-    /// Where that can be proved, as 'form of 12 March'.
-    #[arg(long, value_name = "TEXT", requires = "consent")]
-    consent_source: Option<String>,
-    /// When they agreed, as 2026-01-14T10:00:00+05:30 or 2026-01-14. Without it consent counts from now, and
-    /// only for people who never took it back.
-    #[arg(long, value_name = "TIME", requires = "consent")]
-    consent_at: Option<String>,
-    /// When it ends, written likewise.
-    #[arg(long, value_name = "TIME", requires = "consent")]
-    consent_expires: Option<String>,
-    /// Check the file, and write nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
-
-impl Import {
-    fn consent(&self) -> anyhow::Result<Option<ConsentSpec>> {
-        let Some(level) = self.consent else { return Ok(None) };
-        let time = |given: &Option<String>| given.as_deref().map(import::moment).transpose();
-        let consent = ConsentSpec {
-            level,
-            purpose: None,
-            source: self.consent_source.clone().unwrap_or_default(),
-            given_at: time(&self.consent_at).map_err(anyhow::Error::msg).context("--consent-at")?,
-            expires_at: time(&self.consent_expires)
-                .map_err(anyhow::Error::msg)
-                .context("--consent-expires")?,
-        };
-        consent.check().map_err(anyhow::Error::msg)?;
-        Ok(Some(consent))
-    }
-}
-
 pub(super) async fn many(
     app: &App,
     command: LeadsCommand,
@@ -106,7 +55,7 @@ pub(super) async fn many(
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     let (leads, command) = match command {
-        LeadsCommand::Import(import) => return import_file(app, &import, actor, output).await,
+        LeadsCommand::Import(import) => return imports::import_file(app, &import, actor, output).await,
         LeadsCommand::Pause(leads) => (leads, Command::Pause),
         LeadsCommand::Resume(leads) => (leads, Command::Resume),
         LeadsCommand::Cancel(leads) => (leads, Command::Cancel),
@@ -118,23 +67,6 @@ pub(super) async fn many(
     };
     leads.order(app, command, actor, output).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn import_file(app: &App, import: &Import, actor: &str, output: &Output) -> anyhow::Result<ExitCode> {
-    let (client, campaign) = campaigns::find(&app.engine, &import.campaign).await?;
-    let file = std::fs::File::open(&import.file);
-    let file = file.with_context(|| format!("cannot read {}", import.file.display()))?;
-    let bar = spinner(output, "leads read");
-    let (default_region, consent) = (import.region.clone(), import.consent()?);
-    let options = import::Options { default_region, consent, ..import::Options::default() };
-    let rows = import::read(file, &options).with_context(|| import.file.display().to_string())?;
-    let progress = |summary: &import::Summary| bar.set_position(summary.rows);
-    let summary =
-        import::import(&app.engine, client, campaign, rows, import.dry_run, actor, progress).await?;
-    bar.finish_and_clear();
-    output.say(&summary, &summary);
-    let nothing = summary.accepted == 0 && summary.duplicates == 0 && summary.problems_total > 0;
-    Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 #[derive(Subcommand, Debug)]

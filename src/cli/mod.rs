@@ -5,6 +5,7 @@ mod campaigns;
 mod consents;
 mod doctor;
 mod forecast;
+mod imports;
 mod keys;
 mod leads;
 mod limits;
@@ -77,6 +78,9 @@ enum Command {
     /// People to call, many at once.
     #[command(subcommand)]
     Leads(leads::LeadsCommand),
+    /// Files of leads: what came of them, and undoing one.
+    #[command(subcommand)]
+    Import(imports::ImportCommand),
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
@@ -148,6 +152,9 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         }
         Command::Leads(command) => {
             return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;
+        }
+        Command::Import(command) => {
+            return with(global, async |app| imports::run(app, command, &global.actor, output).await).await;
         }
         Command::Lead(command) => {
             return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::bulk::{self, Filter, Operation};
-use outdial_jobs::operations::{campaigns, setup};
+use outdial_jobs::operations::{campaigns, imports, setup};
 use outdial_jobs::store::bulk::BulkState;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
@@ -40,6 +40,9 @@ pub(super) struct Many {
     /// For one of these reasons, by name, as unknown_zone.
     #[arg(long = "why", value_delimiter = ',')]
     why: Vec<String>,
+    /// Those that came with this file: an import's id.
+    #[arg(long, value_name = "ID")]
+    import: Option<String>,
     /// Why, for the record.
     #[arg(long)]
     reason: Option<String>,
@@ -92,12 +95,17 @@ impl Many {
             (None, Some(given)) => (setup::find_client(&app.engine, given).await?, None),
             (None, None) => bail!("say which leads are meant: --campaign, or --client for all of a client's"),
         };
+        let import = match &self.import {
+            Some(given) => Some(imports::find(&app.engine, given).await?.id),
+            None => None,
+        };
         let filter = Filter {
             campaign,
             states: self.states.clone(),
             outcomes: self.outcomes.clone(),
             priorities: self.priorities.clone(),
             why: self.why.clone(),
+            import,
             leads: vec![],
         };
         Ok((client, filter))
@@ -213,7 +221,7 @@ async fn followed(app: &App, id: &str, expected: Option<u64>, output: &Output) -
     }
 }
 
-fn told(operation: &Operation) -> String {
+pub(super) fn told(operation: &Operation) -> String {
     let tally = &operation.tally;
     let declined = match &tally.declined_for {
         Some(why) => format!("{} declined (the last: {why})", tally.declined),

@@ -9,11 +9,13 @@ mod report;
 mod stage;
 mod watch;
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::judging::{self, Evidence};
-use outdial_jobs::operations::{campaigns, leads};
+use outdial_jobs::operations::{By, campaigns, leads};
 use outdial_workflows::ids::DialKey;
 use tokio::time::Instant;
 
@@ -114,16 +116,13 @@ async fn load(stage: &Stage, args: &Args, screen: &watch::Screen) -> anyhow::Res
         }
     }
     let options = import::Options { default_region: Some("IN".into()), ..import::Options::default() };
-    let summary = match &args.csv {
-        Some(path) => {
-            let rows = import::read(std::fs::File::open(path)?, &options)?;
-            import::import(engine, stage.client, stage.campaign, rows, false, "the demo", |_| ()).await?
-        }
-        None => {
-            let rows = import::read(SAMPLE, &options)?;
-            import::import(engine, stage.client, stage.campaign, rows, false, "the demo", |_| ()).await?
-        }
+    let (client, campaign, by) = (stage.client, stage.campaign, By { actor: "the demo", reason: None });
+    let sent = |name| Sent { client, campaign, name, options: &options, by };
+    let import = match &args.csv {
+        Some(path) => imports::file(engine, sent("csv"), std::fs::File::open(path)?, |_| ()).await?,
+        None => imports::file(engine, sent("sample"), Cursor::new(SAMPLE), |_| ()).await?,
     };
+    let summary = imports::summary(engine, &import).await?;
     screen.say(&summary.to_string());
     anyhow::ensure!(summary.accepted > 0, "there is nobody to call in this file");
     Ok(())

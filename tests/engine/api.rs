@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use outdial_jobs::import::Options;
 use outdial_jobs::operations::By;
+use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::setup;
 use outdial_jobs::providers::exotel::http_client;
@@ -56,9 +58,12 @@ impl Caller<'_> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
+        request = match body {
+            // A text is a file.
+            Some(Value::String(csv)) => request.header("content-type", "text/csv").body(csv),
+            Some(body) => request.json(&body),
+            None => request,
+        };
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
@@ -97,6 +102,7 @@ struct Things {
     account: AccountId,
     lead: LeadId,
     key: Uuid,
+    import: Uuid,
 }
 
 impl Things {
@@ -106,7 +112,11 @@ impl Things {
         let spec =
             KeySpec { name: "spare", role: Role::Viewer, client: Some(world.client), expires_at: None };
         let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
-        Self { client: world.client, account: world.account, campaign, lead, key: key.id }
+        let sent =
+            Sent { client: world.client, campaign, name: "a file", options: &Options::default(), by: BY };
+        let import = imports::receive(&world.engine, sent).await.expect("begun").finish().await;
+        let (client, account, import) = (world.client, world.account, import.expect("kept").id);
+        Self { client, account, campaign, lead, key: key.id, import }
     }
 
     fn path(&self, template: &str) -> String {
@@ -116,6 +126,7 @@ impl Things {
             .replace("{account}", &self.account.to_string())
             .replace("{lead}", &self.lead.to_string())
             .replace("{key}", &self.key.to_string())
+            .replace("{import}", &self.import.to_string())
     }
 }
 
@@ -128,6 +139,7 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/clients" => Some(json!({ "name": format!("Client {}", Uuid::new_v4()) })),
         "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
         "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
+        "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
@@ -155,9 +167,10 @@ async fn every_route_wants_a_key_that_is_good() {
     let world = World::new().await;
     let things = Things::of(&world).await;
     let expiring = {
-        let expires_at = Some(world.database_time().await + TimeDelta::milliseconds(1));
+        let expires_at = Some(world.database_time().await + TimeDelta::hours(1));
         let spec = KeySpec { name: "short", role: Role::Admin, client: None, expires_at };
         let (_, token) = keys::create(&world.engine, spec, BY).await.expect("a key");
+        world.run("update api_keys set expires_at = clock_timestamp() where name = 'short'").await;
         token.expose_secret().to_owned()
     };
     let revoked = {
@@ -208,6 +221,11 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("PUT /v1/campaigns/{campaign}/rules", Operator),
         ("POST /v1/campaigns/{campaign}/clone", Operator),
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
+        ("GET /v1/campaigns/{campaign}/imports", Viewer),
+        ("POST /v1/campaigns/{campaign}/imports", Operator),
+        ("GET /v1/imports/{import}", Viewer),
+        ("GET /v1/imports/{import}/notes", Viewer),
+        ("POST /v1/imports/{import}/undo", Operator),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),
@@ -257,6 +275,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
             campaign: CampaignId(Uuid::new_v4()),
             lead: LeadId(Uuid::new_v4()),
             key: Uuid::new_v4(),
+            import: Uuid::new_v4(),
         };
         let nothing =
             caller.ask(method.clone(), &nowhere.path(&path), body(&format!("{method} {path}"), &world)).await;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::clock::SetClock;
-use outdial_jobs::import::{self, Options};
+use outdial_jobs::import::Options;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::consents::{self, ConsentSpec};
+use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::judging;
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::suppressions::{self, Added, Whose};
@@ -351,11 +352,12 @@ async fn consent_and_place_come_in_with_a_file_and_let_its_held_leads_go_when_th
     let campaign = world.campaign(json!({ "calendar": all_week() })).await;
     // In this process, where the clock stands still: people's commands go by the database's.
     let import = async |text: &str, consent: Option<ConsentSpec>| {
-        let rows = import::read(text.as_bytes(), &Options { consent, ..Options::default() }).expect("rows");
-        let (engine, client) = (&world.engine, world.client);
-        let said =
-            import::import(engine, client, campaign, rows, false, "asha", |_| ()).await.expect("imported");
-        [said.accepted, said.duplicates, said.consents, said.problems_total]
+        let options = Options { consent, ..Options::default() };
+        let by = By { actor: "asha", reason: None };
+        let sent = Sent { client: world.client, campaign, name: "a file", options: &options, by };
+        let file = std::io::Cursor::new(text.to_owned());
+        let said = imports::file(&world.engine, sent, file, |_| ()).await.expect("imported").counts;
+        [said.accepted, said.duplicates, said.consents, said.problems]
     };
     let bare = "phone,name\n+919800000001,Asha\n+919800000002,Bela\n";
     assert_eq!(import(bare, None).await, [2, 0, 0, 0]);

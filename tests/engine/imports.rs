@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::leads::PAGE;
 use outdial_workflows::ids::CampaignId;
 use serde_json::{Value, json};
@@ -100,7 +101,7 @@ async fn a_running_campaign_calls_what_is_imported() {
 }
 
 #[tokio::test]
-async fn an_import_that_is_killed_keeps_whole_pages_and_its_repetition_adds_the_rest() {
+async fn an_import_that_is_killed_keeps_whole_pages_and_goes_on_behind_them() {
     const ROWS: usize = 5_000;
     let pages = i64::try_from(PAGE).expect("in range");
     let world = World::new().await;
@@ -134,10 +135,123 @@ async fn an_import_that_is_killed_keeps_whole_pages_and_its_repetition_adds_the_
     })
     .await;
     assert_whole(&world, 2 * pages).await;
+    assert_eq!(world.count("select line from imports where state = 'running'").await, 2 * pages + 1);
+    // It goes on where it stood, and says what came of all of it.
     let (summary, code) = import(&world, &file, campaign).await;
-    let (rows, there) = (u64::try_from(ROWS).expect("in range"), u64::try_from(2 * pages).expect("in range"));
-    assert_eq!((tally(&summary), code), ([rows - there, there, 0], Some(0)), "{summary}");
+    let rows = u64::try_from(ROWS).expect("in range");
+    assert_eq!((tally(&summary), code), ([rows, 0, 0], Some(0)), "{summary}");
+    assert_eq!(world.count("select count(*) from imports where state = 'done' and rows = 5000").await, 1);
     assert_whole(&world, 5 * pages).await;
     assert_eq!(world.count("select count(distinct created_at) from leads").await, 5, "a commit a page");
+    world.end().await;
+}
+
+/// A line that says how many rows stand where.
+async fn states(world: &World) -> Vec<(String, i64)> {
+    let counted =
+        "select state::text || ' ' || coalesce(why->>'why', '') as standing, count(*) from workflows
+        group by 1 order by 1";
+    sqlx::query_as(counted).fetch_all(world.db.pool()).await.expect("counted")
+}
+
+#[tokio::test]
+async fn an_import_is_undone_for_those_who_were_not_called_and_they_can_come_anew() {
+    let mut world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    import(&world, &file("phone,name\n+919700000001,\n"), campaign).await;
+    let file = file(
+        "phone,name,consent,consent source\n\
+        +919800000001,Asha,express,form 7\n\
+        +919800000002,Bela,,\n\
+        +919800000003,Cora,,\n\
+        +919700000001,,express,form 7\n",
+    );
+    let (summary, _) = import(&world, &file, campaign).await;
+    assert_eq!(tally(&summary), [3, 1, 0], "{summary}");
+    let id = summary["import"].as_str().expect("an id").to_owned();
+    let listed = world.says(&["import", "list", "--campaign", &campaign.to_string()]).await.0;
+    assert_eq!((&listed[0]["import"], &listed[0]["accepted"]), (&json!(id), &json!(3)), "{listed}");
+    // One is called before it is undone.
+    let bela: String = sqlx::query_scalar("select lead_id::text from leads where name = 'Bela'")
+        .fetch_one(world.db.pool())
+        .await
+        .expect("Bela");
+    let others = ["leads", "pause", "--campaign", &campaign.to_string(), "--yes"].map(str::to_owned);
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    world.says(&others).await;
+    world.work().await;
+    until("all to be held", async || {
+        world.count("select count(*) from workflows where state = 'held'").await == 4
+    })
+    .await;
+    world.says(&["lead", "resume", &bela]).await;
+    world.order(campaign, Order::Start).await;
+    until("Bela to be called", async || {
+        world.count("select count(*) from workflows where state = 'finished'").await == 1
+    })
+    .await;
+    let (undone, code) = world.says(&["import", "undo", &id, "--yes"]).await;
+    assert_eq!(code, Some(0), "{undone}");
+    until("it to be undone", async || {
+        world
+            .count(
+                "select count(*) from bulk_operations where state = 'done' and changed = 2 and declined = 1",
+            )
+            .await
+            == 1
+    })
+    .await;
+    let expected = [("finished settled", 1), ("finished undone", 2), ("held held_by", 1)]
+        .map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(states(&world).await, expected);
+    assert_eq!(world.count("select count(*) from consents where expires_at <= clock_timestamp()").await, 2);
+    let (again, code) = world.says(&["import", "undo", &id, "--yes"]).await;
+    assert!(code == Some(1) && again["error"].as_str().is_some_and(|said| said.contains("undone already")));
+    // The same file again: those who were undone are new, and whoever was called is not called twice.
+    let (summary, _) = import(&world, &file, campaign).await;
+    assert_eq!(tally(&summary), [2, 2, 0], "{summary}");
+    assert_eq!(summary["consents"], json!(2), "{summary}");
+    until("the new ones to be called", async || {
+        world.count("select count(*) from workflows where why->>'why' = 'settled'").await == 3
+    })
+    .await;
+    assert_eq!(world.carrier.totals().accepted, 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn each_bad_row_and_each_that_adds_nothing_is_noted_with_its_place() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let file = file(
+        "phone,name,zone\n+919800000001,Asha,\n12,Too short,\n+919800000001,asha,\n+919800000002,\"two\nlines\",Moon\n",
+    );
+    let (summary, _) = import(&world, &file, campaign).await;
+    let id = summary["import"].as_str().expect("an id").to_owned();
+    let told = world.program(&["import", "notes", &id]).output().await.expect("it runs");
+    let told = String::from_utf8(told.stdout).expect("text");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "line,note,column,value,problem");
+    assert!(lines[1].starts_with("3,problem,phone,**,"), "{told}");
+    assert_eq!(lines[2], "4,duplicate,,,the campaign has this lead already");
+    assert!(lines[3].starts_with("5,problem,zone,"), "{told}");
+    assert_eq!(lines.len(), 4, "{told}");
+    let told =
+        world.program(&["import", "notes", &id, "--only", "duplicates"]).output().await.expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&told.stdout).lines().count(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_csv_fails_as_a_whole_and_says_why() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let (said, code) = import(&world, &file("name,city\nAsha,Pune\n"), campaign).await;
+    let error = said["error"].as_str().unwrap_or_default();
+    assert!(code == Some(1) && error.contains("no column holds phone numbers"), "{said}");
+    assert_eq!(
+        world.count("select count(*) from imports where state = 'failed' and failed_for is not null").await,
+        1
+    );
     world.end().await;
 }

@@ -17,6 +17,7 @@ mod queue;
 mod stories;
 mod unreadable;
 mod upkeep;
+mod uploads;
 mod workers;
 
 #[path = "../support"]

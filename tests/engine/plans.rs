@@ -110,7 +110,8 @@ async fn what_runs_all_the_time_reads_by_index() {
     .await;
     let walked = uses(&world, "leads_by_campaign", async |conn| {
         let start = Place(campaign, LeadId(Uuid::nil()));
-        store::bulk::walk(conn, client, start, campaign, 1_000).await.expect("read")
+        let end = Place(campaign, LeadId(Uuid::max()));
+        store::bulk::walk(conn, client, start, end, 1_000).await.expect("read")
     })
     .await;
     assert_eq!(walked.len(), 1_000);

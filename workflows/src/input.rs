@@ -172,6 +172,8 @@ pub enum Command {
         /// The new priority.
         priority: Priority,
     },
+    /// End it as if it had never come, unless it was ever called: for what was imported by mistake.
+    Undo,
 }
 
 impl Command {
@@ -184,6 +186,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Reschedule { .. } => "reschedule",
             Self::Prioritise { .. } => "prioritise",
+            Self::Undo => "undo",
         }
     }
 }
@@ -192,9 +195,12 @@ impl std::fmt::Display for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Prioritise { priority } => write!(f, "prioritise as {}", priority.name()),
-            Self::Pause | Self::Resume | Self::Cancel | Self::Retry | Self::Reschedule { .. } => {
-                f.write_str(self.name())
-            }
+            Self::Pause
+            | Self::Resume
+            | Self::Cancel
+            | Self::Retry
+            | Self::Reschedule { .. }
+            | Self::Undo => f.write_str(self.name()),
         }
     }
 }
@@ -206,7 +212,7 @@ impl Input {
         match self {
             Self::Verdict { outcome, .. } => *outcome == Outcome::DoNotCall,
             Self::Command { command, .. } => match command {
-                Command::Pause | Command::Cancel | Command::Reschedule { .. } => true,
+                Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Undo => true,
                 Command::Resume | Command::Retry | Command::Prioritise { .. } => false,
             },
             Self::Admit { .. }

@@ -208,6 +208,13 @@ pub enum Why {
         /// In their words.
         reason: Option<String>,
     },
+    /// A person undid its import before it was ever called.
+    Undone {
+        /// Who.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
     /// Held by a person.
     HeldBy {
         /// Who.
@@ -373,6 +380,7 @@ impl fmt::Display for Why {
             Self::Erased => f.write_str("the person was erased, and there is no number to call"),
             Self::Settled { outcome } => write!(f, "{outcome}"),
             Self::Cancelled { actor, reason } => write!(f, "cancelled by {actor}{}", because(reason)),
+            Self::Undone { actor, reason } => write!(f, "its import was undone by {actor}{}", because(reason)),
             Self::HeldBy { actor, reason } => write!(f, "held by {actor}{}", because(reason)),
             Self::ResumedBy { actor } => write!(f, "resumed by {actor}"),
             Self::RetriedBy { actor } => write!(f, "retried by {actor}"),

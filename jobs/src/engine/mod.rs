@@ -512,6 +512,11 @@ impl Engine {
         self.inner.sessions.release();
     }
 
+    /// Whether the process is on its way out: long work is given back, to be gone on with elsewhere.
+    pub fn is_stopping(&self) -> bool {
+        self.inner.stop_admitting.is_cancelled() || self.inner.stop.is_cancelled()
+    }
+
     fn admits_no_more(&self) -> &CancellationToken {
         &self.inner.stop_admitting
     }

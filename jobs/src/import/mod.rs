@@ -3,7 +3,7 @@
 //! [`read`] looks at the head of a file, finds its encoding, delimiter and columns, and gives an
 //! iterator over its rows: a [`Row`] with the lead, or a [`Problem`] with the reason. It knows
 //! nothing of databases, and holds one record at a time, so that any size will do.
-//! [`import()`] takes those rows into a campaign.
+//! [`crate::operations::imports`] takes those rows into a campaign; [`rehearse`] counts them only.
 //!
 //! A bad row never stops the good ones. What makes every row doubtful (no phone column, a
 //! workbook instead of CSV) is an [`ImportError`], before the first row.
@@ -23,11 +23,12 @@ use std::io::{Chain, Cursor, Read};
 
 use crate::operations::consents::ConsentSpec;
 use outdial_workflows::phone::{PhoneError, PhoneNumber};
+use serde::{Deserialize, Serialize};
 
 use columns::Columns;
 pub use error::{ImportError, Problem};
 use records::{Fault, Record, Records};
-pub use report::{PROBLEMS_KEPT, PROBLEMS_SHOWN, Summary, import};
+pub use report::{PROBLEMS_KEPT, PROBLEMS_SHOWN, Summary, rehearse};
 pub use rows::consent_level;
 pub use rows::{Row, Rows};
 use text::{Decoder, Text};
@@ -40,7 +41,8 @@ const HEAD_BYTES: u64 = records::MAX_RECORD_BYTES as u64 * 2;
 const DELIMITERS: [u8; 3] = *b",;\t";
 
 /// What the sender of a file may have to tell us about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The country of numbers written without one: an ISO 3166 code such as `IN`, or `+91`.
     pub default_region: Option<String>,
@@ -49,6 +51,23 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// What every person in the file agreed to whose row says nothing of it.
     pub consent: Option<ConsentSpec>,
+}
+
+impl Options {
+    /// Checks what can be checked without the file.
+    ///
+    /// # Errors
+    /// If the delimiter cannot be one, or the region is unknown.
+    pub fn check(&self) -> Result<(), ImportError> {
+        if let Some(byte) = self.delimiter.filter(|byte| !byte.is_ascii() || b"\"\r\n\0".contains(byte)) {
+            return Err(ImportError::Delimiter(byte));
+        }
+        // The region is looked up before the number is.
+        match PhoneNumber::parse("+12025550123", self.default_region.as_deref()) {
+            Err(unknown @ PhoneError::UnknownRegion(_)) => Err(ImportError::Region(unknown)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
 }
 
 /// Reads a file's head, and gives its rows.
@@ -94,11 +113,8 @@ struct Opened<R> {
 }
 
 fn open<R: Read>(reader: R, options: &Options) -> Result<Opened<R>, ImportError> {
+    options.check()?;
     let delimiter = options.delimiter;
-    if let Some(byte) = delimiter.filter(|byte| !byte.is_ascii() || b"\"\r\n\0".contains(byte)) {
-        return Err(ImportError::Delimiter(byte));
-    }
-    refuse_unknown_region(options.default_region.as_deref())?;
     let (mut text, decoder) = Text::new(reader).map_err(ImportError::Read)?;
     let mut head = Vec::new();
     text.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(ImportError::Read)?;
@@ -111,14 +127,6 @@ fn open<R: Read>(reader: R, options: &Options) -> Result<Opened<R>, ImportError>
     }
     let header = next_filled(&mut records)?.ok_or(ImportError::Empty)?;
     Ok(Opened { records, header, decoder })
-}
-
-fn refuse_unknown_region(region: Option<&str>) -> Result<(), ImportError> {
-    // The region is looked up before the number is.
-    match PhoneNumber::parse("+12025550123", region) {
-        Err(unknown @ PhoneError::UnknownRegion(_)) => Err(ImportError::Region(unknown)),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// Refuses what people send by mistake for CSV.

@@ -58,7 +58,8 @@ impl EndCampaign {
     /// The next leads; when there are none, the job is finished.
     async fn page(&self, ctx: &Ctx, after: Place) -> Result<Vec<Standing>, StoreError> {
         let mut conn = ctx.engine.pool().acquire().await?;
-        let page = store::bulk::walk(&mut conn, self.client, after, self.campaign, PAGE).await?;
+        let last = Place(self.campaign, LeadId(Uuid::max()));
+        let page = store::bulk::walk(&mut conn, self.client, after, last, PAGE).await?;
         if page.is_empty() {
             store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
         }

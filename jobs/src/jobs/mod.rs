@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod consented;
 pub mod dial;
 pub mod end_campaign;
+pub mod import;
 pub mod registry;
 
 use async_trait::async_trait;

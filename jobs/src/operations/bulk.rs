@@ -1,14 +1,16 @@
 //! Orders for many leads: previewed, carried out by a job, stopped.
 
+use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, JobId, LeadId, new_id};
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::OperationError;
+use super::{By, OperationError};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, bulk::Bulk};
@@ -41,6 +43,9 @@ pub struct Filter {
     /// For one of these reasons, by name, as `unknown_zone`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
+    /// Those that came with this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import: Option<Uuid>,
     /// One of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leads: Vec<LeadId>,
@@ -55,17 +60,27 @@ impl Filter {
                 || lead.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome)))
             && (self.priorities.is_empty() || self.priorities.contains(&lead.priority))
             && (self.why.is_empty() || self.why.contains(&lead.why))
+            && (self.import.is_none() || self.import == lead.import)
             && (self.leads.is_empty() || self.leads.contains(&lead.place.1))
     }
 
-    /// Where the walk begins.
-    pub(crate) fn first(&self) -> Place {
-        self.campaign.map_or(Place::START, |campaign| Place(campaign, LeadId(Uuid::nil())))
-    }
-
-    /// The campaign after which it ends.
-    pub(crate) fn last(&self) -> CampaignId {
-        self.campaign.unwrap_or(CampaignId(Uuid::max()))
+    /// Behind which place the walk begins, and with which it ends; `None` if nobody can fit.
+    pub(crate) async fn span(&self, conn: &mut PgConnection) -> Result<Option<(Place, Place)>, StoreError> {
+        let Some(import) = self.import else {
+            return Ok(Some(match self.campaign {
+                Some(campaign) => {
+                    (Place(campaign, LeadId(Uuid::nil())), Place(campaign, LeadId(Uuid::max())))
+                }
+                None => (Place::START, Place::END),
+            }));
+        };
+        let Some(import) = store::imports::find(conn, import).await? else { return Ok(None) };
+        let before = |lead: LeadId| LeadId(Uuid::from_u128(lead.0.as_u128().saturating_sub(1)));
+        let span = |(first, last)| (Place(import.campaign, before(first)), Place(import.campaign, last));
+        Ok(import
+            .leads
+            .map(span)
+            .filter(|_| self.campaign.is_none_or(|campaign| campaign == import.campaign)))
     }
 }
 
@@ -84,12 +99,13 @@ pub struct Preview {
 /// If the database cannot be asked.
 pub async fn preview(engine: &Engine, client: ClientId, filter: &Filter) -> Result<Preview, OperationError> {
     let mut preview = Preview { leads: 0, exact: true };
-    let (mut after, mut looked_at) = (filter.first(), 0);
+    let mut looked_at = 0;
     let mut conn = engine.pool().acquire().await?;
+    let Some((mut after, last)) = filter.span(&mut conn).await? else { return Ok(preview) };
     loop {
-        let page = store::bulk::walk(&mut conn, client, after, filter.last(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(preview) };
-        after = last.place;
+        let page = store::bulk::walk(&mut conn, client, after, last, PAGE).await?;
+        let Some(passed) = page.last() else { return Ok(preview) };
+        after = passed.place;
         looked_at += page.len() as u64;
         preview.leads += page.iter().filter(|lead| filter.fits(lead)).count() as u64;
         if looked_at >= PREVIEW {
@@ -120,13 +136,13 @@ pub struct Operation {
     #[serde(flatten)]
     pub tally: Tally,
     /// When it was ordered.
-    pub created_at: outdial_workflows::Moment,
+    pub created_at: Moment,
     /// When it last moved.
-    pub changed_at: outdial_workflows::Moment,
+    pub changed_at: Moment,
 }
 
 impl Operation {
-    fn of(client: ClientId, stored: BulkOperation) -> Self {
+    pub(super) fn of(client: ClientId, stored: BulkOperation) -> Self {
         let command = serde_json::from_value::<Command>(stored.command);
         Self {
             id: stored.id,
@@ -162,42 +178,49 @@ pub async fn order(
         {
             return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
         }
-        let new = BulkOperation {
-            id: new_id(now),
-            command: serde_json::to_value(command).unwrap_or_default(),
-            filter: serde_json::to_value(filter).unwrap_or_default(),
-            actor: actor.to_owned(),
-            reason: reason.map(str::to_owned),
-            state: BulkState::Running,
-            tally: Tally::default(),
-            after: Place::START,
-            created_at: now,
-            changed_at: now,
-        };
-        store::bulk::insert(conn, client, &new).await?;
-        let action = command.to_string();
-        let entry =
-            Entry { actor, action: &action, subject: "operation", id: new.id, reason, details: &new.filter };
-        store::audit::note(conn, client, entry, now).await?;
-        let args = serde_json::to_value(Bulk { client, operation: new.id }).unwrap_or_default();
-        let job = NewJob {
-            id: JobId::new(now),
-            kind: Bulk::KIND,
-            step: None,
-            args,
-            priority: 3,
-            born_claimed: None,
-        };
-        store::queue::insert(conn, client, &[job], now).await?;
-        store::notify(conn, &QUEUED.payload(client)).await?;
-        Ok(Ok(new))
+        let by = By { actor, reason };
+        Ok(Ok(write(conn, client, filter, command, by, now).await?))
     });
     let new = ordered.await??;
     engine.hub().signal(client, QUEUED);
     Ok(Operation::of(client, new))
 }
 
-const QUEUED: Signal = Signal { jobs: true, admission: false };
+/// Writes an order down, and queues the job that carries it out.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    client: ClientId,
+    filter: &Filter,
+    command: Command,
+    By { actor, reason }: By<'_>,
+    now: Moment,
+) -> Result<BulkOperation, StoreError> {
+    let new = BulkOperation {
+        id: new_id(now),
+        command: serde_json::to_value(command).unwrap_or_default(),
+        filter: serde_json::to_value(filter).unwrap_or_default(),
+        actor: actor.to_owned(),
+        reason: reason.map(str::to_owned),
+        state: BulkState::Running,
+        tally: Tally::default(),
+        after: Place::START,
+        created_at: now,
+        changed_at: now,
+    };
+    store::bulk::insert(conn, client, &new).await?;
+    let action = command.to_string();
+    let entry =
+        Entry { actor, action: &action, subject: "operation", id: new.id, reason, details: &new.filter };
+    store::audit::note(conn, client, entry, now).await?;
+    let args = serde_json::to_value(Bulk { client, operation: new.id }).unwrap_or_default();
+    let job =
+        NewJob { id: JobId::new(now), kind: Bulk::KIND, step: None, args, priority: 3, born_claimed: None };
+    store::queue::insert(conn, client, &[job], now).await?;
+    store::notify(conn, &QUEUED.payload(client)).await?;
+    Ok(new)
+}
+
+pub(super) const QUEUED: Signal = Signal { jobs: true, admission: false };
 
 /// The operation with this id.
 ///
@@ -260,6 +283,8 @@ pub(crate) fn count(tally: &mut Tally, answer: Answer) {
 pub(crate) struct Page {
     pub(crate) operation: BulkOperation,
     pub(crate) command: Command,
+    /// The file whose leads are meant, if it is one's.
+    pub(crate) import: Option<Uuid>,
     /// Those that fit, of the leads that were passed.
     pub(crate) leads: Vec<LeadId>,
     pub(crate) passed: usize,
@@ -281,12 +306,17 @@ pub(crate) async fn page(engine: &Engine, client: ClientId, id: Uuid) -> Result<
     };
     let filter: Filter = serde_json::from_value(operation.filter.clone()).map_err(unreadable)?;
     let command: Command = serde_json::from_value(operation.command.clone()).map_err(unreadable)?;
-    let after = operation.after.max(filter.first());
-    let page = store::bulk::walk(&mut conn, client, after, filter.last(), PAGE).await?;
+    let page = match filter.span(&mut conn).await? {
+        Some((first, last)) => {
+            store::bulk::walk(&mut conn, client, operation.after.max(first), last, PAGE).await?
+        }
+        None => vec![],
+    };
     Ok(Some(Page {
         place: page.last().map(|lead| lead.place),
         passed: page.len(),
         leads: page.iter().filter(|lead| filter.fits(lead)).map(|lead| lead.place.1).collect(),
+        import: filter.import,
         operation,
         command,
     }))
@@ -299,7 +329,15 @@ mod tests {
     fn finished(outcome: Option<Outcome>) -> Standing {
         let place = Place(CampaignId(Uuid::from_u128(1)), LeadId(Uuid::from_u128(2)));
         let (state, priority) = (State::Finished, Priority::Normal);
-        Standing { place, state, outcome, priority, wake_at: None, why: "attempts_used_up".into() }
+        Standing {
+            place,
+            state,
+            outcome,
+            priority,
+            wake_at: None,
+            why: "attempts_used_up".into(),
+            import: None,
+        }
     }
 
     fn filter(text: &str) -> Filter {

@@ -4,8 +4,10 @@ use outdial_workflows::Moment;
 use outdial_workflows::ids::{ClientId, JobId};
 use outdial_workflows::packs::{ConsentLevel, Purpose};
 use outdial_workflows::phone::PhoneNumber;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{By, OperationError};
 use crate::engine::Engine;
@@ -20,7 +22,8 @@ use crate::store::{self, StoreError};
 pub const SOURCE_CHARS: usize = 300;
 
 /// What somebody agreed to, as it is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ConsentSpec {
     /// How much.
     pub level: ConsentLevel,
@@ -87,7 +90,7 @@ pub async fn add(
     let added = engine.allow(async |conn, now| {
         let details = json!({ "level": consent.level, "purpose": consent.purpose, "source": consent.source });
         note(conn, client, "consent add", by, &details, now).await?;
-        record(conn, client, &new, by.actor, now).await
+        record(conn, client, &new, None, by.actor, now).await
     });
     let added = added.await?;
     engine.hub().signal(client, Signal { jobs: added.released > 0, admission: false });
@@ -100,6 +103,7 @@ pub(super) async fn record(
     conn: &mut PgConnection,
     client: ClientId,
     new: &[NewConsent],
+    import: Option<Uuid>,
     actor: &str,
     now: Moment,
 ) -> Result<Added, StoreError> {
@@ -107,7 +111,7 @@ pub(super) async fn record(
         return Ok(Added::default());
     }
     store::admission::alone(conn, client).await?;
-    let phones = store::consents::insert(conn, client, new, actor, now).await?;
+    let phones = store::consents::insert(conn, client, new, import, actor, now).await?;
     if phones.is_empty() {
         return Ok(Added::default());
     }

@@ -1,6 +1,6 @@
 //! Leads: accepting them, and what people order for one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::Calendar;
@@ -14,12 +14,14 @@ use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::{Priority, State, Workflow};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
 
 use super::OperationError;
 use super::consents::ConsentSpec;
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::store::consents::NewConsent;
+use crate::store::imports::{Counts, Note, NoteKind};
 pub use crate::store::leads::Listed;
 use crate::store::leads::NewLead;
 use crate::store::{self};
@@ -110,6 +112,22 @@ pub async fn accept(
     accept_due(engine, client, campaign, specs, None, "outdial").await
 }
 
+/// A page of a file's rows, besides its leads.
+pub(crate) struct FilePage<'a> {
+    /// The file.
+    pub(crate) import: Uuid,
+    /// Behind which line the page begins, and the line on which its last row does.
+    pub(crate) lines: (i64, i64),
+    /// The line of each lead.
+    pub(crate) leads: &'a [i64],
+    /// What is wrong with the others.
+    pub(crate) problems: &'a [Note],
+    /// How many more notes of each kind there is room for.
+    pub(crate) room: (usize, usize),
+    /// Whether the file could not be read further.
+    pub(crate) rest_unread: bool,
+}
+
 /// As [`accept`], for leads that are not due before `due_at`, by the clock that decisions use;
 /// `None` makes them due at once. `actor` is who records their consent.
 ///
@@ -126,6 +144,20 @@ pub async fn accept_due(
     due_at: Option<Moment>,
     actor: &str,
 ) -> Result<Accepted, OperationError> {
+    accept_rows(engine, client, campaign, specs, due_at, actor, None).await
+}
+
+/// As [`accept_due`], with what else stands in a page of a file: all in one transaction, so that a file that is
+/// gone on with after a crash counts each row once.
+pub(crate) async fn accept_rows(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    specs: &[LeadSpec],
+    due_at: Option<Moment>,
+    actor: &str,
+    page: Option<&FilePage<'_>>,
+) -> Result<Accepted, OperationError> {
     assert!(specs.len() <= PAGE, "accept leads page by page");
     let mut conn = engine.pool().acquire().await?;
     let lanes = lanes_of(engine, &mut conn, client, campaign, specs).await?;
@@ -141,7 +173,8 @@ pub async fn accept_due(
             row(id, spec)
         })
         .collect();
-    let written = store::leads::insert(&mut tx, client, campaign, &rows, now).await?;
+    let import = page.map(|page| page.import);
+    let written = store::leads::insert(&mut tx, client, campaign, &rows, import, now).await?;
     let workflow = |lead: &LeadId| workflow(*lead, campaign, by_id[lead], now, due_at);
     let workflows: Vec<Workflow> = written.iter().map(workflow).collect();
     if !workflows.is_empty() {
@@ -155,11 +188,54 @@ pub async fn accept_due(
     }
     let consents: Vec<_> = specs.iter().filter_map(LeadSpec::new_consent).collect();
     // Last, since it takes a lock that admission waits for.
-    let recorded = super::consents::record(&mut tx, client, &consents, actor, now).await?;
+    let recorded = super::consents::record(&mut tx, client, &consents, import, actor, now).await?;
+    if let Some(page) = page {
+        note_page(&mut tx, client, page, &rows, &written, recorded.new, now).await?;
+    }
     tx.commit().await?;
     engine.hub().signal(client, Signal { jobs: recorded.released > 0, ..SIGNAL });
     let duplicates = specs.len() - written.len();
     Ok(Accepted { duplicates, leads: written, consents: recorded.new })
+}
+
+/// Moves the file's place on, unless somebody else did.
+async fn note_page(
+    conn: &mut PgConnection,
+    client: ClientId,
+    page: &FilePage<'_>,
+    leads: &[NewLead],
+    written: &[LeadId],
+    consents: usize,
+    now: Moment,
+) -> Result<(), OperationError> {
+    let new: HashSet<LeadId> = written.iter().copied().collect();
+    let merged = leads.iter().zip(page.leads).filter(|(lead, _)| !new.contains(&lead.id));
+    let merged = merged.map(|(_, line)| Note {
+        line: *line,
+        note: NoteKind::Duplicate,
+        column: None,
+        value: None,
+        problem: "the campaign has this lead already".into(),
+    });
+    let last = page.problems.last().filter(|_| page.rest_unread && page.problems.len() > page.room.0);
+    let problems = page.problems.iter().take(page.room.0.saturating_sub(usize::from(last.is_some())));
+    let notes: Vec<Note> = problems.chain(last).cloned().chain(merged.take(page.room.1)).collect();
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let counts = Counts {
+        rows: count(leads.len() + page.problems.len()),
+        accepted: count(written.len()),
+        duplicates: count(leads.len() - written.len()),
+        consents: count(consents),
+        problems: count(page.problems.len()),
+        rest_unread: page.rest_unread,
+    };
+    let key = (client, page.import);
+    if !store::imports::advance(conn, key, page.lines, &counts, written, now).await? {
+        return Err(OperationError::NotPossible(
+            "another process takes this file in, or it was undone".into(),
+        ));
+    }
+    Ok(store::imports::note(conn, key, &notes).await?)
 }
 
 /// The lane of each lead. Those that are missing are made at once, before any lead is written.
@@ -262,7 +338,7 @@ pub async fn page(
 ) -> Result<(Vec<Listed>, Option<LeadId>), OperationError> {
     let mut conn = engine.pool().acquire().await?;
     let (mut found, mut looked_at) = (vec![], 0);
-    let mut after = after.unwrap_or(LeadId(uuid::Uuid::nil()));
+    let mut after = after.unwrap_or(LeadId(Uuid::nil()));
     loop {
         let step = i64::try_from(PAGE.max(limit)).unwrap_or(i64::MAX);
         let leads = store::leads::page(&mut conn, client, campaign, after, step).await?;

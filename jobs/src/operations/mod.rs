@@ -6,6 +6,7 @@ pub mod campaigns;
 pub mod consents;
 pub mod forecast;
 pub mod idempotency;
+pub mod imports;
 pub mod judging;
 pub mod keys;
 pub mod leads;

@@ -81,6 +81,8 @@ pub struct Place(pub CampaignId, pub LeadId);
 impl Place {
     /// Before every lead.
     pub const START: Self = Self(CampaignId(Uuid::nil()), LeadId(Uuid::nil()));
+    /// Behind every lead.
+    pub const END: Self = Self(CampaignId(Uuid::max()), LeadId(Uuid::max()));
 }
 
 /// Where a lead stands, as filters see it.
@@ -98,6 +100,8 @@ pub struct Standing {
     pub wake_at: Option<Moment>,
     /// The name of its reason.
     pub why: String,
+    /// The file that it came with.
+    pub import: Option<Uuid>,
 }
 
 /// Writes an order down.
@@ -231,27 +235,29 @@ pub async fn end(
     Ok(ended.rows_affected() == 1)
 }
 
-/// The next leads of a client's walk, up to and with the campaign `last`.
+/// The next leads of a client's walk, up to and with `last`.
 pub async fn walk(
     conn: &mut PgConnection,
     client: ClientId,
     after: Place,
-    last: CampaignId,
+    last: Place,
     limit: i64,
 ) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"select w.campaign_id, w.lead_id, state as "state: StateRow", outcome as "outcome: OutcomeRow",
-            priority as "priority: PriorityRow", wake_at, coalesce(why->>'why', '') as "why!"
+            priority as "priority: PriorityRow", wake_at, coalesce(why->>'why', '') as "why!",
+            l.import_id
         from (
-            select client_id, lead_id from leads
-            where client_id = $1 and (campaign_id, lead_id) > ($2, $3) and campaign_id <= $4
-            order by campaign_id, lead_id limit $5) l
+            select client_id, lead_id, import_id from leads
+            where client_id = $1 and (campaign_id, lead_id) > ($2, $3) and (campaign_id, lead_id) <= ($4, $5)
+            order by campaign_id, lead_id limit $6) l
         join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
         order by w.campaign_id, w.lead_id"#,
         client.0,
         after.0.0,
         after.1.0,
-        last.0,
+        last.0.0,
+        last.1.0,
         limit
     )
     .fetch_all(conn)
@@ -265,6 +271,7 @@ pub async fn walk(
             priority: row.priority.into(),
             wake_at: row.wake_at,
             why: row.why,
+            import: row.import_id,
         })
         .collect())
 }

@@ -52,12 +52,14 @@ pub async fn insert(
     conn: &mut PgConnection,
     client: ClientId,
     new: &[NewConsent],
+    import: Option<Uuid>,
     actor: &str,
     now: Moment,
 ) -> Result<Vec<String>, StoreError> {
     let phones = sqlx::query_scalar!(
-        "insert into consents (client_id, consent_id, phone, level, purpose, source, given_at, expires_at, actor, created_at)
-        select $1, x.id, x.phone, x.level, x.purpose, x.source, coalesce(x.given_at, $9), x.expires_at, $10, $9
+        "insert into consents (client_id, consent_id, phone, level, purpose, source, given_at, expires_at, actor, created_at,
+            import_id)
+        select $1, x.id, x.phone, x.level, x.purpose, x.source, coalesce(x.given_at, $9), x.expires_at, $10, $9, $11
         from unnest($2::uuid[], $3::text[], $4::consent_level[], $5::purpose[], $6::text[], $7::timestamptz[],
             $8::timestamptz[]) as x(id, phone, level, purpose, source, given_at, expires_at)
         where (x.expires_at is null or x.expires_at > coalesce(x.given_at, $9))
@@ -77,7 +79,8 @@ pub async fn insert(
         &new.iter().map(|consent| consent.given_at).collect::<Vec<_>>() as &[Option<Moment>],
         &new.iter().map(|consent| consent.expires_at).collect::<Vec<_>>() as &[Option<Moment>],
         now,
-        actor
+        actor,
+        import
     )
     .fetch_all(conn)
     .await?;

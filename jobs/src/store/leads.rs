@@ -89,12 +89,13 @@ pub async fn insert(
     client: ClientId,
     campaign: CampaignId,
     leads: &[NewLead],
+    import: Option<Uuid>,
     now: Moment,
 ) -> Result<Vec<LeadId>, StoreError> {
     let written = sqlx::query_scalar!(
-        "insert into leads (client_id, campaign_id, created_at, lead_id, phone, name, zone,
+        "insert into leads (client_id, campaign_id, created_at, import_id, lead_id, phone, name, zone,
             external_id, attributes, dedupe_key, region)
-        select $1, $2, $3, x.* from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
+        select $1, $2, $3, $12, x.* from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
                 $10::text[], $11::text[])
             as x(lead_id, phone, name, zone, external_id, attributes, dedupe_key, region)
         on conflict (client_id, campaign_id, dedupe_key) do nothing returning lead_id",
@@ -108,7 +109,8 @@ pub async fn insert(
         &leads.iter().map(|lead| lead.external_id.clone()).collect::<Vec<_>>() as &[Option<String>],
         &leads.iter().map(|lead| lead.attributes.clone()).collect::<Vec<_>>(),
         &leads.iter().map(|lead| lead.dedupe_key.clone()).collect::<Vec<_>>(),
-        &leads.iter().map(|lead| lead.region.clone()).collect::<Vec<_>>() as &[Option<String>]
+        &leads.iter().map(|lead| lead.region.clone()).collect::<Vec<_>>() as &[Option<String>],
+        import
     )
     .fetch_all(conn)
     .await?;

@@ -26,6 +26,7 @@ pub mod dial_requests;
 mod error;
 pub mod events;
 pub mod idempotency;
+pub mod imports;
 pub mod inbox;
 pub mod installation;
 pub mod judging;

@@ -1,5 +1,6 @@
 //! Erases what need not be kept: request bodies and answers to repeated requests after a day, inbox rows that were taken
-//! in, or that nobody's call answers to, after a week, nodes that nobody has seen for an hour.
+//! in, or that nobody's call answers to, after a week, nodes that nobody has seen for an
+//! hour, and what came in of files whose rest did not.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -13,6 +14,8 @@ use crate::store::{self, StoreError};
 const BODIES_AFTER: TimeDelta = TimeDelta::hours(24);
 const INBOX_AFTER: TimeDelta = TimeDelta::days(7);
 const NODES_AFTER: TimeDelta = TimeDelta::hours(1);
+/// A file whose content has not moved for so long does not come any more.
+const RECEIVING_FOR: TimeDelta = TimeDelta::hours(1);
 const PAGE: i64 = 5_000;
 
 pub(super) struct Prune;
@@ -33,7 +36,8 @@ impl Sweep for Prune {
             let nodes = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
             let inbox = store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
             let answers = store::idempotency::erase(&mut conn, now - idempotency::KEPT_FOR, PAGE).await?;
-            Ok::<_, StoreError>(nodes + inbox + answers)
+            let abandoned = store::imports::abandon(&mut conn, now - RECEIVING_FOR, now).await?;
+            Ok::<_, StoreError>(nodes + inbox + answers + abandoned)
         })
         .await?;
         loop {

@@ -9,6 +9,7 @@ mod auth;
 mod campaigns;
 mod clients;
 mod document;
+mod imports;
 mod input;
 mod keys;
 mod leads;
@@ -18,7 +19,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 pub(crate) use auth::Caller;
@@ -45,6 +46,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
+        (name = "imports", description = "Files of leads"),
     )
 )]
 struct Document;
@@ -82,6 +84,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::rules, campaigns::edit))
         .routes(routes!(campaigns::clone))
         .routes(routes!(leads::list, leads::accept))
+        .routes(routes!(imports::list, imports::send).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(imports::get))
+        .routes(routes!(imports::notes))
+        .routes(routes!(imports::undo))
         .routes(routes!(leads::get))
         .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))

@@ -1,9 +1,9 @@
 //! `Idempotency-Key`: a POST that is sent again under the same key is answered as before, and not carried
 //! out again.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outdial_jobs::operations::idempotency::{self, Begun};
@@ -50,12 +50,19 @@ pub(super) async fn once(State(api): State<Api>, caller: Caller, request: Reques
 
 async fn carry_out(api: &Api, caller: &Caller, key: &str, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        let detail = format!("a request may have {BODY_LIMIT} bytes");
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
+    let uri = parts.uri.to_string();
+    // A file goes through as it comes: of its content only the length tells requests apart.
+    let (asked, body) = if is_file(&parts.headers) {
+        let length = parts.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
+        (fingerprint(&uri, length.unwrap_or_default()), body)
+    } else {
+        let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+            let detail = format!("a request may have {BODY_LIMIT} bytes");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
+        };
+        (fingerprint(&uri, &body), Body::from(body))
     };
     let name = (caller.key_id(), key);
-    let asked = fingerprint(&parts.uri.to_string(), &body);
     match idempotency::begin(&api.engine, name, &asked).await {
         Err(error) => return Problem::from(error).into_response(),
         Ok(Begun::New) => {}
@@ -70,7 +77,7 @@ async fn carry_out(api: &Api, caller: &Caller, key: &str, request: Request, next
         }
         Ok(Begun::Answered(status, kept)) => return replay(status, &kept),
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let kept = match parts.status.is_server_error() {
@@ -107,7 +114,12 @@ fn replay(status: u16, kept: &[u8]) -> Response {
     response
 }
 
-fn fingerprint(uri: &str, body: &Bytes) -> Vec<u8> {
+fn is_file(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.starts_with("multipart/") || kind.starts_with("text/csv")
+}
+
+fn fingerprint(uri: &str, body: &[u8]) -> Vec<u8> {
     let mut hash = Sha256::new_with_prefix(uri.as_bytes());
     hash.update([0]);
     hash.update(body);

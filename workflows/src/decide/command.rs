@@ -21,6 +21,10 @@ impl Deciding<'_> {
                 let why = Why::Cancelled { actor, reason };
                 Intent::Finish { why, outcome: None }
             }),
+            Command::Undo => self.stop(&order, |actor, reason| {
+                let why = Why::Undone { actor, reason };
+                Intent::Finish { why, outcome: None }
+            }),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
             Command::Reschedule { at } => self.reschedule(&order, at),
@@ -38,6 +42,16 @@ impl Deciding<'_> {
         match (command, workflow.state) {
             (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => {
                 Some(Answer::Done)
+            }
+            (Command::Undo, State::Finished) if matches!(workflow.why, Why::Undone { .. }) => {
+                Some(Answer::Done)
+            }
+            (Command::Undo, _) if self.was_called() => {
+                Some(Answer::Declined(format!("it was called: {}", workflow.why)))
+            }
+            // What is undone may have been imported anew by now, and nobody is called twice.
+            (Command::Retry, State::Finished) if matches!(workflow.why, Why::Undone { .. }) => {
+                Some(Answer::Declined(format!("{}; import it anew", workflow.why)))
             }
             (Command::Retry, State::Dialling | State::Calling)
             | (Command::Reschedule { .. }, State::Calling | State::Settling) => {
@@ -60,10 +74,26 @@ impl Deciding<'_> {
             (Command::Resume, _) if matches!(workflow.intent, Some(Intent::Hold { .. })) => None,
             (Command::Resume, _) => Some(Answer::Declined("the lead is not held".into())),
             (
-                Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Prioritise { .. },
+                Command::Pause
+                | Command::Cancel
+                | Command::Reschedule { .. }
+                | Command::Prioritise { .. }
+                | Command::Undo,
                 _,
             ) => None,
         }
+    }
+
+    /// Whether a call was ever made, or may have been.
+    fn was_called(&self) -> bool {
+        let latest = self.run.latest().map(|attempt| attempt.ledger);
+        self.run.workflow.recorded > 0
+            || latest.is_some_and(|ledger| match ledger {
+                Ledger::Reserved | Ledger::Withdrawn | Ledger::Refused => false,
+                Ledger::Submitted | Ledger::Bound | Ledger::Unknown | Ledger::Absent | Ledger::BoundLate => {
+                    true
+                }
+            })
     }
 
     fn is_only_reserved(&self) -> bool {
@@ -193,6 +223,7 @@ impl Order {
         let (actor, reason) = (self.actor.clone(), self.reason.clone());
         match self.command {
             Command::Cancel => Why::Cancelled { actor, reason },
+            Command::Undo => Why::Undone { actor, reason },
             Command::Pause => Why::HeldBy { actor, reason },
             Command::Resume => Why::ResumedBy { actor },
             Command::Retry => Why::RetriedBy { actor },

@@ -105,9 +105,10 @@ fn why_fits(workflow: &Workflow) -> bool {
             | Why::AwaitingResults { .. },
             _,
         ) => false,
-        (Why::Settled { .. } | Why::AttemptsUsedUp { .. } | Why::Cancelled { .. }, state) => {
-            state == State::Finished
-        }
+        (
+            Why::Settled { .. } | Why::AttemptsUsedUp { .. } | Why::Cancelled { .. } | Why::Undone { .. },
+            state,
+        ) => state == State::Finished,
         (Why::HeldBy { .. }, state) => state == State::Held,
         (Why::New | Why::ResumedBy { .. } | Why::RetriedBy { .. } | Why::RescheduledBy { .. }, state) => {
             state == State::Waiting

@@ -142,6 +142,7 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         Command::Reschedule { at: soon },
         Command::Prioritise { priority: Priority::Urgent },
         Command::Prioritise { priority: Priority::Low },
+        Command::Undo,
     ];
     select(commands.to_vec()).prop_map(|command| Input::Command {
         command,

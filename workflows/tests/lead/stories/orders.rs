@@ -124,6 +124,50 @@ fn a_rescheduled_lead_is_called_then_and_not_before() {
 }
 
 #[test]
+fn a_lead_whose_import_is_undone_ends_unless_it_was_called() {
+    assert_snapshot!(in_every_state(&Step::Orders(Command::Undo)), @r"
+    [waiting]
+    Mon 12:00:00 orders undo: finished (no outcome) → finished
+    finished: its import was undone by asha
+    [held]
+    Mon 12:00:00 orders undo: finished (no outcome) → finished
+    finished: its import was undone by asha
+    [reserved]
+    Mon 12:00:00 orders undo: withdrawn 1, finished (no outcome) → finished
+    finished: its import was undone by asha
+    [submitted]
+    Mon 12:00:00 orders undo: declined (it was called: attempt 1 is being sent to the carrier) → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders undo: declined (it was called: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders undo: declined (it was called: attempt 1 is with the carrier) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders undo: declined (it was called: attempt 1 is over; results may come until 06:31:00 UTC) → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders undo: declined (it was called: attempt 1 ended with no answer; trying again) → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    [finished]
+    Mon 12:00:00 orders undo: declined (it was called: invalid number) → finished
+    finished: invalid number
+    ");
+}
+
+#[test]
+fn a_lead_whose_import_was_undone_is_not_tried_again() {
+    let told = [Step::Orders(Command::Undo), Step::Orders(Command::Undo), Step::Orders(Command::Retry)];
+    assert_snapshot!(story("{}", &told), @r"
+    Mon 12:00:00 orders undo: finished (no outcome) → finished
+    Mon 12:00:00 orders undo: nothing new → finished
+    Mon 12:00:00 orders retry: declined (its import was undone by asha; import it anew) → finished
+    finished: its import was undone by asha
+    ");
+}
+
+#[test]
 fn a_priority_is_changed_in_every_state_but_the_last() {
     let order = Command::Prioritise { priority: Priority::Urgent };
     assert_snapshot!(in_every_state(&Step::Orders(order)), @r"
