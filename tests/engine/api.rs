@@ -164,7 +164,7 @@ async fn routes(world: &World) -> Vec<(Method, String)> {
 
 #[tokio::test]
 async fn every_route_wants_a_key_that_is_good() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let things = Things::of(&world).await;
     let expiring = {
         let expires_at = Some(world.database_time().await + TimeDelta::hours(1));
@@ -198,7 +198,7 @@ async fn every_route_wants_a_key_that_is_good() {
             assert!(detail.contains(says), "{method} {path}: {detail}");
         }
     }
-    world.end().await;
+    world.settle().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,165 @@
+//! What the world is told of a lead's history.
+//!
+//! Subscribers and streams see some of what happened, under names and fields that stay, whatever becomes of
+//! the history's own words.
+
+use serde_json::{Map, Value, json};
+
+use crate::call::CallStatus;
+use crate::history::Event;
+
+/// Every type of event that is told, with what it means.
+pub const TYPES: [(&str, &str); 21] = [
+    ("lead.accepted", "A lead was accepted into a campaign."),
+    ("lead.postponed", "It is called later: `until`, `reason`."),
+    ("lead.held", "It waits for somebody to mend what is wrong, or to let it go: `reason`."),
+    ("lead.retry_scheduled", "Another attempt follows: `at`, `reason`."),
+    ("lead.ordered", "A person stepped in: `order`, `actor`, `reason`, `deferred`."),
+    ("lead.finished", "It is done: `outcome`, `reason`."),
+    ("call.submitted", "From now on the phone may ring."),
+    ("call.accepted", "The carrier took the call: `call_id`."),
+    ("call.refused", "The carrier turned it down: `kind`, `cause`."),
+    ("call.unknown", "It is not known whether it reached the carrier, who is asked: `cause`."),
+    ("call.absent", "It certainly never reached the carrier."),
+    ("call.ringing", "The phone rings."),
+    ("call.answered", "Somebody answered."),
+    ("call.ended", "The call is over: `result`, `talk_ms`."),
+    ("call.reported", "Somebody reported what came of the conversation: `outcome`."),
+    ("call.outcome", "What came of the attempt was recorded: `outcome`."),
+    ("call.outcome_amended", "Late news changed what came of it: `outcome`."),
+    ("call.priced", "The carrier said what it cost: `cost`."),
+    ("call.alert", "The carrier names a call that must not be: `alert`, `call_id`. Look into it at once."),
+    ("number.suppressed", "The number was put on the client's suppression list, as asked in the call."),
+    ("subscriber.disabled", "Another subscriber of the client was disabled: `subscriber`, `reason`."),
+];
+
+/// Sent when somebody tries a subscriber; not among [`TYPES`], since nobody subscribes to it.
+pub const PING: &str = "ping";
+
+/// An event as the world is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// One of [`TYPES`].
+    pub kind: &'static str,
+    /// What is particular to its type.
+    pub fields: Map<String, Value>,
+}
+
+impl Told {
+    fn new(kind: &'static str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { return Self { kind, fields: Map::new() } };
+        Self { kind, fields: fields.into_iter().filter(|(_, value)| !value.is_null()).collect() }
+    }
+}
+
+/// What is told of an event; `None` for steps within.
+pub fn told(event: &Event) -> Option<Told> {
+    let told = match event {
+        Event::Reserved { .. }
+        | Event::Withdrawn { .. }
+        | Event::Asked { .. }
+        | Event::JobQuarantined { .. } => return None,
+        Event::Accepted => Told::new("lead.accepted", json!({})),
+        Event::Postponed { until, reason } => {
+            Told::new("lead.postponed", json!({ "until": until, "reason": reason.to_string() }))
+        }
+        Event::Held { reason } => Told::new("lead.held", json!({ "reason": reason.to_string() })),
+        Event::RetryScheduled { at, reason } => {
+            Told::new("lead.retry_scheduled", json!({ "at": at, "reason": reason.to_string() }))
+        }
+        Event::Commanded { command, actor, reason, deferred } => Told::new(
+            "lead.ordered",
+            json!({ "order": command, "actor": actor, "reason": reason, "deferred": deferred }),
+        ),
+        Event::Finished { outcome, reason } => {
+            Told::new("lead.finished", json!({ "outcome": outcome, "reason": reason.to_string() }))
+        }
+        Event::Submitted { .. } => Told::new("call.submitted", json!({})),
+        Event::Bound { call_id, .. } => Told::new("call.accepted", json!({ "call_id": call_id })),
+        Event::Refused { kind, cause, .. } => {
+            Told::new("call.refused", json!({ "kind": kind, "cause": cause }))
+        }
+        Event::BecameUnknown { cause, .. } => Told::new("call.unknown", json!({ "cause": cause })),
+        Event::Absent { .. } => Told::new("call.absent", json!({})),
+        Event::Progressed { status, .. } => match status {
+            CallStatus::Ringing => Told::new("call.ringing", json!({})),
+            CallStatus::Connected => Told::new("call.answered", json!({})),
+            CallStatus::Scheduled
+            | CallStatus::Initiated
+            | CallStatus::InProgress
+            | CallStatus::Completed
+            | CallStatus::Failed
+            | CallStatus::Cancelled => return None,
+        },
+        Event::Ended { result, talk, .. } => {
+            let talk_ms = talk.as_ref().map(|talk| talk.ms);
+            Told::new("call.ended", json!({ "result": result, "talk_ms": talk_ms }))
+        }
+        Event::Reported { outcome, .. } => Told::new("call.reported", json!({ "outcome": outcome })),
+        Event::OutcomeRecorded { outcome, .. } => Told::new("call.outcome", json!({ "outcome": outcome })),
+        Event::OutcomeAmended { outcome, .. } => {
+            Told::new("call.outcome_amended", json!({ "outcome": outcome }))
+        }
+        Event::Priced { cost, .. } => Told::new("call.priced", json!({ "cost": cost.to_string() })),
+        Event::BoundLate { call_id, .. } => {
+            Told::new("call.alert", json!({ "alert": "late_call", "call_id": call_id }))
+        }
+        Event::SecondCall { call_id, .. } => {
+            Told::new("call.alert", json!({ "alert": "second_call", "call_id": call_id }))
+        }
+        Event::Suppressed { .. } => Told::new("number.suppressed", json!({})),
+    };
+    Some(told)
+}
+
+/// Whether a subscription to these types takes this one: none means all, and `call.*` all of a kind.
+pub fn takes(types: &[String], kind: &str) -> bool {
+    types.is_empty()
+        || types.iter().any(|wanted| match wanted.strip_suffix('*') {
+            Some(prefix) => kind.starts_with(prefix),
+            None => wanted == kind,
+        })
+}
+
+/// Checks what somebody subscribes to.
+///
+/// # Errors
+/// Says which is not a type, and what there is.
+pub fn check(types: &[String]) -> Result<(), String> {
+    let known = |wanted: &str| TYPES.iter().any(|(kind, _)| takes(&[wanted.to_owned()], kind));
+    match types.iter().find(|wanted| !known(wanted)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let all: Vec<&str> = TYPES.iter().map(|(kind, _)| *kind).collect();
+            Err(format!("`{unknown}` is not a type of event; there are {}, and `call.*` and the like", all.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_names_types_kinds_or_nothing() {
+        let all = |wanted: &[&str]| -> Vec<&str> {
+            let wanted: Vec<String> = wanted.iter().map(|&one| one.to_owned()).collect();
+            TYPES.iter().map(|(kind, _)| *kind).filter(|kind| takes(&wanted, kind)).collect()
+        };
+        assert_eq!(all(&[]).len(), TYPES.len());
+        assert_eq!(all(&["call.ended", "lead.*"]).len(), 7);
+        assert!(check(&["call.*".into(), "lead.finished".into()]).is_ok());
+        for wrong in ["call", "Call.ended", "", "nothing.*"] {
+            assert!(check(&[wrong.into()]).is_err_and(|problem| problem.contains("call.ended")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_one_of_the_types_and_leaves_out_what_is_not_known() {
+        let ended = Event::Finished { outcome: None, reason: crate::why::Why::CampaignEnded };
+        let told = told(&ended).expect("it is told");
+        assert!(TYPES.iter().any(|(kind, _)| *kind == told.kind));
+        assert!(!told.fields.contains_key("outcome"), "{told:?}");
+        assert!(told.fields["reason"].is_string());
+    }
+}
