@@ -131,7 +131,10 @@ pub fn check(types: &[String]) -> Result<(), String> {
         None => Ok(()),
         Some(unknown) => {
             let all: Vec<&str> = TYPES.iter().map(|(kind, _)| *kind).collect();
-            Err(format!("`{unknown}` is not a type of event; there are {}, and `call.*` and the like", all.join(", ")))
+            Err(format!(
+                "`{unknown}` is not a type of event; there are {}, and `call.*` and the like",
+                all.join(", ")
+            ))
         }
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::error::unreadable;
 
-/// Appends events, each lead's together; their places were assigned under the lock of their workflows.
+/// Appends events, each lead's together, all of one moment; their places were assigned under the lock of their workflows.
 pub async fn append(
     conn: &mut PgConnection,
     client: ClientId,
@@ -24,15 +24,18 @@ pub async fn append(
         let each = each.map_err(|problem| unreadable("workflow_events", rows[0].0.0, problem))?;
         events.push(Value::Array(each));
     }
+    let Some((_, Recorded { at, .. })) = rows.first() else { return Ok(()) };
     let first = || together.iter().map(|rows| &rows[0]);
     sqlx::query!(
-        "insert into workflow_events (client_id, lead_id, seq, at, events)
-        select $1, x.* from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::jsonb[])
-            as x(lead_id, seq, at, events)",
+        "with history as (
+            insert into workflow_events (client_id, lead_id, seq, at, events)
+            select $1, x.lead_id, x.seq, $4, x.events from unnest($2::uuid[], $3::bigint[], $5::jsonb[])
+                as x(lead_id, seq, events))
+        insert into journal (client_id, at, leads, seqs) values ($1, $4, $2, $3)",
         client.0,
         &first().map(|(lead, _)| lead.0).collect::<Vec<Uuid>>(),
         &first().map(|(_, row)| row.seq).collect::<Vec<_>>(),
-        &first().map(|(_, row)| row.at).collect::<Vec<_>>(),
+        at,
         &events
     )
     .execute(conn)
