@@ -25,4 +25,5 @@ mod reads;
 pub mod seal;
 pub mod store;
 pub mod sweeps;
+mod tls;
 pub mod worker;
