@@ -1,8 +1,10 @@
-//! The carriers' own protocols on a socket, scriptable, for tests and the demo.
+//! The protocols of carriers, and of what else we speak to, on a socket, scriptable, for tests and
+//! the demo.
 //!
-//! An emulator decides what a phone does (rings out, is busy, is answered and talks) and what a
-//! carrier does wrong (loses a response, repeats a callback), and it counts: how often each of our
-//! dial keys made a phone ring, and whether one phone ever had two calls at once.
+//! A carrier's emulator decides what a phone does (rings out, is busy, is answered and talks) and
+//! what a carrier does wrong (loses a response, repeats a callback), and it counts: how often each of
+//! our dial keys made a phone ring, and whether one phone ever had two calls at once. That of
+//! [`sheets`] decides what a shared spreadsheet holds and how reading it fails.
 //!
 //! It refuses to know our side. Nothing here shares a wire struct with `jobs`, so that a misreading
 //! of a carrier's documents shows as a failing test rather than being made twice.
@@ -10,4 +12,5 @@
 mod clock;
 pub mod exotel;
 mod millis;
+pub mod sheets;
 mod socket;

@@ -10,6 +10,7 @@
 //! - [`jobs`]: one file per kind of job.
 //! - [`sweeps`]: what runs again and again, from `schedules`.
 //! - [`providers`]: one folder per carrier.
+//! - [`sheets`]: shared Google Sheets, read as CSV.
 //! - [`store`]: all SQL.
 
 pub mod clock;
@@ -23,6 +24,8 @@ pub mod providers;
 pub mod queue;
 mod reads;
 pub mod seal;
+pub mod sheets;
 pub mod store;
 pub mod sweeps;
+mod tls;
 pub mod worker;

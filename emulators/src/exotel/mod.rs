@@ -253,6 +253,7 @@ fn callback_client() -> Result<reqwest::Client, ClientError> {
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .no_gzip()
         .build()?;
     Ok(client)
 }

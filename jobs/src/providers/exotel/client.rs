@@ -1,16 +1,12 @@
 //! The HTTP client that dial requests go through.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
 
 use crate::jobs::Job;
 use crate::jobs::dial::Dial;
+use crate::tls;
 
 /// How long connecting may take, TLS included: half of what a permit leaves.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -26,8 +22,9 @@ const IDLE_CONNECTIONS: usize = Dial::SLOTS;
 /// A client fit for dialling: it connects within a second, follows no redirect, repeats nothing.
 ///
 /// One client serves all accounts. It speaks HTTP/1.1 only, where a request is in one place at a
-/// time. It takes no proxy from the environment, and leaves no process-wide default TLS provider
-/// behind, nor needs one. On a machine without CA certificates it still reaches `http` addresses.
+/// time, and asks for no compression. It takes no proxy from the environment, and leaves no
+/// process-wide default TLS provider behind, nor needs one. On a machine without CA certificates it
+/// still reaches `http` addresses.
 ///
 /// What it never repeats: reqwest's own retries are off, and could not copy a permitted body
 /// anyway. hyper-util moves a request to another connection only if no connection had begun to
@@ -38,43 +35,14 @@ const IDLE_CONNECTIONS: usize = Dial::SLOTS;
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .user_agent(concat!("outdial/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls())
+        .tls_backend_preconfigured(tls::http11())
         .http1_only()
         .no_proxy()
+        .no_gzip()
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .build()
-}
-
-fn tls() -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("ring has the cipher suites of the default versions");
-    let mut config = match verifier(provider) {
-        Some(verifier) => {
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
-        }
-        None => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config
-}
-
-/// Checks certificates against those the machine trusts.
-fn verifier(provider: Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
-    match Verifier::new(provider) {
-        Ok(verifier) => Some(Arc::new(verifier)),
-        Err(error) => {
-            tracing::warn!(
-                %error,
-                "no https carrier can be reached: this machine trusts no certificate authority; \
-                 install the package ca-certificates and start again"
-            );
-            None
-        }
-    }
 }

@@ -1,0 +1,42 @@
+//! How HTTP clients of ours check whom they speak to.
+
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+
+/// TLS for a client of HTTP/1.1 that trusts the certificate authorities of the machine.
+///
+/// It leaves no process-wide default provider behind, nor needs one. On a machine without CA
+/// certificates every `https` address fails, and `http` addresses are still reached.
+pub(crate) fn http11() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the cipher suites of the default versions");
+    let mut config = match verifier(provider) {
+        Some(verifier) => {
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+        }
+        None => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// Checks certificates against those the machine trusts.
+fn verifier(provider: Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+    match Verifier::new(provider) {
+        Ok(verifier) => Some(Arc::new(verifier)),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "no https address can be reached, of carriers or of sheets: this machine trusts no \
+                 certificate authority; install the package ca-certificates and start again"
+            );
+            None
+        }
+    }
+}
