@@ -36,6 +36,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::events::Courier;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
@@ -157,6 +158,8 @@ struct Inner {
     /// Whether this machine's clock is so far off that nothing is dialled from here.
     clock_off: AtomicBool,
     observed: observe::Observed,
+    /// What events are sent with.
+    courier: OnceLock<Courier>,
     stop: CancellationToken,
     tasks: TaskTracker,
     /// Ends before the rest, so that nothing is admitted for workers that have gone.
@@ -189,6 +192,7 @@ impl Engine {
                 desk: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
+                courier: OnceLock::new(),
                 stop_admitting: stop.child_token(),
                 stop,
                 tasks: TaskTracker::new(),
@@ -285,6 +289,16 @@ impl Engine {
     /// Connections for what is done again and again.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    /// Has events sent with this courier, which may reach other networks than the public one. The first stays.
+    pub fn send_events_with(&self, courier: Courier) {
+        let _ = self.inner.courier.set(courier);
+    }
+
+    /// What events are sent with.
+    pub fn courier(&self) -> &Courier {
+        self.inner.courier.get_or_init(|| Courier::new(&[]).expect("the TLS library takes its own defaults"))
     }
 
     /// The encryption key.
