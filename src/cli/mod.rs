@@ -2,6 +2,7 @@
 
 mod accounts;
 mod campaigns;
+mod config;
 mod consents;
 mod doctor;
 mod forecast;
@@ -13,13 +14,14 @@ mod orders;
 mod output;
 mod suppressions;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use url::Url;
 
 use crate::app::{self, App};
-use crate::config::{Global, Serving};
+use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
 use crate::{bench, demo};
 use orders::confirmed;
 use output::Output;
@@ -60,6 +62,9 @@ enum Command {
     Migrate,
     /// Look at everything that outdial needs, and say what is wrong.
     Doctor,
+    /// What is set, and what could be.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Tenants.
     #[command(subcommand)]
     Client(accounts::ClientCommand),
@@ -98,14 +103,25 @@ enum Command {
     Judge(leads::JudgeArgs),
 }
 
-/// Runs a command to its end.
-pub async fn run(cli: Cli) -> ExitCode {
+/// Runs a command to its end: configuration first, and the command line on top of it.
+pub async fn run(arguments: Vec<OsString>) -> ExitCode {
+    let config = configuration::load(&arguments);
+    let command = match &config {
+        Ok(config) => config.layers.under(Cli::command()),
+        // What is wrong with it is told once the command line has been understood.
+        Err(_) => configuration::without_environment(Cli::command()),
+    };
+    let given = command.get_matches_from(arguments);
+    let cli = match Cli::from_arg_matches(&given) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
     // To a script, a broken promise and a database that is away are not the same.
     let no_answer =
         if matches!(cli.command, Command::Judge(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
-    match carry_out(cli, &output).await {
+    match carry_out(cli, &given, config, &output).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
@@ -114,9 +130,24 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
+async fn carry_out(
+    cli: Cli,
+    given: &ArgMatches,
+    config: Result<Config, ConfigError>,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
+    let config = match &cli.command {
+        // What tells about settings needs none.
+        Command::Config(config::ConfigCommand::Reference) => {
+            config::reference(output);
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => config?,
+    };
+    let settings = &config.settings;
     match cli.command {
+        Command::Config(command) => config::run(&command, &config, given, output),
         Command::Demo(args) => return demo::run(global, &args, output.json).await,
         Command::Serve(serving) => app::serve(global, &serving).await?,
         Command::Emulator { port, speed, until_input_ends } => {
@@ -138,7 +169,8 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             with(global, async |app| accounts::client(app, command, &global.actor, output).await).await?;
         }
         Command::Account(command) => {
-            let account = async |app: &App| accounts::account(app, command, &global.actor, output).await;
+            let account =
+                async |app: &App| accounts::account(app, command, settings, &global.actor, output).await;
             return with(global, account).await;
         }
         Command::Number(command) => {
@@ -148,7 +180,8 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             with(global, async |app| keys::run(app, command, &global.actor, output).await).await?;
         }
         Command::Campaign(command) => {
-            with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;
+            let new = &settings.new_campaign;
+            with(global, async |app| campaigns::run(app, command, new, &global.actor, output).await).await?;
         }
         Command::Leads(command) => {
             return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;

@@ -1,129 +1,78 @@
-//! Configuration, read once: from the command line, else from the environment.
+//! Configuration, read once: from the command line, else the environment, else the configuration file, else
+//! the default.
+//!
+//! The structs of `options.rs` and `defaults.rs` say what can be set. `file.rs` reads the file against
+//! them, `layers.rs` puts file and environment under the command line, `show.rs` tells where each value
+//! came from, and `reference.rs` writes them down as `reference.md`.
 
-use std::net::SocketAddr;
+mod defaults;
+mod file;
+mod key_file;
+mod layers;
+mod names;
+mod options;
+mod reference;
+mod show;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use chrono::TimeDelta;
-use clap::Args;
-use outdial_jobs::queue::Pace;
+use clap::{CommandFactory, FromArgMatches};
 use outdial_jobs::seal::SealKey;
-use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use secrecy::ExposeSecret;
 
 use crate::postgres::{Lifetime, Options, Search, default_dir};
 
-/// What every command may be told.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "For every command")]
-pub struct Global {
-    /// The database. Without it, outdial runs a private Postgres of its own.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<SecretString>,
+pub use defaults::{Exotel, NewAccount, NewCampaign, call_length, hours, time_of_day};
+pub(crate) use layers::without_environment;
+pub use layers::{Layers, Problem, Source};
+pub use options::{Global, Role, Serving, Settings};
+pub use reference::reference;
+pub use show::{Shown, planned, shown};
 
-    /// The key that stored credentials are sealed with: 64 hexadecimal digits. The private Postgres
-    /// comes with a key file of its own.
-    #[arg(long, global = true, env = "OUTDIAL_ENCRYPTION_KEY", hide_env_values = true, value_name = "HEX")]
-    pub encryption_key: Option<SecretString>,
-
-    /// Where the private Postgres and its key live.
-    #[arg(long, global = true, env = "OUTDIAL_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-
-    /// The folder of Postgres's programs, if it is not found by itself.
-    #[arg(long, global = true, env = "OUTDIAL_PG_BIN", value_name = "DIR")]
-    pub pg_bin: Option<PathBuf>,
-
-    /// Print JSON for programs instead of text for people.
-    #[arg(long, global = true)]
-    pub json: bool,
-
-    /// Who gives the order, for the record.
-    #[arg(
-        long,
-        global = true,
-        env = "OUTDIAL_ACTOR",
-        default_value = "the command line",
-        value_name = "NAME"
-    )]
-    pub actor: String,
-
-    /// What to log: a level, or directives such as outdial_jobs=debug.
-    #[arg(long, global = true, env = "OUTDIAL_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
-
-    /// Log as JSON lines.
-    #[arg(long, global = true, env = "OUTDIAL_LOG_JSON")]
-    pub log_json: bool,
+/// What was found in the environment and in the file.
+pub struct Config {
+    /// Which value came from where.
+    pub layers: Layers,
+    /// The settings, without what the command line says: commands take that on top.
+    pub settings: Settings,
 }
 
-/// What a serving process may be told.
-#[derive(Args, Clone, Debug)]
-pub struct Serving {
-    /// The address to listen on.
-    #[arg(long, env = "OUTDIAL_LISTEN", default_value = "127.0.0.1:7700", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
-
-    /// Where carriers reach this service from outside, as in `https://calls.example.com`
-    #[arg(long, env = "OUR_BASE_URL", value_name = "URL")]
-    pub public_url: Option<Url>,
-
-    /// The part this process plays.
-    #[arg(
-        long,
-        env = "OUTDIAL_ROLE",
-        value_delimiter = ',',
-        default_value = "api,worker",
-        value_name = "ROLES"
-    )]
-    pub role: Vec<Role>,
-
-    /// For crash tests, in builds that have crash points: where the process is to die or freeze.
-    #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
-    pub crash_at: Option<String>,
-
-    /// For crash tests: how long a lease lasts, instead of what is right for production.
-    #[arg(long, hide = true, value_name = "MS")]
-    pub pace_lease_ms: Option<u32>,
+/// Reads environment and configuration file. Of the arguments, it looks at `--config` only: the others are
+/// read once these are known, with them underneath.
+///
+/// # Errors
+/// All that is wrong in them.
+pub fn load(arguments: &[OsString]) -> Result<Config, ConfigError> {
+    load_from(arguments, &file::places(), &|name| std::env::var_os(name))
 }
 
-impl Serving {
-    /// How fast the queue notices things.
-    pub fn pace(&self) -> Pace {
-        let Some(lease_ms) = self.pace_lease_ms else { return Pace::default() };
-        let lease = Duration::from_millis(lease_ms.into());
-        Pace {
-            lease: TimeDelta::milliseconds(lease_ms.into()),
-            renew: lease / 3,
-            fallback: lease / 5,
-            idle: lease * 5 / 2,
-            ..Pace::default()
-        }
-    }
-}
-
-/// A part that a process plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
-    /// Takes requests, webhooks and streams.
-    Api,
-    /// Runs jobs, timers, admission and sweeps.
-    Worker,
-}
-
-impl Role {
-    /// The name used in data.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Worker => "worker",
-        }
-    }
+fn load_from(
+    arguments: &[OsString],
+    places: &[PathBuf],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Config, ConfigError> {
+    let named = file::named(arguments).or_else(|| environment("OUTDIAL_CONFIG").map(PathBuf::from));
+    let path = named.or_else(|| places.iter().find(|path| path.exists()).cloned());
+    let all = Settings::command();
+    let layers = Layers::read(&all, path, environment).map_err(ConfigError::Problems)?;
+    let matches = layers.under(all).mut_args(|arg| arg.env(None::<&str>));
+    let unreadable =
+        |error: clap::Error| ConfigError::Problems(vec![Problem::new("settings", error.to_string())]);
+    let matches = matches.try_get_matches_from([""; 0]).map_err(unreadable)?;
+    let settings = Settings::from_arg_matches(&matches).map_err(unreadable)?;
+    settings.new_campaign.rules().map_err(|problem| {
+        ConfigError::Problems(vec![Problem::new("what new campaigns are like", format!("{problem:#}"))])
+    })?;
+    Ok(Config { layers, settings })
 }
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// The file or the environment says what cannot be.
+    #[error("{}", listed(.0))]
+    Problems(Vec<Problem>),
     /// A database of one's own needs a key of one's own.
     #[error(
         "DATABASE_URL is set and OUTDIAL_ENCRYPTION_KEY is not: make a key with `openssl rand -hex 32`, \
@@ -189,36 +138,14 @@ impl Global {
             return Err(ConfigError::NoKey);
         }
         let path = self.data_dir()?.join("encryption.key");
-        key_file(&path).map_err(|problem| ConfigError::KeyFile { path, problem })
+        key_file::key_file(&path).map_err(|problem| ConfigError::KeyFile { path, problem })
     }
 }
 
-/// Reads the key file, or makes it: readable by its owner only, and never half written.
-fn key_file(path: &std::path::Path) -> Result<SealKey, String> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let text = |error: std::io::Error| error.to_string();
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(text)?;
-    }
-    let made = SealKey::generate();
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(text)?;
-    file.write_all(made.as_bytes()).and_then(|()| file.sync_all()).map_err(text)?;
-    // Two processes may come here at once: the first link stands, and both read it.
-    let linked = std::fs::hard_link(&draft, path);
-    let _ = std::fs::remove_file(&draft);
-    match linked {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(text(error)),
-    }
-    let stored = std::fs::read_to_string(path).map_err(text)?;
-    SealKey::parse(&stored).map_err(|error| error.to_string())
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! The program as scripts see it: its configuration, what it prints, and the code that it exits with.
+
+mod alone;
+mod config;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod cluster;
+    pub(crate) mod world;
+}
