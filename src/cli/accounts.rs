@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
 use super::output::{Output, table};
@@ -309,18 +310,15 @@ impl Add {
     /// Those of the flags, else those that are configured.
     fn credentials(&self, configured: &Exotel) -> anyhow::Result<Credentials> {
         let lacks = |flag: &str, variable: &str, name: &str| {
-            format!("give --{flag}, or set {variable}, or exotel.{name} in the configuration file")
+            usage(format!("give --{flag}, or set {variable}, or exotel.{name} in the configuration file"))
         };
         let sid = self.account_sid.clone().or_else(|| configured.account_sid.clone());
         let key = self.api_key.clone().or_else(|| configured.api_key.clone());
         let token = self.api_token.clone().or_else(|| configured.api_token.clone());
         Ok(Credentials {
-            account_sid: sid.with_context(|| lacks("account-sid", "EXOTEL_ACCOUNT_SID", "account_sid"))?,
-            api_key: key
-                .with_context(|| lacks("api-key", "EXOTEL_API_KEY", "api_key"))?
-                .expose_secret()
-                .into(),
-            api_token: token.with_context(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
+            account_sid: sid.ok_or_else(|| lacks("account-sid", "EXOTEL_ACCOUNT_SID", "account_sid"))?,
+            api_key: key.ok_or_else(|| lacks("api-key", "EXOTEL_API_KEY", "api_key"))?.expose_secret().into(),
+            api_token: token.ok_or_else(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
         })
     }
 }

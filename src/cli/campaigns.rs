@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
 use outdial_jobs::operations::{By, recurring, setup};
@@ -173,8 +174,8 @@ pub(super) struct RuleFlags {
     #[arg(long, conflicts_with_all = ["hours_start", "hours_end", "days"])]
     open_calendar: bool,
     /// The zone of leads that name none, as Asia/Kolkata.
-    #[arg(long)]
-    zone: Option<String>,
+    #[arg(long, value_parser = parse_zone)]
+    zone: Option<Tz>,
     /// What the calls are for: marketing, service or collections. It decides which rules of a country hold.
     #[arg(long, value_parser = purpose)]
     purpose: Option<Purpose>,
@@ -463,9 +464,7 @@ impl RuleFlags {
             let (start, end) = (self.hours_start.or(usual.0), self.hours_end.or(usual.1));
             rules.calendar = hours(self.days.as_deref(), start, end)?;
         }
-        if let Some(zone) = &self.zone {
-            rules.zone = Some(parse_zone(zone).context("--zone")?);
-        }
+        rules.zone = self.zone.or(rules.zone);
         rules.purpose = self.purpose.unwrap_or(rules.purpose);
         rules.voice = self.voice.unwrap_or(rules.voice);
         rules.starts_at = self.starts_at.map(|at| at.to_utc()).or(rules.starts_at);

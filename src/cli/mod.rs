@@ -5,6 +5,7 @@ mod campaigns;
 mod config;
 mod consents;
 mod doctor;
+mod exit;
 mod forecast;
 mod imports;
 mod keys;
@@ -18,18 +19,20 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use url::Url;
 
 use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
 use crate::{bench, demo};
+pub use exit::{EXIT_CODES, Exit, WrongUsage};
 use orders::confirmed;
 use output::Output;
 pub(crate) use output::{columns, table};
 
 /// Calls people who asked, or agreed, to be called: every lead a durable workflow.
 #[derive(Parser, Debug)]
-#[command(name = "outdial", version, max_term_width = 100)]
+#[command(name = "outdial", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -65,6 +68,11 @@ enum Command {
     /// What is set, and what could be.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print a script that completes commands and flags in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
     /// Tenants.
     #[command(subcommand)]
     Client(accounts::ClientCommand),
@@ -99,7 +107,7 @@ enum Command {
     #[command(subcommand)]
     Operation(orders::OperationCommand),
     /// Check over the whole database that the four promises were kept. Exits with 0 if they were, with
-    /// 1 if one was broken or something stored cannot be read, and with 2 if there is no verdict.
+    /// 1 if one was broken or something stored cannot be read, and with 4 if there is no verdict.
     Judge(leads::JudgeArgs),
 }
 
@@ -118,14 +126,14 @@ pub async fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
-    // To a script, a broken promise and a database that is away are not the same.
-    let no_answer =
-        if matches!(cli.command, Command::Judge(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    let judging = matches!(cli.command, Command::Judge(_));
     match carry_out(cli, &given, config, &output).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
-            no_answer
+            let exit = Exit::of(&error);
+            // To a script, a broken promise and no verdict are not the same.
+            if judging { exit.without_verdict() } else { exit }.into()
         }
     }
 }
@@ -138,7 +146,11 @@ async fn carry_out(
 ) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     let config = match &cli.command {
-        // What tells about settings needs none.
+        // These tell about the program, and work under a configuration that is wrong.
+        Command::Completions { shell } => {
+            completions(*shell, output);
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Config(config::ConfigCommand::Reference) => {
             config::reference(output);
             return Ok(ExitCode::SUCCESS);
@@ -148,6 +160,7 @@ async fn carry_out(
     let settings = &config.settings;
     match cli.command {
         Command::Config(command) => config::run(&command, &config, given, output),
+        Command::Completions { shell } => completions(shell, output),
         Command::Demo(args) => return demo::run(global, &args, output.json).await,
         Command::Serve(serving) => app::serve(global, &serving).await?,
         Command::Emulator { port, speed, until_input_ends } => {
@@ -205,6 +218,13 @@ async fn carry_out(
         Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn completions(shell: Shell, output: &Output) {
+    let mut script = vec![];
+    clap_complete::generate(shell, &mut Cli::command(), "outdial", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    output.say(script.trim_end(), &serde_json::json!({ "shell": shell.to_string(), "script": script }));
 }
 
 /// Plays Exotel until Ctrl-C, or until `ended` resolves.

@@ -2,6 +2,7 @@
 
 mod alone;
 mod config;
+mod exits;
 
 #[path = "../support"]
 mod support {
