@@ -31,6 +31,9 @@ const CONNECTIONS: u32 = 16;
 /// Connections for leases and for the listener.
 const LEASE_CONNECTIONS: u32 = 3;
 
+/// The header by which an installation knows itself when it asks for its own health: its key's fingerprint.
+pub const INSTALLATION: &str = "outdial-installation";
+
 /// How long closing a pool may take.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -64,6 +67,22 @@ impl App {
         }
     }
 
+    /// Opens the database to be looked at. One that was named stays as it is, whatever its schema.
+    ///
+    /// # Errors
+    /// If it cannot be reached.
+    pub async fn as_it_is(global: &Global) -> anyhow::Result<Self> {
+        // Nothing is dialled, so no carrier needs to reach us.
+        let nowhere = Url::parse("http://127.0.0.1/")?;
+        match &global.database_url {
+            Some(url) => {
+                let (url, key) = (url.expose_secret(), global.key()?);
+                Self::assembled(None, url, key, nowhere, Arc::new(DatabaseClock)).await
+            }
+            None => Self::open(global, nowhere).await,
+        }
+    }
+
     /// Opens an app over a database that is there already.
     ///
     /// # Errors
@@ -75,13 +94,26 @@ impl App {
         public_url: Url,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
+        let app = Self::assembled(embedded, url, key, public_url, clock).await?;
+        store::installation::migrate(&app.pool)
+            .await
+            .context("the schema could not be brought up to date")?;
+        setup::check_key(&app.engine).await?;
+        sweeps::prepare(&app.engine).await?;
+        Ok(app)
+    }
+
+    async fn assembled(
+        embedded: Option<Embedded>,
+        url: &str,
+        key: SealKey,
+        public_url: Url,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let pool = pool(url, CONNECTIONS).await?;
         let lease_pool = pool_lazily(url, LEASE_CONNECTIONS)?;
-        store::installation::migrate(&pool).await.context("the schema could not be brought up to date")?;
         let node = NodeId(Uuid::new_v4());
         let engine = Engine::new(Parts { pool: pool.clone(), clock, key, public_url, node });
-        setup::check_key(&engine).await?;
-        sweeps::prepare(&engine).await?;
         Ok(Self { engine, embedded, lease_pool, pool })
     }
 

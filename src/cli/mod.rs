@@ -63,8 +63,8 @@ enum Command {
     Serve(Serving),
     /// Bring the database's schema up to date.
     Migrate,
-    /// Look at everything that outdial needs, and say what is wrong.
-    Doctor,
+    /// Look at everything that outdial needs, and say what is wrong and what to do. Rings nobody.
+    Doctor(doctor::DoctorArgs),
     /// What is set, and what could be.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -155,6 +155,9 @@ async fn carry_out(
             config::reference(output);
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Doctor(args) if config.is_err() => {
+            return Ok(doctor::run(args, global, config, output).await);
+        }
         _ => config?,
     };
     let settings = &config.settings;
@@ -173,7 +176,7 @@ async fn carry_out(
             emulate(port, speed, output, ended).await?;
         }
         Command::Bench(command) => return bench::run(global, command, output.json).await,
-        Command::Doctor => return doctor::run(global, output).await,
+        Command::Doctor(args) => return Ok(doctor::run(&args, global, Ok(config), output).await),
         Command::Migrate => {
             open(global).await?.close().await?;
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));

@@ -27,6 +27,7 @@ pub use defaults::{Exotel, NewAccount, NewCampaign, call_length, hours, time_of_
 pub(crate) use layers::without_environment;
 pub use layers::{Layers, Problem, Source};
 pub use options::{Global, Role, Serving, Settings};
+pub(crate) use options::{address, is_secret};
 pub use reference::reference;
 pub use show::{Shown, planned, shown};
 

@@ -8,12 +8,17 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser};
+use clap::{ArgAction, Args, CommandFactory, Parser};
 use outdial_jobs::queue::Pace;
 use secrecy::SecretString;
 use url::Url;
 
 use super::defaults::{Exotel, NewAccount, NewCampaign};
+
+/// Whether a setting's value is never to be shown.
+pub(crate) fn is_secret(key: &str) -> bool {
+    Settings::command().get_arguments().any(|arg| arg.get_id() == key && arg.is_hide_env_values_set())
+}
 
 /// Everything that can be set, in the order of the reference.
 #[derive(Parser, Clone, Debug)]
@@ -196,7 +201,15 @@ fn filter(text: &str) -> Result<String, String> {
 }
 
 /// Where something is reached over HTTP.
-fn address(text: &str) -> Result<Url, String> {
-    let read = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+pub(crate) fn address(text: &str) -> Result<Url, String> {
+    let bare = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let read = Url::parse(text).ok().filter(bare);
     read.ok_or_else(|| "not an address; give it as https://calls.example.com".into())
 }

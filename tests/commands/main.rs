@@ -2,6 +2,7 @@
 
 mod alone;
 mod config;
+mod doctor;
 mod exits;
 
 #[path = "../support"]
