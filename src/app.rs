@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::events::Courier;
 use outdial_jobs::node::{Node, Process};
 use outdial_jobs::operations::setup;
 use outdial_jobs::queue::Pace;
@@ -55,16 +56,18 @@ impl App {
     /// Whatever keeps it from that, with the remedy.
     pub async fn open(global: &Global, public_url: Url) -> anyhow::Result<Self> {
         let key = global.key()?;
-        match &global.database_url {
+        let app = match &global.database_url {
             Some(url) => {
-                Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await
+                Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await?
             }
             None => {
                 let embedded = Embedded::open(global.kept()?).await?;
                 let url = embedded.url().to_owned();
-                Self::over(Some(embedded), &url, key, public_url, Arc::new(DatabaseClock)).await
+                Self::over(Some(embedded), &url, key, public_url, Arc::new(DatabaseClock)).await?
             }
-        }
+        };
+        app.engine.send_events_with(Courier::new(&global.allow_events_to)?);
+        Ok(app)
     }
 
     /// Opens the database to be looked at. One that was named stays as it is, whatever its schema.

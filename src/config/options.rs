@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser};
+use ipnet::IpNet;
 use outdial_jobs::queue::Pace;
 use secrecy::SecretString;
 use url::Url;
@@ -92,6 +93,17 @@ pub struct Global {
         value_name = "DIR"
     )]
     pub pg_bin: Option<PathBuf>,
+
+    /// Networks that events may be sent to though they are not public, as 10.0.0.0/8, and by http there, too.
+    #[arg(
+        id = "events.allow",
+        long = "allow-events-to",
+        global = true,
+        env = "OUTDIAL_ALLOW_EVENTS_TO",
+        value_delimiter = ',',
+        value_name = "NETWORKS"
+    )]
+    pub allow_events_to: Vec<IpNet>,
 
     /// Print JSON for programs instead of text for people.
     #[arg(id = "command.json", long = "json", global = true, env = "OUTDIAL_JSON", num_args = 0..=1, require_equals = true, default_value = "false",

@@ -8,7 +8,7 @@ use outdial_jobs::import::Options;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
-use outdial_jobs::operations::setup;
+use outdial_jobs::operations::{setup, subscribers};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use reqwest::{Method, StatusCode};
@@ -76,7 +76,9 @@ impl Caller<'_> {
             assert_eq!(header("www-authenticate").as_deref(), Some("Bearer"));
         }
         let (replayed, etag) = (header("idempotent-replayed").is_some(), header("etag"));
-        let body = response.json().await.unwrap_or_default();
+        // A stream does not end.
+        let streams = content_type == "text/event-stream";
+        let body = if streams { Value::Null } else { response.json().await.unwrap_or_default() };
         Answer { status, content_type, replayed, etag, body }
     }
 
@@ -103,6 +105,7 @@ struct Things {
     lead: LeadId,
     key: Uuid,
     import: Uuid,
+    subscriber: Uuid,
 }
 
 impl Things {
@@ -116,7 +119,11 @@ impl Things {
             Sent { client: world.client, campaign, name: "a file", options: &Options::default(), by: BY };
         let import = imports::receive(&world.engine, sent).await.expect("begun").finish().await;
         let (client, account, import) = (world.client, world.account, import.expect("kept").id);
-        Self { client, account, campaign, lead, key: key.id, import }
+        world.run("delete from subscribers").await;
+        let spec = subscribers::Spec { url: "https://example.com/".into(), ..Default::default() };
+        let made = subscribers::create(&world.engine, client, &spec, BY).await;
+        let subscriber = made.expect("a subscriber").0.id;
+        Self { client, account, campaign, lead, key: key.id, import, subscriber }
     }
 
     fn path(&self, template: &str) -> String {
@@ -127,6 +134,8 @@ impl Things {
             .replace("{lead}", &self.lead.to_string())
             .replace("{key}", &self.key.to_string())
             .replace("{import}", &self.import.to_string())
+            .replace("{subscriber}", &self.subscriber.to_string())
+            .replace("/v1/events", &format!("/v1/events?client={}", self.client))
     }
 }
 
@@ -139,6 +148,10 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/clients" => Some(json!({ "name": format!("Client {}", Uuid::new_v4()) })),
         "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
         "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
+        "POST /v1/clients/{client}/subscribers" | "PUT /v1/subscribers/{subscriber}" => {
+            Some(json!({ "url": "https://example.com/hook", "types": ["call.*"] }))
+        }
+        "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
         "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
@@ -226,6 +239,18 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/imports/{import}", Viewer),
         ("GET /v1/imports/{import}/notes", Viewer),
         ("POST /v1/imports/{import}/undo", Operator),
+        ("GET /v1/events", Viewer),
+        ("GET /v1/clients/{client}/subscribers", Admin),
+        ("POST /v1/clients/{client}/subscribers", Admin),
+        ("GET /v1/subscribers/{subscriber}", Admin),
+        ("PUT /v1/subscribers/{subscriber}", Admin),
+        ("DELETE /v1/subscribers/{subscriber}", Admin),
+        ("POST /v1/subscribers/{subscriber}/enable", Admin),
+        ("POST /v1/subscribers/{subscriber}/disable", Admin),
+        ("POST /v1/subscribers/{subscriber}/rotate", Admin),
+        ("POST /v1/subscribers/{subscriber}/ping", Admin),
+        ("GET /v1/subscribers/{subscriber}/deliveries", Admin),
+        ("POST /v1/subscribers/{subscriber}/redeliver", Admin),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),
@@ -276,6 +301,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
             lead: LeadId(Uuid::new_v4()),
             key: Uuid::new_v4(),
             import: Uuid::new_v4(),
+            subscriber: Uuid::new_v4(),
         };
         let nothing =
             caller.ask(method.clone(), &nowhere.path(&path), body(&format!("{method} {path}"), &world)).await;

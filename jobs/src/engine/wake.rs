@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use outdial_workflows::ids::ClientId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What a commit made possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Hub {
     admission: Notify,
     dirty: Mutex<HashSet<ClientId>>,
     /// Something was committed, here or elsewhere: journals may hold more.
-    happened: Notify,
+    happened: watch::Sender<()>,
     /// Subscribers came or went since somebody looked.
     subscribers: AtomicBool,
 }
@@ -70,12 +70,12 @@ impl Hub {
 
     /// Something was committed.
     pub fn happen(&self) {
-        self.happened.notify_one();
+        self.happened.send_replace(());
     }
 
-    /// Waits for a commit.
-    pub async fn happened(&self) {
-        self.happened.notified().await;
+    /// Tells of commits from now on.
+    pub fn happenings(&self) -> watch::Receiver<()> {
+        self.happened.subscribe()
     }
 
     /// Subscribers came or went.

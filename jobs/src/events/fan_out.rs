@@ -36,6 +36,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let mut followed: Vec<ClientId> = vec![];
     let mut read_again = Instant::now();
     let mut attentive_until = Instant::now();
+    let mut happenings = engine.hub().happenings();
     while !stop.is_cancelled() {
         let now = Instant::now();
         if read_again <= now || engine.hub().subscribers_changed() {
@@ -56,7 +57,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             (false, false) => FALLBACK,
         };
         tokio::select! {
-            happened = timeout(wait, engine.hub().happened()) => if happened.is_ok() {
+            happened = timeout(wait, happenings.changed()) => if happened.is_ok() {
                 attentive_until = Instant::now() + ATTENTIVE;
                 tokio::time::sleep(GATHER).await;
             },

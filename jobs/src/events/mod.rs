@@ -7,8 +7,10 @@
 mod courier;
 mod envelope;
 mod fan_out;
+mod follow;
 
 pub use courier::{Courier, CourierError};
 pub(crate) use envelope::body;
 pub use envelope::{Envelope, SigningSecret, sign};
 pub(crate) use fan_out::{run, wake};
+pub use follow::{Followed, Follower, NotAPlace, Place};

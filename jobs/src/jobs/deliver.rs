@@ -5,6 +5,7 @@
 //! the middle sends again what may have been taken; subscribers tell by the event's id.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +31,8 @@ use crate::store::{self, StoreError};
 const PAGE: i64 = 64;
 /// How many of them are under way at once.
 const TOGETHER: usize = 8;
+/// After so many in a row that were not taken, the rest is not tried.
+const ENOUGH: usize = 5;
 /// How long one run goes on before others have their turn.
 const TURN: Duration = Duration::from_secs(20);
 /// The most characters of an error that are kept.
@@ -150,14 +153,26 @@ async fn pause(
 }
 
 impl Work {
+    /// Sends them, some at once. Once several in a row were not taken, the rest is left for later.
     async fn send(self, ctx: &Ctx) -> Vec<(Delivery, Response)> {
         let Self { subscriber, deliveries, about, now } = self;
         let secrets = secrets(ctx, &subscriber, now);
-        let (subscriber, about, secrets) = (&subscriber, &about, &secrets);
-        let each = deliveries
-            .into_iter()
-            .map(|delivery| async move { send_one(ctx, subscriber, secrets, about, delivery, now).await });
-        stream::iter(each).buffer_unordered(TOGETHER).collect().await
+        let in_a_row = AtomicUsize::new(0);
+        let (subscriber, about, secrets, in_a_row) = (&subscriber, &about, &secrets, &in_a_row);
+        let each = deliveries.into_iter().map(|delivery| async move {
+            if in_a_row.load(Ordering::Relaxed) >= ENOUGH {
+                return None;
+            }
+            let sent = send_one(ctx, subscriber, secrets, about, delivery, now).await;
+            match sent.1 {
+                Response::Took => in_a_row.store(0, Ordering::Relaxed),
+                Response::Failed { .. } | Response::Gone => {
+                    in_a_row.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Some(sent)
+        });
+        stream::iter(each).buffer_unordered(TOGETHER).filter_map(async |sent| sent).collect().await
     }
 }
 

@@ -9,11 +9,13 @@ mod auth;
 mod campaigns;
 mod clients;
 mod document;
+mod events;
 mod imports;
 mod input;
 mod keys;
 mod leads;
 mod once;
+mod subscribers;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -47,6 +49,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
         (name = "imports", description = "Files of leads"),
+        (name = "events", description = "What happened, told to whoever subscribes"),
     )
 )]
 struct Document;
@@ -88,6 +91,15 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(imports::get))
         .routes(routes!(imports::notes))
         .routes(routes!(imports::undo))
+        .routes(routes!(subscribers::list, subscribers::create))
+        .routes(routes!(subscribers::get, subscribers::edit, subscribers::delete))
+        .routes(routes!(subscribers::enable))
+        .routes(routes!(subscribers::disable))
+        .routes(routes!(subscribers::rotate))
+        .routes(routes!(subscribers::ping))
+        .routes(routes!(subscribers::deliveries))
+        .routes(routes!(subscribers::redeliver))
+        .routes(routes!(events::follow))
         .routes(routes!(leads::get))
         .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))
