@@ -13,6 +13,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod subscribers;
 mod suppressions;
 
 use std::ffi::OsString;
@@ -103,6 +104,9 @@ enum Command {
     /// Numbers that must not be called.
     #[command(subcommand)]
     Suppression(suppressions::SuppressionCommand),
+    /// Who is told of events, and what they were told.
+    #[command(subcommand)]
+    Subscriber(subscribers::SubscriberCommand),
     /// Orders for many leads that are carried out in the background.
     #[command(subcommand)]
     Operation(orders::OperationCommand),
@@ -214,6 +218,9 @@ async fn carry_out(
         Command::Suppression(command) => {
             let run = async |app: &App| suppressions::run(app, command, &global.actor, output).await;
             return with(global, run).await;
+        }
+        Command::Subscriber(command) => {
+            with(global, async |app| subscribers::run(app, command, &global.actor, output).await).await?;
         }
         Command::Operation(command) => {
             with(global, async |app| orders::run(app, command, &global.actor, output).await).await?;

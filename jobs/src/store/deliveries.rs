@@ -22,6 +22,17 @@ pub enum DeliveryState {
     Failed,
 }
 
+impl DeliveryState {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// An event that a subscriber is to be told of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewDelivery {

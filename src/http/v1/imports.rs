@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::page_limit;
+use super::input::{line_cursor, page_limit};
 use super::{Asked, Caller, Named, Page, PageQuery, campaigns};
 use crate::http::problem::{FieldError, ProblemDetails};
 use crate::http::{Api, Problem};
@@ -267,7 +267,7 @@ pub(crate) struct FileForm {
 /// in: rows that are no leads are noted, and the others go in. The same file again adds nothing.
 #[utoipa::path(post, path = "/v1/campaigns/{campaign}/imports", tag = "imports",
     params(("campaign" = Uuid, Path, description = "The campaign's id"), FileQuery),
-    request_body(content((FileForm = "multipart/form-data"), (String = "text/csv"))), responses(
+    request_body(content((FileForm = "multipart/form-data"), ("text/csv"))), responses(
     (status = 200, description = "With `dry_run`: what would come of it", body = Object),
     (status = 202, description = "It is kept, and will be taken in", body = ImportBody),
     (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
@@ -438,7 +438,7 @@ pub(crate) async fn get(
 pub(crate) struct NotesQuery {
     /// The `next` of the page before: the line behind which it begins.
     #[param(minimum = 0)]
-    cursor: Option<u32>,
+    cursor: Option<i64>,
     /// How many at most: 1 to 200, 50 unless told.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -477,7 +477,7 @@ pub(crate) async fn notes(
         NoteName::Duplicate => NoteKind::Duplicate,
     });
     let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let after = asked.cursor.map_or(0, i64::from);
+    let after = line_cursor(asked.cursor)?.unwrap_or(0);
     let mut found = imports::notes(&api.engine, &import, kind, after, one_more).await?;
     let more = found.len() > limit;
     found.truncate(limit);

@@ -151,6 +151,17 @@ pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
+/// A cursor that counts.
+pub(crate) fn line_cursor(asked: Option<i64>) -> Result<Option<i64>, Problem> {
+    match asked {
+        Some(negative) if negative < 0 => {
+            let problem = "give the `next` of the page before".into();
+            Err(Problem::invalid(vec![FieldError { place: "cursor".into(), problem }]))
+        }
+        asked => Ok(asked),
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {

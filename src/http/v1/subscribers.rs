@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::page_limit;
+use super::input::{line_cursor, page_limit};
 use super::{Asked, Body, Caller, Named};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
@@ -413,14 +413,14 @@ pub(crate) async fn deliveries(
 ) -> Result<Json<Deliveries>, Problem> {
     caller.is(Role::Admin)?;
     visible(&api, &caller, subscriber).await?;
-    let limit = page_limit(asked.limit)?;
+    let (limit, cursor) = (page_limit(asked.limit)?, line_cursor(asked.cursor)?);
     let state = asked.state.map(|state| match state {
         StateName::Waiting => DeliveryState::Waiting,
         StateName::Delivered => DeliveryState::Delivered,
         StateName::Failed => DeliveryState::Failed,
     });
     let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let mut found = subscribers::deliveries(&api.engine, subscriber, state, asked.cursor, one_more).await?;
+    let mut found = subscribers::deliveries(&api.engine, subscriber, state, cursor, one_more).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().map(|delivery| delivery.id).filter(|_| more);
