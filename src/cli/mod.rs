@@ -6,6 +6,7 @@ mod config;
 mod consents;
 mod doctor;
 mod exit;
+mod exports;
 mod forecast;
 mod imports;
 mod keys;
@@ -95,6 +96,10 @@ enum Command {
     /// Files of leads: what came of them, and undoing one.
     #[command(subcommand)]
     Import(imports::ImportCommand),
+    /// Take a campaign's leads, outcomes, attempts, calls or transcripts out, as CSV or lines of JSON.
+    Export(exports::ExportArgs),
+    /// Say how calls go: by outcome, hour, weekday and attempt; how long, and for how much.
+    Analytics(exports::AnalyticsArgs),
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
@@ -208,6 +213,12 @@ async fn carry_out(
         }
         Command::Import(command) => {
             return with(global, async |app| imports::run(app, command, &global.actor, output).await).await;
+        }
+        Command::Export(args) => {
+            with(global, async |app| exports::export(app, args, output).await).await?;
+        }
+        Command::Analytics(args) => {
+            with(global, async |app| exports::analytics(app, args, output).await).await?;
         }
         Command::Lead(command) => {
             return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;

@@ -52,8 +52,9 @@ secrets in it should be readable by its owner only (`chmod 600`), which `outdial
 ";
 
 /// The sections, in their order, with what they are about.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("database", "For every command."),
+    ("events", "For every command."),
     ("command", "For every command."),
     ("log", "For every command."),
     ("serve", "For `outdial serve`."),

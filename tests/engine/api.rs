@@ -135,6 +135,7 @@ impl Things {
             .replace("{key}", &self.key.to_string())
             .replace("{import}", &self.import.to_string())
             .replace("{subscriber}", &self.subscriber.to_string())
+            .replace("/export", "/export?of=leads")
             .replace("/v1/events", &format!("/v1/events?client={}", self.client))
     }
 }
@@ -239,6 +240,9 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/imports/{import}", Viewer),
         ("GET /v1/imports/{import}/notes", Viewer),
         ("POST /v1/imports/{import}/undo", Operator),
+        ("GET /v1/campaigns/{campaign}/export", Viewer),
+        ("GET /v1/campaigns/{campaign}/analytics", Viewer),
+        ("GET /v1/clients/{client}/analytics", Viewer),
         ("GET /v1/events", Viewer),
         ("GET /v1/clients/{client}/subscribers", Admin),
         ("POST /v1/clients/{client}/subscribers", Admin),

@@ -5,6 +5,7 @@ mod api;
 mod barrier;
 mod contactability;
 mod events;
+mod exports;
 mod imports;
 mod inbox;
 mod lanes;

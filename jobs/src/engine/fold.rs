@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outdial_workflows::Moment;
+use outdial_workflows::analytics;
 use outdial_workflows::attempt::{Attempt, Ledger, Revision, Spending};
 use outdial_workflows::call::{CallId, CarrierTimes};
 use outdial_workflows::decide::decide;
@@ -188,6 +189,15 @@ pub(super) fn deltas<'a>(cases: impl Iterator<Item = &'a Case>, now: Moment) -> 
     let mut deltas = Deltas::default();
     for case in cases {
         deltas.moved(&case.before.workflow, &case.run.workflow, now);
+    }
+    deltas
+}
+
+/// What the batch changed of how calls go.
+pub(super) fn calls<'a>(cases: impl Iterator<Item = &'a Case>) -> analytics::Deltas {
+    let mut deltas = analytics::Deltas::default();
+    for case in cases {
+        deltas.changed(case.run.workflow.campaign, &case.before.attempts, &case.run.attempts);
     }
     deltas
 }

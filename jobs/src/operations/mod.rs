@@ -1,9 +1,11 @@
 //! What people and programs do with Outdial, whatever they speak through: clients,
 //! accounts, campaigns, leads.
 
+pub mod analytics;
 pub mod bulk;
 pub mod campaigns;
 pub mod consents;
+pub mod exports;
 pub mod forecast;
 pub mod idempotency;
 pub mod imports;

@@ -202,6 +202,25 @@ pub async fn reserve(
     Ok(written.into_iter().map(LeadId).collect())
 }
 
+/// Those of these leads whose numbers are held by live attempts.
+pub async fn busy(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+) -> Result<HashSet<LeadId>, StoreError> {
+    let busy = sqlx::query_scalar!(
+        r#"select l.lead_id as "lead_id!"
+        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
+        join attempts a on a.client_id = l.client_id and a.phone = l.phone and a.live"#,
+        client.0,
+        leads
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(busy.into_iter().map(LeadId).collect())
+}
+
 /// Writes back attempts whose workflows are locked.
 pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) -> Result<(), StoreError> {
     let each = || rows.iter().map(|row| row.attempt);

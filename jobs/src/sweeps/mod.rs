@@ -210,7 +210,8 @@ async fn roll_up(engine: Engine, stop: CancellationToken) {
         let rolled = async {
             let mut conn = engine.pool().acquire().await?;
             let counts = store::statistics::roll_up(&mut conn, PAGE).await?;
-            Ok::<_, StoreError>(counts + store::spending::roll_up(&mut conn, PAGE).await?)
+            let calls = store::call_statistics::roll_up(&mut conn, PAGE).await?;
+            Ok::<_, StoreError>(counts + calls + store::spending::roll_up(&mut conn, PAGE).await?)
         };
         match store::in_time(rolled).await {
             Ok(0) => idle += 1,

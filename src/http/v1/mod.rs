@@ -5,11 +5,13 @@
 //! is decided by the operations.
 
 mod accounts;
+mod analytics;
 mod auth;
 mod campaigns;
 mod clients;
 mod document;
 mod events;
+mod exports;
 mod imports;
 mod input;
 mod keys;
@@ -100,6 +102,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(subscribers::deliveries))
         .routes(routes!(subscribers::redeliver))
         .routes(routes!(events::follow))
+        .routes(routes!(exports::export))
+        .routes(routes!(analytics::campaign))
+        .routes(routes!(analytics::client))
         .routes(routes!(leads::get))
         .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))

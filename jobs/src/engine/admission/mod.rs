@@ -287,6 +287,10 @@ async fn round_on(
     store::admission::served(&mut tx, client, &served.into_iter().collect::<Vec<_>>(), now).await?;
     let leads: Vec<Uuid> = chosen.iter().map(|chosen| chosen.lead.0).collect();
     let locked = store::workflows::lock_due(&mut tx, client, &leads, now).await?;
+    // Looked at before the clock is read, so that whoever is found free was freed by a commit whose time is
+    // earlier: the ledger then says of no number that two attempts held it at once. The number of anybody who is
+    // reserved from here on is told busy by its index.
+    let busy = store::attempts::busy(&mut tx, client, &leads).await?;
     // A process that stands still between here and the commit must not send on what it has seen.
     let seen = std::time::Instant::now();
     // Later than the end of every call whose slot was counted as free.
@@ -299,7 +303,11 @@ async fn round_on(
         chosen.into_iter().map(|chosen| (chosen.lead, chosen.caller_id)).collect();
     let admit = |row: &Locked| {
         let caller_id = numbers.remove(&row.lead()).flatten();
-        Item { lead: row.lead(), input: Input::Admit { account, caller_id }, lease: None }
+        let input = match busy.contains(&row.lead()) {
+            true => Input::NumberBusy,
+            false => Input::Admit { account, caller_id },
+        };
+        Item { lead: row.lead(), input, lease: None }
     };
     tried.items = locked.iter().map(admit).collect();
     let slots = engine.inner.desk.get().map(|desk| desk.up_to(Dial::KIND, locked.len()));

@@ -84,6 +84,7 @@ impl Batch<'_> {
         if !spending.is_empty() {
             store::spending::add(conn, client, &spending).await?;
         }
+        store::call_statistics::add(conn, client, &fold::calls(self.cases.values())).await?;
         let queued = self.cases.values().map(|case| case.jobs.len()).sum::<usize>();
         // Nobody needs to look for those that are claimed.
         let signal = Signal { jobs: queued > born.len(), ..fold::signal(self.cases.values()) };

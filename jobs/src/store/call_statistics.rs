@@ -1,0 +1,106 @@
+//! How calls go, by outcome and time.
+
+use outdial_workflows::Moment;
+use outdial_workflows::analytics::{Deltas, Key, Sum};
+use outdial_workflows::ids::{CampaignId, ClientId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::rows::OutcomeRow;
+
+/// Writes what a commit changed.
+pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> Result<(), StoreError> {
+    let keys = || deltas.iter().map(|(key, _)| key);
+    let sums = |of: fn(&Sum) -> i64| deltas.iter().map(|(_, sum)| of(sum)).collect::<Vec<_>>();
+    if deltas.iter().next().is_none() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into call_statistics_deltas (client_id, campaign_id, span, outcome, number, attempts, answered,
+            talk_ms, priced, cost_micros)
+        select $1, x.* from unnest($2::uuid[], $3::timestamptz[], $4::outcome[], $5::smallint[], $6::bigint[],
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+            as x(campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros)",
+        client.0,
+        &keys().map(|key| key.campaign.0).collect::<Vec<_>>(),
+        &keys().map(|key| key.span).collect::<Vec<_>>(),
+        &keys().map(|key| key.outcome.into()).collect::<Vec<OutcomeRow>>() as &[OutcomeRow],
+        &keys().map(|key| i16::from(key.number)).collect::<Vec<_>>(),
+        &sums(|sum| sum.attempts),
+        &sums(|sum| sum.answered),
+        &sums(|sum| sum.talk_ms),
+        &sums(|sum| sum.priced),
+        &sums(|sum| sum.cost_micros)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Adds what is pending to what is rolled up. Any node may, and two at once do not meet.
+pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreError> {
+    let rolled = sqlx::query_scalar!(
+        r#"with taken as (
+            delete from call_statistics_deltas where delta_id in (
+                select delta_id from call_statistics_deltas order by delta_id limit $1 for update skip locked)
+            returning *
+        ), written as (
+            insert into call_statistics as s (client_id, campaign_id, span, outcome, number, attempts, answered,
+                talk_ms, priced, cost_micros)
+            select client_id, campaign_id, span, outcome, number, sum(attempts)::bigint, sum(answered)::bigint,
+                sum(talk_ms)::bigint, sum(priced)::bigint, sum(cost_micros)::bigint
+            from taken group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+            on conflict (client_id, campaign_id, span, outcome, number) do update
+                set attempts = s.attempts + excluded.attempts, answered = s.answered + excluded.answered,
+                    talk_ms = s.talk_ms + excluded.talk_ms, priced = s.priced + excluded.priced,
+                    cost_micros = s.cost_micros + excluded.cost_micros
+        )
+        select count(*) as "count!" from taken"#,
+        limit
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(u64::try_from(rolled).unwrap_or_default())
+}
+
+/// What is counted of a client, or of one of its campaigns, from `from` until `until`.
+pub async fn read(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    (from, until): (Option<Moment>, Option<Moment>),
+) -> Result<Vec<(Key, Sum)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select campaign_id as "campaign_id!", span as "span!", outcome as "outcome!: OutcomeRow", number as "number!",
+            sum(attempts)::bigint as "attempts!", sum(answered)::bigint as "answered!",
+            sum(talk_ms)::bigint as "talk_ms!", sum(priced)::bigint as "priced!",
+            sum(cost_micros)::bigint as "cost_micros!"
+        from (
+            select campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
+            from call_statistics where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+            union all
+            select campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
+            from call_statistics_deltas where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+        ) s
+        where ($3::timestamptz is null or span >= $3) and ($4::timestamptz is null or span < $4)
+        group by 1, 2, 3, 4"#,
+        client.0,
+        campaign.map(|campaign| campaign.0) as Option<Uuid>,
+        from,
+        until
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let number = u8::try_from(row.number).unwrap_or(outdial_workflows::analytics::LAST_NUMBER);
+            let campaign = CampaignId(row.campaign_id);
+            let key = Key { campaign, span: row.span, outcome: row.outcome.into(), number };
+            let (attempts, answered, talk_ms) = (row.attempts, row.answered, row.talk_ms);
+            let (priced, cost_micros) = (row.priced, row.cost_micros);
+            (key, Sum { attempts, answered, talk_ms, priced, cost_micros })
+        })
+        .collect())
+}
