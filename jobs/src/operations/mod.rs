@@ -14,6 +14,7 @@ pub mod limits;
 pub mod pausing;
 pub mod recurring;
 pub mod setup;
+pub mod sheets;
 pub mod suppressions;
 
 pub use crate::store::audit::By;
