@@ -15,6 +15,7 @@ pub mod pausing;
 pub mod recurring;
 pub mod setup;
 pub mod sheets;
+pub mod status;
 pub mod suppressions;
 
 pub use crate::store::audit::By;
