@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::{By, recurring, setup};
+use outdial_jobs::operations::{By, recurring, setup, status};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, parse_zone};
@@ -18,6 +18,7 @@ use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::pool::NumberChoice;
 use outdial_workflows::rules::{Agent, Rules};
 use serde_json::{Value, json};
+use url::Url;
 
 use super::confirmed;
 use super::consents::{named, purpose};
@@ -79,6 +80,15 @@ pub(super) enum CampaignCommand {
     Schedule(ScheduleCommand),
     /// Show how it stands.
     Status(Target),
+    /// Give out a link to its leads' status, for a cell of a Google Sheet. Anybody who has it can read numbers and
+    /// outcomes, and it cannot be taken back by itself.
+    StatusLink {
+        #[command(flatten)]
+        target: Target,
+        /// Where `outdial serve` is reached from outside, as `https://calls.example.com`.
+        #[arg(long, env = "OUR_BASE_URL", value_name = "URL")]
+        public_url: Url,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -228,6 +238,15 @@ pub(super) async fn run(
             let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
             let status = campaigns::status(&app.engine, client, campaign).await?;
             output.say(text_of(&status), &status);
+            Ok(())
+        }
+        CampaignCommand::StatusLink { target, public_url } => {
+            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
+            let by = By { actor, reason: target.reason.as_deref() };
+            let path = status::give_link(&app.engine, client, campaign, by).await?;
+            let url = format!("{}{path}", public_url.as_str().trim_end_matches('/'));
+            let formula = format!("=IMPORTDATA(\"{url}\")");
+            output.say(&formula, &json!({ "url": url, "formula": formula }));
             Ok(())
         }
     }

@@ -11,6 +11,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod sheets;
 mod suppressions;
 
 use std::process::ExitCode;
@@ -81,6 +82,9 @@ enum Command {
     /// Files of leads: what came of them, and undoing one.
     #[command(subcommand)]
     Import(imports::ImportCommand),
+    /// Google Sheets that campaigns take their leads from.
+    #[command(subcommand)]
+    Sheet(sheets::SheetCommand),
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
@@ -155,6 +159,9 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         }
         Command::Import(command) => {
             return with(global, async |app| imports::run(app, command, &global.actor, output).await).await;
+        }
+        Command::Sheet(command) => {
+            return with(global, async |app| sheets::run(app, command, &global.actor, output).await).await;
         }
         Command::Lead(command) => {
             return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;

@@ -9,6 +9,7 @@ use outdial_jobs::operations::By;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::setup;
+use outdial_jobs::operations::sheets::{self, NewLink};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use reqwest::{Method, StatusCode};
@@ -103,6 +104,7 @@ struct Things {
     lead: LeadId,
     key: Uuid,
     import: Uuid,
+    sheet: Uuid,
 }
 
 impl Things {
@@ -116,7 +118,10 @@ impl Things {
             Sent { client: world.client, campaign, name: "a file", options: &Options::default(), by: BY };
         let import = imports::receive(&world.engine, sent).await.expect("begun").finish().await;
         let (client, account, import) = (world.client, world.account, import.expect("kept").id);
-        Self { client, account, campaign, lead, key: key.id, import }
+        let (link, options) = (link(), Options::default());
+        let new = NewLink { client, campaign, link: &link, options: &options, times: None, by: BY };
+        let sheet = sheets::link(&world.engine, new).await.expect("linked").id;
+        Self { client, account, campaign, lead, key: key.id, import, sheet }
     }
 
     fn path(&self, template: &str) -> String {
@@ -127,7 +132,13 @@ impl Things {
             .replace("{lead}", &self.lead.to_string())
             .replace("{key}", &self.key.to_string())
             .replace("{import}", &self.import.to_string())
+            .replace("{sheet}", &self.sheet.to_string())
     }
+}
+
+/// The address of a sheet that nobody has linked.
+fn link() -> String {
+    format!("https://docs.google.com/spreadsheets/d/{}/edit", Uuid::new_v4())
 }
 
 /// A body that the route takes.
@@ -140,6 +151,8 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
         "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
         "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
+        "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
+        "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
@@ -226,6 +239,14 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/imports/{import}", Viewer),
         ("GET /v1/imports/{import}/notes", Viewer),
         ("POST /v1/imports/{import}/undo", Operator),
+        ("GET /v1/campaigns/{campaign}/sheets", Viewer),
+        ("POST /v1/campaigns/{campaign}/sheets", Operator),
+        ("GET /v1/sheets/{sheet}", Viewer),
+        ("POST /v1/sheets/{sheet}/refresh", Operator),
+        ("PUT /v1/sheets/{sheet}", Operator),
+        ("DELETE /v1/sheets/{sheet}", Operator),
+        ("GET /v1/campaigns/{campaign}/leads.csv", Viewer),
+        ("POST /v1/campaigns/{campaign}/status-link", Operator),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),
@@ -276,6 +297,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
             lead: LeadId(Uuid::new_v4()),
             key: Uuid::new_v4(),
             import: Uuid::new_v4(),
+            sheet: Uuid::new_v4(),
         };
         let nothing =
             caller.ask(method.clone(), &nowhere.path(&path), body(&format!("{method} {path}"), &world)).await;

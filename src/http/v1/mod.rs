@@ -14,6 +14,8 @@ mod input;
 mod keys;
 mod leads;
 mod once;
+mod sheets;
+pub(super) mod status;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -47,6 +49,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
         (name = "imports", description = "Files of leads"),
+        (name = "sheets", description = "Google Sheets that campaigns take their leads from"),
     )
 )]
 struct Document;
@@ -88,6 +91,11 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(imports::get))
         .routes(routes!(imports::notes))
         .routes(routes!(imports::undo))
+        .routes(routes!(sheets::list, sheets::link))
+        .routes(routes!(sheets::get, sheets::change, sheets::unlink))
+        .routes(routes!(sheets::refresh))
+        .routes(routes!(status::leads))
+        .routes(routes!(status::link))
         .routes(routes!(leads::get))
         .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))
