@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::events::Courier;
 use outdial_jobs::node::{Node, Process};
 use outdial_jobs::operations::setup;
 use outdial_jobs::queue::Pace;
@@ -31,6 +32,9 @@ const CONNECTIONS: u32 = 16;
 /// Connections for leases and for the listener.
 const LEASE_CONNECTIONS: u32 = 3;
 
+/// The header by which an installation knows itself when it asks for its own health: its key's fingerprint.
+pub const INSTALLATION: &str = "outdial-installation";
+
 /// How long closing a pool may take.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -52,15 +56,33 @@ impl App {
     /// Whatever keeps it from that, with the remedy.
     pub async fn open(global: &Global, public_url: Url) -> anyhow::Result<Self> {
         let key = global.key()?;
-        match &global.database_url {
+        let app = match &global.database_url {
             Some(url) => {
-                Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await
+                Self::over(None, url.expose_secret(), key, public_url, Arc::new(DatabaseClock)).await?
             }
             None => {
                 let embedded = Embedded::open(global.kept()?).await?;
                 let url = embedded.url().to_owned();
-                Self::over(Some(embedded), &url, key, public_url, Arc::new(DatabaseClock)).await
+                Self::over(Some(embedded), &url, key, public_url, Arc::new(DatabaseClock)).await?
             }
+        };
+        app.engine.send_events_with(Courier::new(&global.allow_events_to)?);
+        Ok(app)
+    }
+
+    /// Opens the database to be looked at. One that was named stays as it is, whatever its schema.
+    ///
+    /// # Errors
+    /// If it cannot be reached.
+    pub async fn as_it_is(global: &Global) -> anyhow::Result<Self> {
+        // Nothing is dialled, so no carrier needs to reach us.
+        let nowhere = Url::parse("http://127.0.0.1/")?;
+        match &global.database_url {
+            Some(url) => {
+                let (url, key) = (url.expose_secret(), global.key()?);
+                Self::assembled(None, url, key, nowhere, Arc::new(DatabaseClock)).await
+            }
+            None => Self::open(global, nowhere).await,
         }
     }
 
@@ -75,13 +97,26 @@ impl App {
         public_url: Url,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
+        let app = Self::assembled(embedded, url, key, public_url, clock).await?;
+        store::installation::migrate(&app.pool)
+            .await
+            .context("the schema could not be brought up to date")?;
+        setup::check_key(&app.engine).await?;
+        sweeps::prepare(&app.engine).await?;
+        Ok(app)
+    }
+
+    async fn assembled(
+        embedded: Option<Embedded>,
+        url: &str,
+        key: SealKey,
+        public_url: Url,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let pool = pool(url, CONNECTIONS).await?;
         let lease_pool = pool_lazily(url, LEASE_CONNECTIONS)?;
-        store::installation::migrate(&pool).await.context("the schema could not be brought up to date")?;
         let node = NodeId(Uuid::new_v4());
         let engine = Engine::new(Parts { pool: pool.clone(), clock, key, public_url, node });
-        setup::check_key(&engine).await?;
-        sweeps::prepare(&engine).await?;
         Ok(Self { engine, embedded, lease_pool, pool })
     }
 

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    outdial::cli::run(outdial::cli::Cli::parse()).await
+    outdial::cli::run(std::env::args_os().collect()).await
 }

@@ -6,6 +6,7 @@
 //!
 //! - [`engine`]: takes inputs per client, folds and commits them in batches; admission; timers.
 //! - [`queue`]: the jobs table behind apalis workers, with leases.
+//! - [`events`]: the world is told what happened.
 //! - [`import`]: leads out of CSV files.
 //! - [`jobs`]: one file per kind of job.
 //! - [`sweeps`]: what runs again and again, from `schedules`.
@@ -16,6 +17,7 @@
 pub mod clock;
 pub mod crash;
 pub mod engine;
+pub mod events;
 pub mod import;
 pub mod jobs;
 pub mod node;

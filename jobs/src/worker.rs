@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::wake::Signal;
 use crate::engine::{Engine, Happened};
+use crate::events;
 use crate::jobs::{Ctx, JobError, registry};
 use crate::node::Node;
 use crate::queue::{Backlog, Claimer, Desk, Held, LeaseKeeper, Pace, Ticket};
@@ -101,8 +102,9 @@ impl Worker {
             tokio::spawn(work(engine.clone(), backlog, kinds, running.clone(), stop_claiming.clone()));
         let claiming = tokio::spawn(claimer.run());
         let sweeping = tokio::spawn(sweeps::run(engine.clone(), stop_claiming.clone()));
+        let telling = tokio::spawn(events::run(engine.clone(), stop_claiming.clone()));
         engine.start();
-        let tasks = vec![listener, workers, claiming, sweeping];
+        let tasks = vec![listener, workers, claiming, sweeping, telling];
         Ok(Self { engine, drain: pace.drain, stop_claiming, stop_leases, running, tasks, leases, desk })
     }
 

@@ -12,14 +12,16 @@ use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
+use crate::config::Exotel;
 
 /// The most accounts that are listed.
 const LISTED: i64 = 1_000;
@@ -179,18 +181,19 @@ pub(super) struct Add {
     /// Where Exotel is reached: https://api.in.exotel.com (Mumbai) or https://api.exotel.com (Singapore).
     #[arg(long, default_value = "https://api.in.exotel.com")]
     base_url: Url,
-    /// Exotel's account SID.
-    #[arg(long, env = "EXOTEL_ACCOUNT_SID")]
-    account_sid: String,
-    /// Exotel's API key.
-    #[arg(long, env = "EXOTEL_API_KEY", hide_env_values = true)]
-    api_key: String,
-    /// Exotel's API token. Better given in the environment, where other users do not see it.
-    #[arg(long, env = "EXOTEL_API_TOKEN", hide_env_values = true)]
-    api_token: SecretString,
-    /// The most calls at once.
-    #[arg(long, env = "MAX_CONCURRENT_CALLS", default_value_t = 10)]
-    max_concurrent: u32,
+    /// Exotel's account SID. Without it: EXOTEL_ACCOUNT_SID, else that of the configuration file.
+    #[arg(long, value_name = "SID")]
+    account_sid: Option<String>,
+    /// Exotel's API key. Without it: EXOTEL_API_KEY, else that of the configuration file.
+    #[arg(long, value_name = "KEY")]
+    api_key: Option<SecretString>,
+    /// Exotel's API token. Without it: EXOTEL_API_TOKEN, else that of the configuration file; better there,
+    /// where other users do not see it.
+    #[arg(long, value_name = "TOKEN")]
+    api_token: Option<SecretString>,
+    /// The most calls at once. Without it: MAX_CONCURRENT_CALLS, else that of the configuration file, else 10.
+    #[arg(long, value_name = "N")]
+    max_concurrent: Option<u32>,
     /// The most calls begun in a second.
     #[arg(long)]
     calls_per_second: Option<u32>,
@@ -208,6 +211,7 @@ pub(super) struct Add {
 pub(super) async fn account(
     app: &App,
     command: AccountCommand,
+    config: &crate::config::Settings,
     actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
@@ -227,7 +231,7 @@ pub(super) async fn account(
             change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => add.run(app, output).await,
+        AccountCommand::Add(add) => add.run(app, config, output).await,
         AccountCommand::List { client } => {
             let client = match client {
                 Some(client) => Some(setup::find_client(&app.engine, &client).await?),
@@ -263,7 +267,13 @@ pub(super) async fn account(
 }
 
 impl Add {
-    async fn run(self, app: &App, output: &Output) -> anyhow::Result<ExitCode> {
+    async fn run(
+        self,
+        app: &App,
+        config: &crate::config::Settings,
+        output: &Output,
+    ) -> anyhow::Result<ExitCode> {
+        let credentials = self.credentials(&config.exotel)?;
         let client = setup::find_client(&app.engine, &self.client).await?;
         let settings = match &self.settings {
             Some(path) => {
@@ -274,13 +284,13 @@ impl Add {
             }
             None => Settings::default(),
         };
-        let (account_sid, api_key, api_token) = (self.account_sid, self.api_key, self.api_token);
-        let mut limits = vec![Limit::Concurrent { max: self.max_concurrent }];
+        let max = self.max_concurrent.unwrap_or(config.new_account.max_concurrent);
+        let mut limits = vec![Limit::Concurrent { max }];
         limits.extend(self.calls_per_second.map(Limit::per_second));
         let spec = AccountSpec {
             name: &self.name,
             base_url: &self.base_url,
-            credentials: Credentials { account_sid, api_key, api_token },
+            credentials,
             settings,
             limits,
             without_default_limits: self.no_default_limits,
@@ -295,5 +305,20 @@ impl Add {
         output.say(format!("added account `{}` ({account}): {tested}", self.name), &value);
         let good = check.is_none_or(|check| check.ok);
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Those of the flags, else those that are configured.
+    fn credentials(&self, configured: &Exotel) -> anyhow::Result<Credentials> {
+        let lacks = |flag: &str, variable: &str, name: &str| {
+            usage(format!("give --{flag}, or set {variable}, or exotel.{name} in the configuration file"))
+        };
+        let sid = self.account_sid.clone().or_else(|| configured.account_sid.clone());
+        let key = self.api_key.clone().or_else(|| configured.api_key.clone());
+        let token = self.api_token.clone().or_else(|| configured.api_token.clone());
+        Ok(Credentials {
+            account_sid: sid.ok_or_else(|| lacks("account-sid", "EXOTEL_ACCOUNT_SID", "account_sid"))?,
+            api_key: key.ok_or_else(|| lacks("api-key", "EXOTEL_API_KEY", "api_key"))?.expose_secret().into(),
+            api_token: token.ok_or_else(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
+        })
     }
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
 use outdial_jobs::operations::{By, recurring, setup, status};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
-use outdial_workflows::calendar::{Calendar, parse_zone};
+use outdial_workflows::calendar::{Calendar, TimeOfDay, parse_zone};
 use outdial_workflows::call::CallerId;
 use outdial_workflows::hours::LaneState;
 use outdial_workflows::packs::{Purpose, Voice};
@@ -27,6 +29,7 @@ use super::limits::LimitFlags;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
+use crate::config::{NewCampaign, address, call_length, hours, time_of_day};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum CampaignCommand {
@@ -86,7 +89,7 @@ pub(super) enum CampaignCommand {
         #[command(flatten)]
         target: Target,
         /// Where `outdial serve` is reached from outside, as `https://calls.example.com`.
-        #[arg(long, env = "OUR_BASE_URL", value_name = "URL")]
+        #[arg(id = "serve.public_url", long = "public-url", value_parser = address, value_name = "URL")]
         public_url: Url,
     },
 }
@@ -159,21 +162,21 @@ pub(super) struct RuleFlags {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// A number that calls come from, as the account knows it; several with commas, or given again and again.
-    #[arg(long, env = "EXOTEL_VIRTUAL_NUMBER", value_delimiter = ',', value_name = "NUMBER")]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBER")]
     caller_id: Vec<String>,
     /// How one of several numbers is picked: round_robin, sticky (the one that called the lead last) or
     /// same_area (the nearest to the lead's own).
     #[arg(long, value_parser = number_choice)]
     number_choice: Option<NumberChoice>,
     /// The carrier's flow that answers; without it the carrier streams to us.
-    #[arg(long, env = "EXOTEL_EXOPHLO_ID", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     flow: Option<String>,
     /// When calling hours begin, by the called person's clock, as 10:00 or 10.
-    #[arg(long, env = "CALLING_HOURS_START", value_name = "TIME")]
-    hours_start: Option<String>,
+    #[arg(long, value_parser = time_of_day, value_name = "TIME")]
+    hours_start: Option<TimeOfDay>,
     /// When they end.
-    #[arg(long, env = "CALLING_HOURS_END", value_name = "TIME")]
-    hours_end: Option<String>,
+    #[arg(long, value_parser = time_of_day, value_name = "TIME")]
+    hours_end: Option<TimeOfDay>,
     /// On which days, as mon,tue,wed.
     #[arg(long, value_delimiter = ',')]
     days: Option<Vec<String>>,
@@ -181,8 +184,8 @@ pub(super) struct RuleFlags {
     #[arg(long, conflicts_with_all = ["hours_start", "hours_end", "days"])]
     open_calendar: bool,
     /// The zone of leads that name none, as Asia/Kolkata.
-    #[arg(long)]
-    zone: Option<String>,
+    #[arg(long, value_parser = parse_zone)]
+    zone: Option<Tz>,
     /// What the calls are for: marketing, service or collections. It decides which rules of a country hold.
     #[arg(long, value_parser = purpose)]
     purpose: Option<Purpose>,
@@ -203,19 +206,20 @@ pub(super) struct RuleFlags {
     max_attempts: Option<u16>,
     #[command(flatten)]
     limits: LimitFlags,
-    /// The longest call, in minutes.
-    #[arg(long, env = "MAX_CALL_DURATION_MINUTES")]
-    max_call_minutes: Option<u32>,
+    /// The longest call, as 10min; a bare number counts minutes.
+    #[arg(long, alias = "max-call-minutes", value_parser = call_length, value_name = "TIME")]
+    max_call: Option<Duration>,
 }
 
 pub(super) async fn run(
     app: &App,
     command: CampaignCommand,
+    new: &NewCampaign,
     actor: &str,
     output: &Output,
 ) -> anyhow::Result<()> {
     match command {
-        CampaignCommand::Create(create) => create.run(app, actor, output).await,
+        CampaignCommand::Create(create) => create.run(app, new, actor, output).await,
         CampaignCommand::Start(target) => target.order(app, Order::Start, actor, output).await,
         CampaignCommand::Pause { target, until } => target.pause(app, until.as_deref(), actor, output).await,
         CampaignCommand::Edit { target, rules, preview } => {
@@ -422,9 +426,9 @@ fn lanes_of(status: &Status) -> String {
 }
 
 impl Create {
-    async fn run(self, app: &App, actor: &str, output: &Output) -> anyhow::Result<()> {
+    async fn run(self, app: &App, new: &NewCampaign, actor: &str, output: &Output) -> anyhow::Result<()> {
+        let rules = self.rules.begun(new)?;
         let (client, account) = setup::find_account(&app.engine, &self.account).await?;
-        let rules = self.rules.over(Rules::default())?;
         let spec = CampaignSpec { name: &self.name, account, rules: &rules, actor };
         let campaign = campaigns::create(&app.engine, client, spec).await?;
         let value = json!({ "id": campaign, "name": self.name, "rules": rules });
@@ -434,24 +438,52 @@ impl Create {
 }
 
 impl RuleFlags {
-    fn file(&self) -> anyhow::Result<Option<Rules>> {
-        let Some(path) = &self.rules else { return Ok(None) };
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let rules = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not a campaign's rules", path.display()))?;
-        Ok(Some(rules))
+    /// The rules of a new campaign: these flags on top of the file that they name, on top of what is configured.
+    fn begun(&self, new: &NewCampaign) -> anyhow::Result<Rules> {
+        let configured = new.rules()?;
+        let rules = self.file(&configured)?.unwrap_or(configured);
+        self.flags_over(rules, (new.hours_start, new.hours_end))
     }
 
     /// These flags on top of `rules`, or of the file that they name.
     fn over(&self, rules: Rules) -> anyhow::Result<Rules> {
-        let mut rules = self.file()?.unwrap_or(rules);
-        if let Some(calendar) = self.calendar()? {
-            rules.calendar = calendar;
+        let rules = self.file(&Rules::default())?.unwrap_or(rules);
+        self.flags_over(rules, (None, None))
+    }
+
+    /// The rules of the file; what it leaves out is as in `otherwise`.
+    fn file(&self, otherwise: &Rules) -> anyhow::Result<Option<Rules>> {
+        let Some(path) = &self.rules else { return Ok(None) };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let wrong = || format!("{} is not a campaign's rules", path.display());
+        // Read by itself first: what is wrong is told with its line.
+        let _: Rules = serde_json::from_str(&text).with_context(wrong)?;
+        let given: serde_json::Map<String, Value> = serde_json::from_str(&text).with_context(wrong)?;
+        let mut all = serde_json::to_value(otherwise)?;
+        if let Some(all) = all.as_object_mut() {
+            // The one rule with two names.
+            if given.contains_key("caller_id") {
+                all.remove("caller_ids");
+            }
+            all.extend(given);
         }
-        if let Some(zone) = &self.zone {
-            rules.zone = Some(parse_zone(zone).context("--zone")?);
+        Ok(Some(serde_json::from_value(all).with_context(wrong)?))
+    }
+
+    /// Of hours, the end that the flags leave out is as in `usual`.
+    fn flags_over(
+        &self,
+        mut rules: Rules,
+        usual: (Option<TimeOfDay>, Option<TimeOfDay>),
+    ) -> anyhow::Result<Rules> {
+        if self.open_calendar {
+            rules.calendar = Calendar::Open;
+        } else if self.hours_start.is_some() || self.hours_end.is_some() || self.days.is_some() {
+            let (start, end) = (self.hours_start.or(usual.0), self.hours_end.or(usual.1));
+            rules.calendar = hours(self.days.as_deref(), start, end)?;
         }
+        rules.zone = self.zone.or(rules.zone);
         rules.purpose = self.purpose.unwrap_or(rules.purpose);
         rules.voice = self.voice.unwrap_or(rules.voice);
         rules.starts_at = self.starts_at.map(|at| at.to_utc()).or(rules.starts_at);
@@ -461,8 +493,8 @@ impl RuleFlags {
             rules.retry.max_attempts = attempts.try_into().context("--max-attempts: give at least 1")?;
         }
         rules.limits = self.limits.over(rules.limits)?;
-        if let Some(minutes) = self.max_call_minutes {
-            rules.call_time_limit_s = minutes.saturating_mul(60);
+        if let Some(longest) = self.max_call {
+            rules.call_time_limit_s = u32::try_from(longest.as_secs()).unwrap_or(u32::MAX);
         }
         if let Some(flow_id) = &self.flow {
             rules.agent = Agent::Flow { flow_id: flow_id.clone() };
@@ -473,28 +505,6 @@ impl RuleFlags {
         }
         rules.number_choice = self.number_choice.unwrap_or(rules.number_choice);
         Ok(rules)
-    }
-
-    /// The calendar that the flags describe; `None` if they describe none.
-    fn calendar(&self) -> anyhow::Result<Option<Calendar>> {
-        if self.open_calendar {
-            return Ok(Some(Calendar::Open));
-        }
-        if self.hours_start.is_none() && self.hours_end.is_none() && self.days.is_none() {
-            return Ok(None);
-        }
-        let usual = ["mon", "tue", "wed", "thu", "fri", "sat"].map(str::to_owned).to_vec();
-        let time = |given: &Option<String>, usual: &str| match given {
-            Some(hour) if !hour.contains(':') => format!("{hour:0>2}:00"),
-            Some(time) => time.clone(),
-            None => usual.to_owned(),
-        };
-        let window = json!([{
-            "days": self.days.clone().unwrap_or(usual),
-            "from": time(&self.hours_start, "10:00"),
-            "to": time(&self.hours_end, "19:00"),
-        }]);
-        Ok(Some(serde_json::from_value(window)?))
     }
 }
 

@@ -12,6 +12,7 @@ use outdial_workflows::ids::ClientId;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::money::{Cost, Minor};
 
+use super::exit::usage;
 use super::output::{Output, table};
 use crate::app::App;
 
@@ -115,7 +116,7 @@ impl Change {
         output: &Output,
     ) -> anyhow::Result<()> {
         if self.limits.is_empty() && !self.clear {
-            anyhow::bail!("give the limits to set, or --clear to take all away");
+            return Err(usage("give the limits to set, or --clear to take all away"));
         }
         // What can be wrong with the flags is found before anything is asked.
         self.limits.over(vec![])?;

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod campaigns;
+mod config;
 mod consents;
 mod doctor;
+mod exit;
 mod forecast;
 mod imports;
 mod keys;
@@ -14,21 +16,24 @@ mod output;
 mod sheets;
 mod suppressions;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use url::Url;
 
 use crate::app::{self, App};
-use crate::config::{Global, Serving};
+use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
 use crate::{bench, demo};
+pub use exit::{EXIT_CODES, Exit, WrongUsage};
 use orders::confirmed;
 use output::Output;
 pub(crate) use output::{columns, table};
 
 /// Calls people who asked, or agreed, to be called: every lead a durable workflow.
 #[derive(Parser, Debug)]
-#[command(name = "outdial", version, max_term_width = 100)]
+#[command(name = "outdial", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -59,8 +64,16 @@ enum Command {
     Serve(Serving),
     /// Bring the database's schema up to date.
     Migrate,
-    /// Look at everything that outdial needs, and say what is wrong.
-    Doctor,
+    /// Look at everything that outdial needs, and say what is wrong and what to do. Rings nobody.
+    Doctor(doctor::DoctorArgs),
+    /// What is set, and what could be.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print a script that completes commands and flags in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
     /// Tenants.
     #[command(subcommand)]
     Client(accounts::ClientCommand),
@@ -98,29 +111,63 @@ enum Command {
     #[command(subcommand)]
     Operation(orders::OperationCommand),
     /// Check over the whole database that the four promises were kept. Exits with 0 if they were, with
-    /// 1 if one was broken or something stored cannot be read, and with 2 if there is no verdict.
+    /// 1 if one was broken or something stored cannot be read, and with 4 if there is no verdict.
     Judge(leads::JudgeArgs),
 }
 
-/// Runs a command to its end.
-pub async fn run(cli: Cli) -> ExitCode {
+/// Runs a command to its end: configuration first, and the command line on top of it.
+pub async fn run(arguments: Vec<OsString>) -> ExitCode {
+    let config = configuration::load(&arguments);
+    let command = match &config {
+        Ok(config) => config.layers.under(Cli::command()),
+        // What is wrong with it is told once the command line has been understood.
+        Err(_) => configuration::without_environment(Cli::command()),
+    };
+    let given = command.get_matches_from(arguments);
+    let cli = match Cli::from_arg_matches(&given) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
-    // To a script, a broken promise and a database that is away are not the same.
-    let no_answer =
-        if matches!(cli.command, Command::Judge(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
-    match carry_out(cli, &output).await {
+    let judging = matches!(cli.command, Command::Judge(_));
+    match carry_out(cli, &given, config, &output).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
-            no_answer
+            let exit = Exit::of(&error);
+            // To a script, a broken promise and no verdict are not the same.
+            if judging { exit.without_verdict() } else { exit }.into()
         }
     }
 }
 
-async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
+async fn carry_out(
+    cli: Cli,
+    given: &ArgMatches,
+    config: Result<Config, ConfigError>,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
+    let config = match &cli.command {
+        // These tell about the program, and work under a configuration that is wrong.
+        Command::Completions { shell } => {
+            completions(*shell, output);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Config(config::ConfigCommand::Reference) => {
+            config::reference(output);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Doctor(args) if config.is_err() => {
+            return Ok(doctor::run(args, global, config, output).await);
+        }
+        _ => config?,
+    };
+    let settings = &config.settings;
     match cli.command {
+        Command::Config(command) => config::run(&command, &config, given, output),
+        Command::Completions { shell } => completions(shell, output),
         Command::Demo(args) => return demo::run(global, &args, output.json).await,
         Command::Serve(serving) => app::serve(global, &serving).await?,
         Command::Emulator { port, speed, until_input_ends } => {
@@ -133,7 +180,7 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             emulate(port, speed, output, ended).await?;
         }
         Command::Bench(command) => return bench::run(global, command, output.json).await,
-        Command::Doctor => return doctor::run(global, output).await,
+        Command::Doctor(args) => return Ok(doctor::run(&args, global, Ok(config), output).await),
         Command::Migrate => {
             open(global).await?.close().await?;
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
@@ -142,7 +189,8 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             with(global, async |app| accounts::client(app, command, &global.actor, output).await).await?;
         }
         Command::Account(command) => {
-            let account = async |app: &App| accounts::account(app, command, &global.actor, output).await;
+            let account =
+                async |app: &App| accounts::account(app, command, settings, &global.actor, output).await;
             return with(global, account).await;
         }
         Command::Number(command) => {
@@ -152,7 +200,8 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
             with(global, async |app| keys::run(app, command, &global.actor, output).await).await?;
         }
         Command::Campaign(command) => {
-            with(global, async |app| campaigns::run(app, command, &global.actor, output).await).await?;
+            let new = &settings.new_campaign;
+            with(global, async |app| campaigns::run(app, command, new, &global.actor, output).await).await?;
         }
         Command::Leads(command) => {
             return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;
@@ -179,6 +228,13 @@ async fn carry_out(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn completions(shell: Shell, output: &Output) {
+    let mut script = vec![];
+    clap_complete::generate(shell, &mut Cli::command(), "outdial", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    output.say(script.trim_end(), &serde_json::json!({ "shell": shell.to_string(), "script": script }));
 }
 
 /// Plays Exotel until Ctrl-C, or until `ended` resolves.

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,6 +16,7 @@ use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
 
+use super::exit::usage;
 use super::output::{Output, table};
 use crate::app::App;
 
@@ -80,8 +81,9 @@ pub(super) fn moment(given: &str, now: Moment) -> anyhow::Result<Moment> {
     }
     let span = humantime::parse_duration(given).ok().and_then(|span| TimeDelta::from_std(span).ok());
     let at = span.and_then(|span| now.checked_add_signed(span));
-    at.with_context(|| {
-        format!("`{given}` is not a time; give one as 2026-01-14T10:00:00+05:30, or a span as 2h or 3days")
+    at.ok_or_else(|| {
+        let text = "is not a time; give one as 2026-01-14T10:00:00+05:30, or a span as 2h or 3days";
+        usage(format!("`{given}` {text}"))
     })
 }
 
@@ -93,7 +95,11 @@ impl Many {
                 (client, Some(campaign))
             }
             (None, Some(given)) => (setup::find_client(&app.engine, given).await?, None),
-            (None, None) => bail!("say which leads are meant: --campaign, or --client for all of a client's"),
+            (None, None) => {
+                return Err(usage(
+                    "say which leads are meant: --campaign, or --client for all of a client's",
+                ));
+            }
         };
         let import = match &self.import {
             Some(given) => Some(imports::find(&app.engine, given).await?.id),
@@ -243,7 +249,7 @@ pub(super) fn told(operation: &Operation) -> String {
 /// Asks a person; a program must have said --yes.
 pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("{question} Say --yes if that is meant");
+        return Err(usage(format!("{question} Say --yes if that is meant")));
     }
     #[expect(clippy::print_stderr, reason = "a question to a person")]
     {

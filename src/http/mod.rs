@@ -20,6 +20,7 @@ use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
+use crate::app::INSTALLATION;
 pub use metrics::Metrics;
 use problem::Problem;
 
@@ -49,7 +50,10 @@ pub fn router(api: Api) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
     Router::new()
         .merge(v1)
-        .route("/health", get(|| async { "ok" }))
+        .route(
+            "/health",
+            get(async |State(api): State<Api>| ([(INSTALLATION, api.engine.key().fingerprint())], "ok")),
+        )
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::render))
         .route("/webhooks/exotel/{key}/{secret}", post(webhooks::exotel))

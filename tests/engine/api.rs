@@ -8,8 +8,8 @@ use outdial_jobs::import::Options;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
-use outdial_jobs::operations::setup;
 use outdial_jobs::operations::sheets::{self, NewLink};
+use outdial_jobs::operations::{setup, subscribers};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use reqwest::{Method, StatusCode};
@@ -77,7 +77,9 @@ impl Caller<'_> {
             assert_eq!(header("www-authenticate").as_deref(), Some("Bearer"));
         }
         let (replayed, etag) = (header("idempotent-replayed").is_some(), header("etag"));
-        let body = response.json().await.unwrap_or_default();
+        // A stream does not end.
+        let streams = content_type == "text/event-stream";
+        let body = if streams { Value::Null } else { response.json().await.unwrap_or_default() };
         Answer { status, content_type, replayed, etag, body }
     }
 
@@ -105,6 +107,7 @@ struct Things {
     key: Uuid,
     import: Uuid,
     sheet: Uuid,
+    subscriber: Uuid,
 }
 
 impl Things {
@@ -121,7 +124,11 @@ impl Things {
         let (link, options) = (link(), Options::default());
         let new = NewLink { client, campaign, link: &link, options: &options, times: None, by: BY };
         let sheet = sheets::link(&world.engine, new).await.expect("linked").id;
-        Self { client, account, campaign, lead, key: key.id, import, sheet }
+        world.run("delete from subscribers").await;
+        let spec = subscribers::Spec { url: "https://example.com/".into(), ..Default::default() };
+        let made = subscribers::create(&world.engine, client, &spec, BY).await;
+        let subscriber = made.expect("a subscriber").0.id;
+        Self { client, account, campaign, lead, key: key.id, import, sheet, subscriber }
     }
 
     fn path(&self, template: &str) -> String {
@@ -133,6 +140,8 @@ impl Things {
             .replace("{key}", &self.key.to_string())
             .replace("{import}", &self.import.to_string())
             .replace("{sheet}", &self.sheet.to_string())
+            .replace("{subscriber}", &self.subscriber.to_string())
+            .replace("/v1/events", &format!("/v1/events?client={}", self.client))
     }
 }
 
@@ -150,6 +159,10 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/clients" => Some(json!({ "name": format!("Client {}", Uuid::new_v4()) })),
         "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
         "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
+        "POST /v1/clients/{client}/subscribers" | "PUT /v1/subscribers/{subscriber}" => {
+            Some(json!({ "url": "https://example.com/hook", "types": ["call.*"] }))
+        }
+        "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
         "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
         "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
         "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
@@ -247,6 +260,18 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("DELETE /v1/sheets/{sheet}", Operator),
         ("GET /v1/campaigns/{campaign}/leads.csv", Viewer),
         ("POST /v1/campaigns/{campaign}/status-link", Operator),
+        ("GET /v1/events", Viewer),
+        ("GET /v1/clients/{client}/subscribers", Admin),
+        ("POST /v1/clients/{client}/subscribers", Admin),
+        ("GET /v1/subscribers/{subscriber}", Admin),
+        ("PUT /v1/subscribers/{subscriber}", Admin),
+        ("DELETE /v1/subscribers/{subscriber}", Admin),
+        ("POST /v1/subscribers/{subscriber}/enable", Admin),
+        ("POST /v1/subscribers/{subscriber}/disable", Admin),
+        ("POST /v1/subscribers/{subscriber}/rotate", Admin),
+        ("POST /v1/subscribers/{subscriber}/ping", Admin),
+        ("GET /v1/subscribers/{subscriber}/deliveries", Admin),
+        ("POST /v1/subscribers/{subscriber}/redeliver", Admin),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),
@@ -298,6 +323,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
             key: Uuid::new_v4(),
             import: Uuid::new_v4(),
             sheet: Uuid::new_v4(),
+            subscriber: Uuid::new_v4(),
         };
         let nothing =
             caller.ask(method.clone(), &nowhere.path(&path), body(&format!("{method} {path}"), &world)).await;

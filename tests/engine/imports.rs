@@ -78,7 +78,7 @@ async fn good_rows_go_in_bad_ones_are_reported_and_the_same_file_again_adds_noth
     let (summary, code) = import(&world, &bad, campaign).await;
     assert_eq!((tally(&summary), code), ([0, 0, 2], Some(1)), "{summary}");
     let (said, code) = world.says(&arguments(&file, "No such campaign")).await;
-    assert!(said["error"].is_string() && code == Some(1), "{said}");
+    assert!(said["error"].is_string() && code == Some(3), "{said}");
     assert_whole(&world, 3).await;
     world.end().await;
 }

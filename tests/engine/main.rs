@@ -4,6 +4,7 @@
 mod api;
 mod barrier;
 mod contactability;
+mod events;
 mod imports;
 mod inbox;
 mod lanes;

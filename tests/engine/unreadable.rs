@@ -136,7 +136,7 @@ async fn exit_codes_tell_a_kept_promise_from_one_that_nobody_can_vouch_for_and_f
     assert!(told["unreadable"][0].as_str().is_some_and(|row| row.contains("full_moon")), "{told}");
     let nowhere = ["judge", "--database-url", "postgres://nobody@127.0.0.1:1/nothing"];
     let (said, code) = world.says(&nowhere).await;
-    assert!(said["error"].is_string() && code == Some(2), "{said} {code:?}");
+    assert!(said["error"].is_string() && code == Some(4), "{said} {code:?}");
     world.settle().await;
 }
 

@@ -14,6 +14,7 @@ use outdial::http::{self, Api};
 use outdial_emulators::exotel::{self as emulated, Exotel, Scenario};
 use outdial_jobs::clock::{Clock, DatabaseClock, SetClock};
 use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::events::Courier;
 use outdial_jobs::node::{self, Node, Process};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
 use outdial_jobs::operations::judging::{self, Evidence};
@@ -311,6 +312,7 @@ impl World {
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outdial"));
         command.args(["--database-url", self.db.url(), "--encryption-key", &self.key]);
+        command.args(["--allow-events-to", "127.0.0.0/8"]);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -373,7 +375,10 @@ async fn engine(db: &TestDb, key: &str, clock: &Arc<dyn Clock>, public_url: &Url
     let key = SealKey::parse(key).expect("a key");
     let (clock, public_url) = (Arc::clone(clock), public_url.clone());
     let node = NodeId(Uuid::new_v4());
-    Engine::new(Parts { pool: pool(db, 10), clock, key, public_url, node })
+    let engine = Engine::new(Parts { pool: pool(db, 10), clock, key, public_url, node });
+    let here = ["127.0.0.0/8".parse().expect("a net")];
+    engine.send_events_with(Courier::new(&here).expect("a courier"));
+    engine
 }
 
 /// A pool that is part of a process, not of the test.

@@ -9,7 +9,7 @@ use crate::Moment;
 const PAUSES_S: [i64; 7] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000];
 
 /// How often an event is sent before it counts as failed.
-pub const TRIES: u16 = PAUSES_S.len() as u16 + 1;
+pub const TRIES: u16 = 8;
 
 /// A subscriber that took nothing for so long is disabled.
 pub const DISABLED_AFTER: TimeDelta = TimeDelta::hours(24);

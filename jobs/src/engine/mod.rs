@@ -36,6 +36,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::events::Courier;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
@@ -160,6 +161,8 @@ struct Inner {
     observed: observe::Observed,
     /// Reads the sheets that campaigns take their leads from.
     sheets: OnceLock<SheetReader>,
+    /// What events are sent with.
+    courier: OnceLock<Courier>,
     stop: CancellationToken,
     tasks: TaskTracker,
     /// Ends before the rest, so that nothing is admitted for workers that have gone.
@@ -193,6 +196,7 @@ impl Engine {
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 sheets: OnceLock::new(),
+                courier: OnceLock::new(),
                 stop_admitting: stop.child_token(),
                 stop,
                 tasks: TaskTracker::new(),
@@ -307,6 +311,16 @@ impl Engine {
     /// Connections for what is done again and again.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    /// Has events sent with this courier, which may reach other networks than the public one. The first stays.
+    pub fn send_events_with(&self, courier: Courier) {
+        let _ = self.inner.courier.set(courier);
+    }
+
+    /// What events are sent with.
+    pub fn courier(&self) -> &Courier {
+        self.inner.courier.get_or_init(|| Courier::new(&[]).expect("the TLS library takes its own defaults"))
     }
 
     /// The encryption key.

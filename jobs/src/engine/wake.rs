@@ -2,10 +2,11 @@
 //! at once and in others by one notification a commit.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use outdial_workflows::ids::ClientId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What a commit made possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,11 +46,19 @@ pub struct Hub {
     jobs: Notify,
     admission: Notify,
     dirty: Mutex<HashSet<ClientId>>,
+    /// Something was committed, here or elsewhere: journals may hold more.
+    happened: watch::Sender<()>,
+    /// Subscribers came or went since somebody looked.
+    subscribers: AtomicBool,
 }
+
+/// What is announced when subscribers come or go.
+pub(crate) const SUBSCRIBERS: &str = "subscribers";
 
 impl Hub {
     /// Passes a signal on.
     pub fn signal(&self, client: ClientId, signal: Signal) {
+        self.happen();
         if signal.jobs {
             self.jobs.notify_one();
         }
@@ -59,9 +68,34 @@ impl Hub {
         }
     }
 
+    /// Something was committed.
+    pub fn happen(&self) {
+        self.happened.send_replace(());
+    }
+
+    /// Tells of commits from now on.
+    pub fn happenings(&self) -> watch::Receiver<()> {
+        self.happened.subscribe()
+    }
+
+    /// Subscribers came or went.
+    pub fn change_subscribers(&self) {
+        self.subscribers.store(true, Ordering::Release);
+        self.happen();
+    }
+
+    /// Whether subscribers came or went since this was last asked.
+    pub fn subscribers_changed(&self) -> bool {
+        self.subscribers.swap(false, Ordering::AcqRel)
+    }
+
     /// Passes on what another process announced. What cannot be read is passed over:
     /// it may come from a newer version, and the slow sweeps cover it.
     pub fn heard(&self, payload: &str) {
+        self.happen();
+        if payload == SUBSCRIBERS {
+            self.change_subscribers();
+        }
         if let Some((signal, client)) = Signal::parse(payload) {
             self.signal(client, signal);
         }

@@ -5,6 +5,7 @@
 pub mod await_status;
 pub mod bulk;
 pub mod consented;
+pub mod deliver;
 pub mod dial;
 pub mod end_campaign;
 pub mod import;

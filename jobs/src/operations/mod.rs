@@ -16,6 +16,7 @@ pub mod recurring;
 pub mod setup;
 pub mod sheets;
 pub mod status;
+pub mod subscribers;
 pub mod suppressions;
 
 pub use crate::store::audit::By;

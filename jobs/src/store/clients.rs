@@ -37,6 +37,14 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Option<ClientId
     Ok(client.map(ClientId))
 }
 
+/// Whether there is a client with this id.
+pub async fn exists(conn: &mut PgConnection, client: ClientId) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!("select 1 from clients where client_id = $1", client.0)
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// All clients, by name.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>, StoreError> {
     let rows = sqlx::query!("select client_id, name from clients order by name").fetch_all(conn).await?;

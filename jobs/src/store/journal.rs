@@ -39,6 +39,14 @@ pub async fn end(conn: &mut PgConnection) -> Result<Position, StoreError> {
 /// Keeps positions comparable after the database was restored into another cluster, which counts its transactions
 /// anew: what was written before then comes before everything that is written from now on.
 pub async fn after_restore(conn: &mut PgConnection) -> Result<u64, StoreError> {
+    let ahead = sqlx::query_scalar!(
+        r#"select exists (select from journal_cursors where xid > pg_snapshot_xmax(pg_current_snapshot())) as "ahead!""#
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if !ahead {
+        return Ok(0);
+    }
     let moved = sqlx::query!(
         "with moved as (
             update journal set xid = '1' where xid >= pg_snapshot_xmax(pg_current_snapshot()) returning 1),

@@ -104,6 +104,32 @@ pub async fn insert(
     Ok(queued.into_iter().map(JobId).collect())
 }
 
+/// Queues a job that there is one of, or has it run sooner if nobody runs it.
+pub async fn wake(
+    conn: &mut PgConnection,
+    client: ClientId,
+    job: JobId,
+    kind: &str,
+    args: Value,
+    run_at: Moment,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into jobs (client_id, job_id, kind, args, run_at, created_at) values ($1, $2, $3, $4, $5, $6)
+        on conflict (client_id, job_id) do update set run_at = least(jobs.run_at, excluded.run_at)
+            where jobs.lease_owner is null and jobs.run_at > excluded.run_at",
+        client.0,
+        job.0,
+        kind,
+        args,
+        run_at,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Claims jobs of all kinds at once: no more of each than it has free slots. A lease that has
 /// run out is claimed like a free job, and before any.
 pub async fn claim(

@@ -91,6 +91,10 @@ pub async fn prepare(engine: &Engine) -> Result<(), StoreError> {
         store::schedules::ensure(&mut conn, sweep.name(), sweep.cron(), now).await?;
     }
     partitions::ensure(&mut conn, now).await?;
+    let moved = store::journal::after_restore(&mut conn).await?;
+    if moved > 0 {
+        tracing::info!(moved, "the database was restored: events go on where they were");
+    }
     Ok(())
 }
 

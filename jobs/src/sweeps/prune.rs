@@ -5,10 +5,11 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
+use sqlx::PgConnection;
 
 use super::Sweep;
 use crate::engine::Engine;
-use crate::operations::idempotency;
+use crate::operations::{idempotency, subscribers};
 use crate::store::{self, StoreError};
 
 const BODIES_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -16,6 +17,8 @@ const INBOX_AFTER: TimeDelta = TimeDelta::days(7);
 const NODES_AFTER: TimeDelta = TimeDelta::hours(1);
 /// A file whose content has not moved for so long does not come any more.
 const RECEIVING_FOR: TimeDelta = TimeDelta::hours(1);
+/// How long the delivery log is kept.
+const DELIVERIES_AFTER: TimeDelta = TimeDelta::days(30);
 const PAGE: i64 = 5_000;
 
 pub(super) struct Prune;
@@ -37,7 +40,9 @@ impl Sweep for Prune {
             let inbox = store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
             let answers = store::idempotency::erase(&mut conn, now - idempotency::KEPT_FOR, PAGE).await?;
             let abandoned = store::imports::abandon(&mut conn, now - RECEIVING_FOR, now).await?;
-            Ok::<_, StoreError>(nodes + inbox + answers + abandoned)
+            let told = store::deliveries::erase(&mut conn, now - DELIVERIES_AFTER, PAGE).await?;
+            let told = told + erase_journals(&mut conn, now).await?;
+            Ok::<_, StoreError>(nodes + inbox + answers + abandoned + told)
         })
         .await?;
         loop {
@@ -52,4 +57,15 @@ impl Sweep for Prune {
             }
         }
     }
+}
+
+/// What subscribers did not take in time is given up, and journals are erased up to what is given up.
+async fn erase_journals(conn: &mut PgConnection, now: Moment) -> Result<u64, StoreError> {
+    let before = now - subscribers::KEPT_FOR;
+    let mut erased = 0;
+    for (client, _) in store::clients::list(conn).await? {
+        erased += store::journal::erase(conn, client, before, PAGE).await?;
+        erased += store::deliveries::give_up(conn, client, before, now).await?;
+    }
+    Ok(erased)
 }

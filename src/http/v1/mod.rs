@@ -9,6 +9,7 @@ mod auth;
 mod campaigns;
 mod clients;
 mod document;
+mod events;
 mod imports;
 mod input;
 mod keys;
@@ -16,6 +17,7 @@ mod leads;
 mod once;
 mod sheets;
 pub(super) mod status;
+mod subscribers;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -50,6 +52,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "leads", description = "People to call"),
         (name = "imports", description = "Files of leads"),
         (name = "sheets", description = "Google Sheets that campaigns take their leads from"),
+        (name = "events", description = "What happened, told to whoever subscribes"),
     )
 )]
 struct Document;
@@ -96,6 +99,15 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(sheets::refresh))
         .routes(routes!(status::leads))
         .routes(routes!(status::link))
+        .routes(routes!(subscribers::list, subscribers::create))
+        .routes(routes!(subscribers::get, subscribers::edit, subscribers::delete))
+        .routes(routes!(subscribers::enable))
+        .routes(routes!(subscribers::disable))
+        .routes(routes!(subscribers::rotate))
+        .routes(routes!(subscribers::ping))
+        .routes(routes!(subscribers::deliveries))
+        .routes(routes!(subscribers::redeliver))
+        .routes(routes!(events::follow))
         .routes(routes!(leads::get))
         .routes(routes!(leads::order))
         .routes(routes!(leads::explanation))
