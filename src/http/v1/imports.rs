@@ -273,7 +273,7 @@ pub(crate) struct FileForm {
 /// in: rows that are no leads are noted, and the others go in. The same file again adds nothing.
 #[utoipa::path(post, path = "/v1/campaigns/{campaign}/imports", tag = "imports",
     params(("campaign" = Uuid, Path, description = "The campaign's id"), FileQuery),
-    request_body(content((FileForm = "multipart/form-data"), (String = "text/csv"))), responses(
+    request_body(content((FileForm = "multipart/form-data"), ("text/csv"))), responses(
     (status = 200, description = "With `dry_run`: what would come of it", body = Object),
     (status = 202, description = "It is kept, and will be taken in", body = ImportBody),
     (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
