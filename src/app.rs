@@ -169,6 +169,7 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
         None => Url::parse(&format!("http://{address}"))?,
     };
     let app = App::open(global, public_url.clone()).await?;
+    app.engine.read_sheets_at(&serving.sheets())?;
     let worker = match serving.role.contains(&Role::Worker) {
         true => Some(app.start_worker(&serving.role, serving.pace()).await?),
         false => None,

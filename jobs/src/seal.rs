@@ -4,7 +4,7 @@
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::Mac;
-use outdial_workflows::ids::{AccountId, ClientId, DialKey};
+use outdial_workflows::ids::{AccountId, CampaignId, ClientId, DialKey};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -83,6 +83,20 @@ impl SealKey {
         self.secret_of(key).as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
+    /// The unguessable last part of the address of a campaign's status, for spreadsheets that can send no key:
+    /// made as [`SealKey::secret_of`] makes an attempt's. It holds for as long as this key does.
+    pub fn status_secret_of(&self, campaign: CampaignId) -> String {
+        let mut mac = HmacSha256::new_from_slice(self.0.expose_secret()).expect("any length serves");
+        mac.update(b"status address ");
+        mac.update(campaign.to_string().as_bytes());
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+
+    /// Whether `secret` is the one of this campaign. Takes the same time for any wrong one.
+    pub fn is_status_secret_of(&self, campaign: CampaignId, secret: &str) -> bool {
+        self.status_secret_of(campaign).as_bytes().ct_eq(secret.as_bytes()).into()
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new_from_slice(self.0.expose_secret()).expect("a key is 32 bytes")
     }
@@ -137,6 +151,17 @@ mod tests {
         assert!(!key("a1").is_secret_of(attempt(2), &secret));
         assert!(!key("b2").is_secret_of(attempt(1), &secret));
         assert!(!key("a1").is_secret_of(attempt(1), ""));
+    }
+
+    #[test]
+    fn a_status_secret_belongs_to_one_campaign_and_one_key() {
+        let campaign = |n| CampaignId(Uuid::from_u128(n));
+        let secret = key("a1").status_secret_of(campaign(1));
+        assert_eq!(secret.len(), 32);
+        assert!(key("a1").is_status_secret_of(campaign(1), &secret));
+        assert!(!key("a1").is_status_secret_of(campaign(2), &secret));
+        assert!(!key("b2").is_status_secret_of(campaign(1), &secret));
+        assert!(!key("a1").is_status_secret_of(campaign(1), ""));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::{By, recurring, setup};
+use outdial_jobs::operations::{By, recurring, setup, status};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, TimeOfDay, parse_zone};
@@ -20,6 +20,7 @@ use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::pool::NumberChoice;
 use outdial_workflows::rules::{Agent, Rules};
 use serde_json::{Value, json};
+use url::Url;
 
 use super::confirmed;
 use super::consents::{named, purpose};
@@ -28,7 +29,7 @@ use super::limits::LimitFlags;
 use super::orders::moment;
 use super::output::{Output, table};
 use crate::app::App;
-use crate::config::{NewCampaign, call_length, hours, time_of_day};
+use crate::config::{NewCampaign, address, call_length, hours, time_of_day};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum CampaignCommand {
@@ -82,6 +83,15 @@ pub(super) enum CampaignCommand {
     Schedule(ScheduleCommand),
     /// Show how it stands.
     Status(Target),
+    /// Give out a link to its leads' status, for a cell of a Google Sheet. Anybody who has it can read numbers and
+    /// outcomes, and it cannot be taken back by itself.
+    StatusLink {
+        #[command(flatten)]
+        target: Target,
+        /// Where `outdial serve` is reached from outside, as `https://calls.example.com`.
+        #[arg(id = "serve.public_url", long = "public-url", value_parser = address, value_name = "URL")]
+        public_url: Url,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -232,6 +242,15 @@ pub(super) async fn run(
             let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
             let status = campaigns::status(&app.engine, client, campaign).await?;
             output.say(text_of(&status), &status);
+            Ok(())
+        }
+        CampaignCommand::StatusLink { target, public_url } => {
+            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
+            let by = By { actor, reason: target.reason.as_deref() };
+            let path = status::give_link(&app.engine, client, campaign, by).await?;
+            let url = format!("{}{path}", public_url.as_str().trim_end_matches('/'));
+            let formula = format!("=IMPORTDATA(\"{url}\")");
+            output.say(&formula, &json!({ "url": url, "formula": formula }));
             Ok(())
         }
     }

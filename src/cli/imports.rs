@@ -27,6 +27,16 @@ pub(super) struct Import {
     /// The campaign, by name or id.
     #[arg(long)]
     campaign: String,
+    #[command(flatten)]
+    rows: RowFlags,
+    /// Check the file, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is said of rows.
+#[derive(Args, Debug)]
+pub(super) struct RowFlags {
     /// The country of numbers without a country code, as IN.
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -43,12 +53,14 @@ pub(super) struct Import {
     /// When it ends, written likewise.
     #[arg(long, value_name = "TIME", requires = "consent")]
     consent_expires: Option<String>,
-    /// Check the file, and write nothing.
-    #[arg(long)]
-    dry_run: bool,
 }
 
-impl Import {
+impl RowFlags {
+    pub(super) fn options(&self) -> anyhow::Result<import::Options> {
+        let (default_region, consent) = (self.region.clone(), self.consent()?);
+        Ok(import::Options { default_region, consent, ..import::Options::default() })
+    }
+
     fn consent(&self) -> anyhow::Result<Option<ConsentSpec>> {
         let Some(level) = self.consent else { return Ok(None) };
         let time = |given: &Option<String>| given.as_deref().map(import::moment).transpose();
@@ -74,8 +86,7 @@ pub(super) async fn import_file(
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     let (client, campaign) = campaigns::find(&app.engine, &import.campaign).await?;
-    let (default_region, consent) = (import.region.clone(), import.consent()?);
-    let options = import::Options { default_region, consent, ..import::Options::default() };
+    let options = import.rows.options()?;
     let name = import.file.display().to_string();
     let file = opened(&import.file).with_context(|| format!("cannot read {name}"))?;
     let bar = bar(output, file.metadata().map_or(0, |about| about.len()));

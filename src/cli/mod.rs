@@ -14,6 +14,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod sheets;
 mod subscribers;
 mod suppressions;
 
@@ -100,6 +101,9 @@ enum Command {
     Export(exports::ExportArgs),
     /// Say how calls go: by outcome, hour, weekday and attempt; how long, and for how much.
     Analytics(exports::AnalyticsArgs),
+    /// Google Sheets that campaigns take their leads from.
+    #[command(subcommand)]
+    Sheet(sheets::SheetCommand),
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
@@ -219,6 +223,9 @@ async fn carry_out(
         }
         Command::Analytics(args) => {
             with(global, async |app| exports::analytics(app, args, output).await).await?;
+        }
+        Command::Sheet(command) => {
+            return with(global, async |app| sheets::run(app, command, &global.actor, output).await).await;
         }
         Command::Lead(command) => {
             return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;

@@ -11,6 +11,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser};
 use ipnet::IpNet;
 use outdial_jobs::queue::Pace;
+use outdial_jobs::sheets;
 use secrecy::SecretString;
 use url::Url;
 
@@ -162,6 +163,14 @@ pub struct Serving {
     )]
     pub role: Vec<Role>,
 
+    /// For emulators: where Google Sheets are read, instead of at Google.
+    #[arg(long, hide = true, value_name = "URL")]
+    pub sheets_url: Option<Url>,
+
+    /// For emulators: to which other hosts its redirects may lead.
+    #[arg(long, hide = true, value_delimiter = ',', requires = "sheets_url", value_name = "HOST[:PORT]")]
+    pub sheets_redirect_host: Vec<String>,
+
     /// For crash tests, in builds that have crash points: where the process is to die or freeze.
     #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
     pub crash_at: Option<String>,
@@ -183,6 +192,15 @@ impl Serving {
             idle: lease * 5 / 2,
             ..Pace::default()
         }
+    }
+}
+
+impl Serving {
+    /// Where sheets are read.
+    pub fn sheets(&self) -> sheets::Settings {
+        let redirect_hosts = self.sheets_redirect_host.clone();
+        let elsewhere = |base_url| sheets::Settings { base_url, redirect_hosts };
+        self.sheets_url.clone().map_or_else(sheets::Settings::default, elsewhere)
     }
 }
 

@@ -57,6 +57,7 @@ pub fn router(api: Api) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::render))
         .route("/webhooks/exotel/{key}/{secret}", post(webhooks::exotel))
+        .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -72,7 +73,10 @@ pub fn router(api: Api) -> Router {
 /// What is logged while a request is served is told apart by its id.
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    let path = request.uri().path();
+    // Whoever reads the rest can read the campaign.
+    let path = path.find("/status/").map_or(path, |at| &path[..at]);
+    tracing::info_span!("request", method = %request.method(), path, id)
 }
 
 /// Serves until `stop` resolves, then lets requests finish for a moment.

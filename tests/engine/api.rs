@@ -8,6 +8,7 @@ use outdial_jobs::import::Options;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
+use outdial_jobs::operations::sheets::{self, NewLink};
 use outdial_jobs::operations::{setup, subscribers};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
@@ -105,6 +106,7 @@ struct Things {
     lead: LeadId,
     key: Uuid,
     import: Uuid,
+    sheet: Uuid,
     subscriber: Uuid,
 }
 
@@ -119,11 +121,14 @@ impl Things {
             Sent { client: world.client, campaign, name: "a file", options: &Options::default(), by: BY };
         let import = imports::receive(&world.engine, sent).await.expect("begun").finish().await;
         let (client, account, import) = (world.client, world.account, import.expect("kept").id);
+        let (link, options) = (link(), Options::default());
+        let new = NewLink { client, campaign, link: &link, options: &options, times: None, by: BY };
+        let sheet = sheets::link(&world.engine, new).await.expect("linked").id;
         world.run("delete from subscribers").await;
         let spec = subscribers::Spec { url: "https://example.com/".into(), ..Default::default() };
         let made = subscribers::create(&world.engine, client, &spec, BY).await;
         let subscriber = made.expect("a subscriber").0.id;
-        Self { client, account, campaign, lead, key: key.id, import, subscriber }
+        Self { client, account, campaign, lead, key: key.id, import, sheet, subscriber }
     }
 
     fn path(&self, template: &str) -> String {
@@ -134,10 +139,16 @@ impl Things {
             .replace("{lead}", &self.lead.to_string())
             .replace("{key}", &self.key.to_string())
             .replace("{import}", &self.import.to_string())
+            .replace("{sheet}", &self.sheet.to_string())
             .replace("{subscriber}", &self.subscriber.to_string())
             .replace("/export", "/export?of=leads")
             .replace("/v1/events", &format!("/v1/events?client={}", self.client))
     }
+}
+
+/// The address of a sheet that nobody has linked.
+fn link() -> String {
+    format!("https://docs.google.com/spreadsheets/d/{}/edit", Uuid::new_v4())
 }
 
 /// A body that the route takes.
@@ -154,6 +165,8 @@ fn body(route: &str, world: &World) -> Option<Value> {
         }
         "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
         "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
+        "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
+        "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
@@ -243,6 +256,14 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/export", Viewer),
         ("GET /v1/campaigns/{campaign}/analytics", Viewer),
         ("GET /v1/clients/{client}/analytics", Viewer),
+        ("GET /v1/campaigns/{campaign}/sheets", Viewer),
+        ("POST /v1/campaigns/{campaign}/sheets", Operator),
+        ("GET /v1/sheets/{sheet}", Viewer),
+        ("POST /v1/sheets/{sheet}/refresh", Operator),
+        ("PUT /v1/sheets/{sheet}", Operator),
+        ("DELETE /v1/sheets/{sheet}", Operator),
+        ("GET /v1/campaigns/{campaign}/leads.csv", Viewer),
+        ("POST /v1/campaigns/{campaign}/status-link", Operator),
         ("GET /v1/events", Viewer),
         ("GET /v1/clients/{client}/subscribers", Admin),
         ("POST /v1/clients/{client}/subscribers", Admin),
@@ -305,6 +326,7 @@ async fn what_belongs_to_another_client_does_not_exist() {
             lead: LeadId(Uuid::new_v4()),
             key: Uuid::new_v4(),
             import: Uuid::new_v4(),
+            sheet: Uuid::new_v4(),
             subscriber: Uuid::new_v4(),
         };
         let nothing =

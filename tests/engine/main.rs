@@ -16,6 +16,8 @@ mod orders;
 mod plans;
 mod poison;
 mod queue;
+mod sheets;
+mod status;
 mod stories;
 mod unreadable;
 mod upkeep;

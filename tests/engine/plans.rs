@@ -115,6 +115,11 @@ async fn what_runs_all_the_time_reads_by_index() {
     })
     .await;
     assert_eq!(walked.len(), 1_000);
+    let standing = uses(&world, "leads_by_campaign", async |conn| {
+        store::leads::standing(conn, client, campaign, LeadId(Uuid::nil()), 1_000).await.expect("read")
+    })
+    .await;
+    assert_eq!(standing.len(), 1_000);
     for index in ["one_live_attempt_per_number", "attempts_rate"] {
         let since = Some(now - TimeDelta::minutes(1));
         uses(&world, index, async |conn| {

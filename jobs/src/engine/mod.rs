@@ -40,6 +40,7 @@ use crate::events::Courier;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
+use crate::sheets::{self, SheetReader};
 use crate::store::inbox::CallOf;
 use crate::store::queue::Lease;
 use crate::store::{self, Sessions, StoreError};
@@ -158,6 +159,8 @@ struct Inner {
     /// Whether this machine's clock is so far off that nothing is dialled from here.
     clock_off: AtomicBool,
     observed: observe::Observed,
+    /// Reads the sheets that campaigns take their leads from.
+    sheets: OnceLock<SheetReader>,
     /// What events are sent with.
     courier: OnceLock<Courier>,
     stop: CancellationToken,
@@ -192,6 +195,7 @@ impl Engine {
                 desk: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
+                sheets: OnceLock::new(),
                 courier: OnceLock::new(),
                 stop_admitting: stop.child_token(),
                 stop,
@@ -212,6 +216,24 @@ impl Engine {
     /// slots. The first desk stays.
     pub(crate) fn serve_at(&self, desk: Arc<Desk>) {
         let _ = self.inner.desk.set(desk);
+    }
+
+    /// From now on, sheets are read as these settings say. The first settings stay; until there are any, sheets
+    /// are read from Google.
+    ///
+    /// # Errors
+    /// If they cannot work.
+    pub fn read_sheets_at(&self, settings: &sheets::Settings) -> Result<(), sheets::SettingsError> {
+        let _ = self.inner.sheets.set(SheetReader::new(settings)?);
+        Ok(())
+    }
+
+    /// Reads sheets. It is made when it is first needed.
+    pub(crate) fn sheets(&self) -> Result<&SheetReader, sheets::SettingsError> {
+        if self.inner.sheets.get().is_none() {
+            self.read_sheets_at(&sheets::Settings::default())?;
+        }
+        Ok(self.inner.sheets.get().expect("set above, or by somebody else"))
     }
 
     /// Notes how far this machine's clock is off the database's; tells when that begins or ceases to
@@ -304,6 +326,11 @@ impl Engine {
     /// The encryption key.
     pub fn key(&self) -> &SealKey {
         &self.inner.key
+    }
+
+    /// Where the service is reached from outside.
+    pub fn public_url(&self) -> &Url {
+        &self.inner.public_url
     }
 
     /// This process.

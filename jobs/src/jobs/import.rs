@@ -26,15 +26,15 @@ impl Job for TakeIn {
     const TRIES: i16 = 20;
 
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
-        let import = find(&ctx.engine, &self.import.to_string()).await.map_err(failed)?;
+        let import = find(&ctx.engine, &self.import.to_string()).await?;
         if import.state == ImportState::Running {
             let content = Content::of(&ctx.engine, (self.client, self.import));
             match take_in(&ctx.engine, import, content, |_| ()).await {
                 // It was undone, or whoever lost the lease before goes on with it: the next look tells.
                 Ok(_) | Err(OperationError::NotPossible(_)) => {}
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(error.into()),
             }
-            let now = find(&ctx.engine, &self.import.to_string()).await.map_err(failed)?;
+            let now = find(&ctx.engine, &self.import.to_string()).await?;
             if now.state == ImportState::Running {
                 return Err(JobError::Later(std::time::Duration::from_secs(1)));
             }
@@ -49,13 +49,5 @@ impl TakeIn {
         let mut conn = ctx.engine.pool().acquire().await?;
         store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
         Ok(())
-    }
-}
-
-fn failed(error: OperationError) -> JobError {
-    match error {
-        OperationError::Store(error) => error.into(),
-        OperationError::Engine(error) => error.into(),
-        other => JobError::Panicked(other.to_string()),
     }
 }

@@ -9,12 +9,14 @@ pub mod deliver;
 pub mod dial;
 pub mod end_campaign;
 pub mod import;
+pub mod refresh_sheet;
 pub mod registry;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::engine::{AccountError, Engine, EngineError};
+use crate::operations::OperationError;
 use crate::store::StoreError;
 use crate::store::queue::Lease;
 
@@ -68,6 +70,16 @@ pub enum JobError {
     /// Its code failed.
     #[error("the job panicked: {0}")]
     Panicked(String),
+}
+
+impl From<OperationError> for JobError {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Store(error) => error.into(),
+            OperationError::Engine(error) => error.into(),
+            other => Self::Panicked(other.to_string()),
+        }
+    }
 }
 
 impl JobError {

@@ -5,7 +5,7 @@ use outdial_workflows::input::JobOrder;
 
 use super::{
     Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, consented::Consented, deliver::Deliver,
-    dial::Dial, end_campaign::EndCampaign, import::TakeIn,
+    dial::Dial, end_campaign::EndCampaign, import::TakeIn, refresh_sheet::RefreshSheet,
 };
 
 /// Declares the registry: what each kind is called, how many run at once, how often
@@ -34,7 +34,7 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, EndCampaign, Bulk, Consented, TakeIn, Deliver];
+registry![Dial, AwaitStatus, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {

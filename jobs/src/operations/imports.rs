@@ -198,11 +198,28 @@ impl Receiving {
         Ok(())
     }
 
+    /// The import's id.
+    pub fn id(&self) -> Uuid {
+        self.import.id
+    }
+
     /// That was all: a job takes it in. Once this returns, it is not forgotten.
     ///
     /// # Errors
     /// The database.
-    pub async fn finish(mut self) -> Result<Import, OperationError> {
+    pub async fn finish(self) -> Result<Import, OperationError> {
+        self.finish_with(async |_: &mut PgConnection, _| Ok(true)).await
+    }
+
+    /// As [`Self::finish`], with what `also` writes in the same transaction. Should that say that it came to
+    /// nothing, nobody wants the import any more, and it fails.
+    ///
+    /// # Errors
+    /// If it came to nothing; the database.
+    pub(crate) async fn finish_with(
+        mut self,
+        also: impl AsyncFnOnce(&mut PgConnection, Moment) -> Result<bool, StoreError>,
+    ) -> Result<Import, OperationError> {
         let last = std::mem::take(&mut self.waiting);
         if !last.is_empty() {
             self.keep(&last).await?;
@@ -210,19 +227,23 @@ impl Receiving {
         let (client, id) = (self.import.client, self.import.id);
         let digest: [u8; 32] = self.digest.finalize().into();
         let queued = self.engine.allow(async |conn, now| {
+            if !also(conn, now).await? {
+                let states = (ImportState::Receiving, ImportState::Failed);
+                store::imports::turn(conn, (client, id), states, Some("it was overtaken"), now).await?;
+                store::imports::erase_parts(conn, (client, id)).await?;
+                return Ok(Err("it was overtaken"));
+            }
             if !store::imports::received(conn, (client, id), &digest, now).await? {
-                return Ok(false);
+                return Ok(Err("it took too long to come in; send it again"));
             }
             let args = serde_json::to_value(TakeIn { client, import: id }).unwrap_or_default();
             let kind = TakeIn::KIND;
             let job = NewJob { id: JobId::new(now), kind, step: None, args, priority: 3, born_claimed: None };
             store::queue::insert(conn, client, &[job], now).await?;
             store::notify(conn, &QUEUED.payload(client)).await?;
-            Ok(true)
+            Ok(Ok(()))
         });
-        if !queued.await? {
-            return Err(OperationError::NotPossible("it took too long to come in; send it again".into()));
-        }
+        queued.await?.map_err(|why| OperationError::NotPossible(why.into()))?;
         self.engine.hub().signal(client, QUEUED);
         find(&self.engine, &id.to_string()).await
     }

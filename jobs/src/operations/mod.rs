@@ -16,6 +16,8 @@ pub mod limits;
 pub mod pausing;
 pub mod recurring;
 pub mod setup;
+pub mod sheets;
+pub mod status;
 pub mod subscribers;
 pub mod suppressions;
 

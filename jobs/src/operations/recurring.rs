@@ -175,7 +175,23 @@ async fn carry_out(engine: &Engine, recurring: &Recurring) -> Result<(), Operati
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::proptest;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_as_a_cron_expression_is_read_or_refused(cron in "[0-9*/,\\-?# A-Za-z]{0,40}") {
+            let now = "2026-01-14T06:31:00Z".parse().expect("a time");
+            let _ = next_time(&cron, "Asia/Kolkata", now);
+        }
+
+        #[test]
+        fn so_is_what_has_six_fields(fields in proptest::collection::vec("[0-9*,/-]{1,6}|[A-Z][a-z]{2}", 6..8)) {
+            let now = "2026-01-14T06:31:00Z".parse().expect("a time");
+            let _ = next_time(&fields.join(" "), "America/New_York", now);
+        }
+    }
 
     #[test]
     fn a_time_is_that_of_the_zones_clock() {

@@ -291,3 +291,78 @@ pub async fn listed(conn: &mut PgConnection, lead: LeadId) -> Result<Option<List
     .await?;
     Ok(row.map(Into::into))
 }
+
+/// How a lead stands, for whoever keeps a list of their own beside.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The lead.
+    pub lead: LeadId,
+    /// What the sender calls it.
+    pub external_id: Option<String>,
+    /// The number; `None` once the person was erased.
+    pub phone: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// What came of it, once finished.
+    pub outcome: Option<Outcome>,
+    /// How many attempts were made.
+    pub attempts: i16,
+    /// What came of the last attempt of which that is known.
+    pub last_result: Option<Outcome>,
+    /// Waiting: due from then on. Under way: when its timer fires.
+    pub wake_at: Option<Moment>,
+    /// Why it stands so, as stored.
+    pub why: Value,
+    /// When its history last grew.
+    pub updated_at: Option<Moment>,
+}
+
+/// The next `limit` leads of a campaign after `after`, in the order of their ids, with how they stand.
+pub async fn standing(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    after: LeadId,
+    limit: i64,
+) -> Result<Vec<Standing>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select l.lead_id, l.external_id, l.phone, l.name, w.state as "state: StateRow",
+            w.outcome as "outcome: OutcomeRow", w.attempts, a.outcome as "last_result?: OutcomeRow", w.wake_at, w.why,
+            e.at as "updated_at?"
+        from (
+            select * from leads where campaign_id = $2 and lead_id > $3 and client_id = $1
+            order by lead_id limit $4) l
+        join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
+        left join lateral (
+            select outcome from attempts
+            where client_id = l.client_id and lead_id = l.lead_id and outcome is not null
+            order by number desc limit 1) a on true
+        left join lateral (
+            select at from workflow_events
+            where client_id = l.client_id and lead_id = l.lead_id
+            order by seq desc limit 1) e on true
+        order by l.lead_id"#,
+        client.0,
+        campaign.0,
+        after.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let standing = rows.into_iter().map(|row| Standing {
+        lead: LeadId(row.lead_id),
+        external_id: row.external_id,
+        phone: row.phone,
+        name: row.name,
+        state: row.state.into(),
+        outcome: row.outcome.map(Into::into),
+        attempts: row.attempts,
+        last_result: row.last_result.map(Into::into),
+        wake_at: row.wake_at,
+        why: row.why,
+        updated_at: row.updated_at,
+    });
+    Ok(standing.collect())
+}

@@ -48,6 +48,7 @@ pub mod recurring;
 mod rows;
 pub mod schedules;
 mod sessions;
+pub mod sheets;
 pub mod spending;
 pub mod statistics;
 pub mod subscribers;

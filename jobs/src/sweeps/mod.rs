@@ -7,6 +7,7 @@ mod inbox;
 mod orders;
 mod partitions;
 mod prune;
+mod sheets;
 mod stale_calls;
 
 use std::collections::HashSet;
@@ -42,10 +43,11 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 6] {
+fn all() -> [&'static dyn Sweep; 7] {
     [
         &stale_calls::StaleCalls,
         &orders::Orders,
+        &sheets::Sheets,
         &inbox::Inbox,
         &costs::Costs,
         &prune::Prune,

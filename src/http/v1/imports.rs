@@ -137,6 +137,18 @@ pub(crate) enum StateName {
     Undone,
 }
 
+impl From<ImportState> for StateName {
+    fn from(state: ImportState) -> Self {
+        match state {
+            ImportState::Receiving => Self::Receiving,
+            ImportState::Running => Self::Running,
+            ImportState::Done => Self::Done,
+            ImportState::Failed => Self::Failed,
+            ImportState::Undone => Self::Undone,
+        }
+    }
+}
+
 /// A file of leads, and what came of it so far.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ImportBody {
@@ -189,13 +201,7 @@ impl From<Import> for ImportBody {
             client: import.client.0,
             campaign: import.campaign.0,
             name: import.name,
-            state: match import.state {
-                ImportState::Receiving => StateName::Receiving,
-                ImportState::Running => StateName::Running,
-                ImportState::Done => StateName::Done,
-                ImportState::Failed => StateName::Failed,
-                ImportState::Undone => StateName::Undone,
-            },
+            state: import.state.into(),
             failed_for: import.failed_for,
             sha256: import.digest.map(hex::encode),
             line: import.line,

@@ -17,6 +17,8 @@ mod input;
 mod keys;
 mod leads;
 mod once;
+mod sheets;
+pub(super) mod status;
 mod subscribers;
 
 use axum::extract::DefaultBodyLimit;
@@ -51,6 +53,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
         (name = "imports", description = "Files of leads"),
+        (name = "sheets", description = "Google Sheets that campaigns take their leads from"),
         (name = "events", description = "What happened, told to whoever subscribes"),
     )
 )]
@@ -93,6 +96,11 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(imports::get))
         .routes(routes!(imports::notes))
         .routes(routes!(imports::undo))
+        .routes(routes!(sheets::list, sheets::link))
+        .routes(routes!(sheets::get, sheets::change, sheets::unlink))
+        .routes(routes!(sheets::refresh))
+        .routes(routes!(status::leads))
+        .routes(routes!(status::link))
         .routes(routes!(subscribers::list, subscribers::create))
         .routes(routes!(subscribers::get, subscribers::edit, subscribers::delete))
         .routes(routes!(subscribers::enable))
