@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::operations::{By, pausing};
+use outdial_jobs::operations::{By, Part, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store;
 use outdial_workflows::ids::{AccountId, ClientId};
@@ -233,7 +233,7 @@ pub(super) async fn account(
                 Some(client) => Some(setup::find_client(&app.engine, &client).await?),
                 None => None,
             };
-            let accounts = setup::accounts(&app.engine, client, None, LISTED).await?;
+            let accounts = setup::accounts(&app.engine, client, Part::newest(LISTED)).await?;
             let now = app.engine.now().await?;
             let rows = accounts.iter().map(|account| {
                 let stands = match (account.enabled, &account.paused_by, account.resting_until) {

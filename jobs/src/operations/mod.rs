@@ -16,6 +16,7 @@ pub mod setup;
 pub mod suppressions;
 
 pub use crate::store::audit::By;
+pub use crate::store::paging::{Direction, Part};
 
 use crate::engine::{AccountError, EngineError};
 use crate::store::StoreError;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::{OperationError, named, the_one};
+use super::{OperationError, Part, named, the_one};
 use crate::engine::Engine;
 use crate::providers::exotel::{Credentials, Exotel, Settings};
 use crate::providers::{AccountCheck, Carrier, Provider};
@@ -43,18 +43,17 @@ pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, Oper
     Ok(client)
 }
 
-/// Clients, the newest first: only one, or all. `after` is the last of the page before.
+/// Clients: only one, or all.
 ///
 /// # Errors
 /// The database.
 pub async fn clients(
     engine: &Engine,
     only: Option<ClientId>,
-    after: Option<ClientId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<store::clients::Client>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::clients::page(&mut conn, only, after, limit).await?)
+    Ok(store::clients::page(&mut conn, only, part).await?)
 }
 
 /// The client with this id.
@@ -62,7 +61,7 @@ pub async fn clients(
 /// # Errors
 /// If there is none.
 pub async fn client(engine: &Engine, client: ClientId) -> Result<store::clients::Client, OperationError> {
-    let found = clients(engine, Some(client), None, 1).await?;
+    let found = clients(engine, Some(client), Part::newest(1)).await?;
     the_one("client", &client.to_string(), found)
 }
 
@@ -76,18 +75,17 @@ pub async fn find_client(engine: &Engine, given: &str) -> Result<ClientId, Opera
     the_one("client", given, found.into_iter().collect())
 }
 
-/// Accounts, the newest first: of one client, or all. `after` is the last of the page before.
+/// Accounts: of one client, or all.
 ///
 /// # Errors
 /// The database.
 pub async fn accounts(
     engine: &Engine,
     client: Option<ClientId>,
-    after: Option<AccountId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<store::accounts::Account>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::accounts::page(&mut conn, client, None, after, limit).await?)
+    Ok(store::accounts::page(&mut conn, client, None, part).await?)
 }
 
 /// The account with this id.
@@ -99,7 +97,7 @@ pub async fn account(
     account: AccountId,
 ) -> Result<store::accounts::Account, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let found = store::accounts::page(&mut conn, None, Some(account), None, 1).await?;
+    let found = store::accounts::page(&mut conn, None, Some(account), Part::newest(1)).await?;
     the_one("account", &account.to_string(), found)
 }
 

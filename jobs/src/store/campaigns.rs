@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::audit::By;
+use super::paging::{Part, part};
 use super::rows::CampaignStateRow;
 
 /// What decisions need to know of a campaign and its account.
@@ -194,27 +195,35 @@ pub async fn client_of(conn: &mut PgConnection, campaign: CampaignId) -> Result<
     Ok(clients.into_iter().map(ClientId).collect())
 }
 
-/// Campaigns of a client, the newest first: only one, or all. `after` is the last of the page before.
+struct CampaignRow {
+    campaign_id: Uuid,
+    name: String,
+    account_id: Uuid,
+    state: CampaignStateRow,
+    revision: i32,
+    changed_by: String,
+    reason: Option<String>,
+    changed_at: Moment,
+}
+
+/// Campaigns of a client: only one, or all.
 pub async fn page(
     conn: &mut PgConnection,
     client: ClientId,
     only: Option<CampaignId>,
-    after: Option<CampaignId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Campaign>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = part!(
+        CampaignRow,
+        conn,
+        part,
+        "campaign_id",
         r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
             reason, changed_at
-        from campaigns where client_id = $1 and ($2::uuid is null or campaign_id = $2)
-            and ($3::uuid is null or campaign_id < $3)
-        order by campaign_id desc limit $4"#,
+        from campaigns where client_id = $3 and ($4::uuid is null or campaign_id = $4)"#,
         client.0,
-        only.map(|campaign| campaign.0),
-        after.map(|campaign| campaign.0),
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+        only.map(|campaign| campaign.0)
+    )?;
     Ok(rows
         .into_iter()
         .map(|row| Campaign {

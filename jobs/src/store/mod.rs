@@ -35,6 +35,7 @@ pub mod leads;
 pub mod measure;
 pub mod nodes;
 pub mod numbers;
+pub mod paging;
 mod patience;
 pub mod pausing;
 pub mod quarantine;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::{OperationError, setup};
 use outdial_jobs::store::accounts::Account as Row;
-use outdial_workflows::ids::{AccountId, ClientId};
+use outdial_workflows::ids::AccountId;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -69,7 +69,7 @@ impl From<Row> for Account {
 
 /// List accounts
 ///
-/// Those of a client, the newest first.
+/// Those of a client, the newest first unless told otherwise.
 #[utoipa::path(get, path = "/v1/clients/{client}/accounts", tag = "accounts",
     params(("client" = Uuid, Path, description = "The client's id"), PageQuery), responses(
     (status = 200, description = "A page of accounts", body = Page<Account>),
@@ -81,11 +81,9 @@ pub(crate) async fn list(
     Named(client): Named<Uuid>,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Account>>, Problem> {
-    let client = caller.sees(ClientId(client))?;
-    let found = async |after: Option<Uuid>, limit| {
-        setup::accounts(&api.engine, Some(client), after.map(AccountId), limit).await
-    };
-    page.of(found, |account: &Account| account.id).await
+    let client = caller.client(&api, client).await?;
+    let found = async |part| setup::accounts(&api.engine, Some(client), part).await;
+    page.page().of(found, |account: &Account| account.id).await
 }
 
 /// Get an account

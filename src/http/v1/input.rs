@@ -5,12 +5,9 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use outdial_jobs::operations::OperationError;
-use serde::Serialize;
+use outdial_workflows::phone::PhoneNumber;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::problem::FieldError;
 use super::super::{Api, Problem};
@@ -38,15 +35,11 @@ impl<T: DeserializeOwned> OptionalFromRequest<Api> for Body<T> {
 }
 
 fn read_body<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    let wrong = |place: String, problem: String| Problem::invalid(vec![FieldError { place, problem }]);
     if let Some(place) = with_nul(&body, String::new()) {
-        let place = if place.is_empty() { "body".to_owned() } else { place };
-        return Err(wrong(
-            place,
-            "it holds the character U+0000, which cannot be stored; leave it out".into(),
-        ));
+        let place = if place.is_empty() { "body" } else { &place };
+        return Err(wrong(place, "it holds the character U+0000, which cannot be stored; leave it out"));
     }
-    serde_json::from_value(body).map_err(|error| wrong("body".into(), error.to_string()))
+    serde_json::from_value(body).map_err(|error| wrong("body", error.to_string()))
 }
 
 /// Where a text holds U+0000, which Postgres takes in no text.
@@ -101,69 +94,23 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
         let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, api).await;
         let invalid = |error: QueryRejection| {
             let problem = std::error::Error::source(&error).map_or(error.body_text(), ToString::to_string);
-            Problem::invalid(vec![FieldError { place: "query".into(), problem }])
+            wrong("query", problem)
         };
         Ok(Self(read.map_err(invalid)?.0))
     }
 }
 
-/// The most that a page holds.
-pub(crate) const PAGE: u32 = 200;
-
-/// Which page of a list.
-#[derive(Clone, Copy, Debug, serde::Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// The `next` of the page before.
-    cursor: Option<Uuid>,
-    /// How many at most: 1 to 200, 50 unless told.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+/// A person's number, as `place` of a request gives it.
+pub(crate) fn phone(given: &str, place: &str) -> Result<PhoneNumber, Problem> {
+    // Behind a question mark, a + that is not escaped comes as a space.
+    let given = match given.strip_prefix(' ') {
+        Some(rest) => format!("+{rest}"),
+        None => given.to_owned(),
+    };
+    PhoneNumber::parse(&given, None).map_err(|error| wrong(place, error.to_string()))
 }
 
-impl PageQuery {
-    /// The page of what `found` finds after an id, at most so many.
-    pub(crate) async fn of<R, T: From<R>>(
-        self,
-        found: impl AsyncFnOnce(Option<Uuid>, i64) -> Result<Vec<R>, OperationError>,
-        id: impl Fn(&T) -> Uuid,
-    ) -> Result<Json<Page<T>>, Problem> {
-        let limit = page_limit(self.limit)?;
-        // The one too many tells that there is another page.
-        let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-        let mut items: Vec<T> = found(self.cursor, one_more).await?.into_iter().map(T::from).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().map(id).filter(|_| more);
-        Ok(Json(Page { items, next }))
-    }
-}
-
-/// How many a page is to hold.
-pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
-    match asked.unwrap_or(50) {
-        limit @ 1..=PAGE => Ok(limit as usize),
-        other => {
-            let problem = format!("{other} is out of bounds; give 1 to {PAGE}");
-            Err(Problem::invalid(vec![FieldError { place: "limit".into(), problem }]))
-        }
-    }
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Page<T> {
-    /// What is on it.
-    items: Vec<T>,
-    /// The cursor of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<Uuid>,
-}
-
-impl<T> Page<T> {
-    /// These, and where the next begins.
-    pub(crate) fn from_to(items: Vec<T>, next: Option<Uuid>) -> Self {
-        Self { items, next }
-    }
+/// One part of the request is wrong.
+pub(crate) fn wrong(place: &str, problem: impl Into<String>) -> Problem {
+    Problem::invalid(vec![FieldError { place: place.to_owned(), problem: problem.into() }])
 }

@@ -143,7 +143,7 @@ pub(crate) async fn me(caller: Caller) -> Json<Key> {
 
 /// List keys
 ///
-/// The newest first, those included that are good for nothing any more.
+/// The newest first unless told otherwise, those included that are good for nothing any more.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery), responses(
     (status = 200, description = "A page of keys", body = Page<Key>),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
@@ -154,9 +154,8 @@ pub(crate) async fn list(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Key>>, Problem> {
     caller.is(Role::Admin)?;
-    let found =
-        async |after: Option<Uuid>, limit| keys::list(&api.engine, caller.scope(), after, limit).await;
-    page.of(found, |key: &Key| key.id).await
+    let found = async |part| keys::list(&api.engine, caller.scope(), part).await;
+    page.page().of(found, |key: &Key| key.id).await
 }
 
 /// Make a key

@@ -8,11 +8,14 @@ mod accounts;
 mod auth;
 mod campaigns;
 mod clients;
+mod consents;
 mod document;
 mod input;
 mod keys;
 mod leads;
 mod once;
+mod paging;
+mod suppressions;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -22,7 +25,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use auth::Caller;
-pub(crate) use input::{Asked, Body, Named, Page, PageQuery};
+pub(crate) use input::{Asked, Body, Named};
+pub(crate) use paging::{Page, PageQuery};
 
 use super::Api;
 
@@ -45,6 +49,8 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
+        (name = "suppressions", description = "Numbers that must not be called"),
+        (name = "consents", description = "What people agreed to, and took back"),
     )
 )]
 struct Document;
@@ -75,16 +81,21 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::get))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get))
-        .routes(routes!(campaigns::start))
-        .routes(routes!(campaigns::pause))
-        .routes(routes!(campaigns::resume))
-        .routes(routes!(campaigns::cancel))
-        .routes(routes!(campaigns::rules, campaigns::edit))
+        .routes(routes!(campaigns::orders::start))
+        .routes(routes!(campaigns::orders::pause))
+        .routes(routes!(campaigns::orders::resume))
+        .routes(routes!(campaigns::orders::cancel))
+        .routes(routes!(campaigns::rules::rules, campaigns::rules::edit))
         .routes(routes!(campaigns::clone))
-        .routes(routes!(leads::list, leads::accept))
+        .routes(routes!(leads::list))
+        .routes(routes!(leads::accept::accept))
         .routes(routes!(leads::get))
-        .routes(routes!(leads::order))
+        .routes(routes!(leads::orders::order))
         .routes(routes!(leads::explanation))
+        .routes(routes!(suppressions::list, suppressions::add))
+        .routes(routes!(suppressions::lift))
+        .routes(routes!(consents::list, consents::add))
+        .routes(routes!(consents::revoke))
 }
 
 /// The routes; all but the document and its page want a key.

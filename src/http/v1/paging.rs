@@ -1,0 +1,120 @@
+//! Lists, in pages.
+
+use axum::Json;
+use outdial_jobs::operations::{Direction, OperationError, Part};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::input::wrong;
+use crate::http::Problem;
+
+/// The most that a page holds.
+pub(crate) const PAGE: u32 = 200;
+
+/// Which way round a list is read.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Order)]
+pub(crate) enum OrderName {
+    /// What was made first comes first.
+    Asc,
+    /// What was made last comes first.
+    Desc,
+}
+
+/// Declares what may be asked of a list: what it is filtered by, and which page.
+macro_rules! listing {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, serde::Deserialize, utoipa::IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(crate) struct $name {
+            $($(#[$field_meta])* $field: $type,)*
+            /// The `next` of the page before.
+            cursor: Option<uuid::Uuid>,
+            /// How many at most: 1 to 200, 50 unless told.
+            #[param(minimum = 1, maximum = 200)]
+            limit: Option<u32>,
+            /// `asc`: the oldest first. `desc`: the newest first. Give it again with each cursor.
+            #[param(inline)]
+            order: Option<$crate::http::v1::paging::OrderName>,
+        }
+
+        impl $name {
+            /// Which page is asked for.
+            pub(crate) fn page(&self) -> $crate::http::v1::paging::Wanted {
+                $crate::http::v1::paging::Wanted { cursor: self.cursor, limit: self.limit, order: self.order }
+            }
+        }
+    };
+}
+
+pub(crate) use listing;
+
+listing! {
+    /// Which page of a list.
+    PageQuery {}
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) cursor: Option<Uuid>,
+    pub(crate) limit: Option<u32>,
+    pub(crate) order: Option<OrderName>,
+}
+
+impl Wanted {
+    /// The page of what `found` finds, the newest first unless told otherwise.
+    pub(crate) async fn of<R, T: From<R>>(
+        self,
+        found: impl AsyncFnOnce(Part) -> Result<Vec<R>, OperationError>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Json<Page<T>>, Problem> {
+        let limit = page_limit(self.limit)?;
+        // The one too many tells that there is another page.
+        let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
+        let direction = match self.order {
+            Some(OrderName::Asc) => Direction::OldestFirst,
+            Some(OrderName::Desc) | None => Direction::NewestFirst,
+        };
+        let part = Part { direction, after: self.cursor, limit: one_more };
+        let mut items: Vec<T> = found(part).await?.into_iter().map(T::from).collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().map(id).filter(|_| more);
+        Ok(Json(Page::from_to(items, next)))
+    }
+}
+
+/// How many a page is to hold.
+pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=PAGE => Ok(limit as usize),
+        other => Err(wrong("limit", format!("{other} is out of bounds; give 1 to {PAGE}"))),
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// What is on it.
+    items: Vec<T>,
+    /// The cursor of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// All there is.
+    pub(crate) fn whole<R: Into<T>>(items: Vec<R>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect(), next: None }
+    }
+
+    /// These, and where the next begins.
+    pub(crate) fn from_to(items: Vec<T>, next: Option<impl ToString>) -> Self {
+        Self { items, next: next.map(|next| next.to_string()) }
+    }
+}
