@@ -97,9 +97,9 @@ async fn a_stopped_operation_changes_no_more_leads() {
     world.leads(campaign, &phones(1, 100)).await;
     let pause = bulk::order(&world.engine, world.client, &of(campaign), Command::Pause, "asha", None).await;
     let id = pause.expect("ordered").id.to_string();
-    let stopped = bulk::cancel(&world.engine, &id, "asha").await.expect("stopped");
+    let stopped = bulk::cancel(&world.engine, &id, ASHA).await.expect("stopped");
     assert_eq!(stopped.state, BulkState::Cancelled);
-    let again = bulk::cancel(&world.engine, &id, "asha").await;
+    let again = bulk::cancel(&world.engine, &id, ASHA).await;
     assert!(matches!(again, Err(OperationError::NotPossible(_))), "{again:?}");
     world.work().await;
     until("its job to be gone", async || world.count("select count(*) from jobs").await == 0).await;

@@ -9,77 +9,15 @@ use chrono::{DateTime, Utc};
 use outdial_jobs::operations::consents::{self, ConsentSpec};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::consents::Recorded;
-use outdial_workflows::packs::{ConsentLevel, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::phone;
+use super::names::{LevelName, PurposeName};
 use super::{Asked, Body, Caller, Named, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
-
-/// How much was agreed to.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ConsentLevel)]
-pub(crate) enum LevelName {
-    /// Said so.
-    Express,
-    /// Signed for it.
-    ExpressWritten,
-}
-
-impl From<LevelName> for ConsentLevel {
-    fn from(name: LevelName) -> Self {
-        match name {
-            LevelName::Express => Self::Express,
-            LevelName::ExpressWritten => Self::ExpressWritten,
-        }
-    }
-}
-
-impl From<ConsentLevel> for LevelName {
-    fn from(level: ConsentLevel) -> Self {
-        match level {
-            ConsentLevel::Express => Self::Express,
-            ConsentLevel::ExpressWritten => Self::ExpressWritten,
-        }
-    }
-}
-
-/// What calls are for.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Purpose)]
-pub(crate) enum PurposeName {
-    /// To sell something.
-    Marketing,
-    /// About what the person has or asked for.
-    Service,
-    /// About a debt.
-    Collections,
-}
-
-impl From<PurposeName> for Purpose {
-    fn from(name: PurposeName) -> Self {
-        match name {
-            PurposeName::Marketing => Self::Marketing,
-            PurposeName::Service => Self::Service,
-            PurposeName::Collections => Self::Collections,
-        }
-    }
-}
-
-impl From<Purpose> for PurposeName {
-    fn from(purpose: Purpose) -> Self {
-        match purpose {
-            Purpose::Marketing => Self::Marketing,
-            Purpose::Service => Self::Service,
-            Purpose::Collections => Self::Collections,
-        }
-    }
-}
 
 /// What the person agreed to.
 #[derive(Debug, Deserialize, ToSchema)]

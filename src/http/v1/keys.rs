@@ -11,42 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::names::RoleName;
 use super::{Asked, Body, Caller, Named, Page, PageQuery};
 use crate::http::problem::{FieldError, ProblemDetails};
 use crate::http::{Api, Problem};
-
-/// What somebody with a key may do; each may do all that those before it may.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Role)]
-pub(crate) enum RoleName {
-    /// Look.
-    Viewer,
-    /// Run campaigns: leads, orders.
-    Operator,
-    /// Everything else: accounts, limits, keys.
-    Admin,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Viewer => Self::Viewer,
-            RoleName::Operator => Self::Operator,
-            RoleName::Admin => Self::Admin,
-        }
-    }
-}
-
-impl From<Role> for RoleName {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Viewer => Self::Viewer,
-            Role::Operator => Self::Operator,
-            Role::Admin => Self::Admin,
-        }
-    }
-}
 
 /// A key, without what proves it.
 #[derive(Debug, Serialize, ToSchema)]

@@ -13,7 +13,9 @@ mod document;
 mod input;
 mod keys;
 mod leads;
+mod names;
 mod once;
+mod operations;
 mod paging;
 mod suppressions;
 
@@ -49,6 +51,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
+        (name = "operations", description = "Orders for many leads"),
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "consents", description = "What people agreed to, and took back"),
     )
@@ -92,6 +95,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(leads::get))
         .routes(routes!(leads::orders::order))
         .routes(routes!(leads::explanation))
+        .routes(routes!(operations::list, operations::order))
+        .routes(routes!(operations::get))
+        .routes(routes!(operations::cancel))
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::lift))
         .routes(routes!(consents::list, consents::add))

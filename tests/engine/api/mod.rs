@@ -5,11 +5,12 @@ mod contactability;
 mod keys;
 mod leads;
 mod once;
+mod operations;
 mod reading;
 mod roles;
 
 use outdial_jobs::operations::By;
-use outdial_jobs::operations::keys::{self as operations, KeySpec, Role};
+use outdial_jobs::operations::keys::{KeySpec, Role, create};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::ClientId;
 use reqwest::{Method, StatusCode};
@@ -92,7 +93,7 @@ impl Caller<'_> {
 
 async fn key(world: &World, role: Role, client: Option<ClientId>) -> Caller<'_> {
     let spec = KeySpec { name: "a key", role, client, expires_at: None };
-    let (_, token) = operations::create(&world.engine, spec, BY).await.expect("a key");
+    let (_, token) = create(&world.engine, spec, BY).await.expect("a key");
     Caller { world, token: Some(token.expose_secret().to_owned()) }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use outdial_jobs::operations::bulk::{self, Filter};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::suppressions::{self, Whose};
 use outdial_jobs::operations::{Part, setup};
+use outdial_workflows::input::Command;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -42,6 +44,11 @@ impl Things {
             let listed = suppressions::list(engine, whose, None, Part::newest(1)).await.expect("listed");
             things.push(("{suppression}", listed[0].id.to_string()));
         }
+        if names("{operation}") {
+            let filter = Filter::default();
+            let ordered = bulk::order(engine, world.client, &filter, Command::Pause, BY.actor, None).await;
+            things.push(("{operation}", ordered.expect("ordered").id.to_string()));
+        }
         Self(things)
     }
 
@@ -57,7 +64,8 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 6] = ["{client}", "{account}", "{campaign}", "{lead}", "{key}", "{suppression}"];
+const NAMED: [&str; 7] =
+    ["{client}", "{account}", "{campaign}", "{lead}", "{key}", "{suppression}", "{operation}"];
 
 /// A body that the route takes.
 fn body(route: &str, world: &World) -> Option<Value> {
@@ -71,6 +79,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
+        "POST /v1/clients/{client}/operations" => {
+            Some(json!({ "filter": { "states": ["held"] }, "order": "resume" }))
+        }
         "POST /v1/clients/{client}/suppressions" => Some(json!({ "phones": ["+919876500003"] })),
         "POST /v1/clients/{client}/consents" => {
             let consent = json!({ "level": "express", "source": "a form" });
@@ -176,6 +187,10 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("POST /v1/campaigns/{campaign}/cancel", Operator),
         ("POST /v1/campaigns/{campaign}/leads", Operator),
         ("GET /v1/leads/{lead}/explanation", Viewer),
+        ("GET /v1/clients/{client}/operations", Viewer),
+        ("POST /v1/clients/{client}/operations", Operator),
+        ("GET /v1/operations/{operation}", Viewer),
+        ("POST /v1/operations/{operation}/cancel", Operator),
         ("GET /v1/clients/{client}/suppressions", Viewer),
         ("POST /v1/clients/{client}/suppressions", Operator),
         ("DELETE /v1/clients/{client}/suppressions/{suppression}", Operator),

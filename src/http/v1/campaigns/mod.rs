@@ -13,42 +13,16 @@ use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Status};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::campaigns::Campaign as Row;
-use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::names::CampaignStateName;
 use super::{Asked, Body, Caller, Named, Page, PageQuery};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
-
-/// Where a campaign stands.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = CampaignState)]
-pub(crate) enum StateName {
-    /// Being put together; nobody is dialled.
-    Draft,
-    /// Its leads are dialled when they are due and may be called.
-    Running,
-    /// Nobody is dialled until it resumes.
-    Paused,
-    /// Over for good.
-    Ended,
-}
-
-impl From<CampaignState> for StateName {
-    fn from(state: CampaignState) -> Self {
-        match state {
-            CampaignState::Draft => Self::Draft,
-            CampaignState::Running => Self::Running,
-            CampaignState::Paused => Self::Paused,
-            CampaignState::Ended => Self::Ended,
-        }
-    }
-}
 
 /// A campaign.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,7 +34,7 @@ pub(crate) struct Campaign {
     /// The account it dials from.
     account: Uuid,
     /// Where it stands.
-    state: StateName,
+    state: CampaignStateName,
     /// Its present rules' revision.
     #[schema(minimum = 1)]
     revision: i32,

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{StateName, visible};
+use super::visible;
 use crate::http::problem::ProblemDetails;
+use crate::http::v1::names::CampaignStateName;
 use crate::http::v1::{Body, Caller, Named};
 use crate::http::{Api, Problem};
 
@@ -40,7 +41,7 @@ pub(crate) struct Underway {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OrderResult {
     /// Where the campaign stands now.
-    state: StateName,
+    state: CampaignStateName,
     /// Whether that is a change.
     changed: bool,
     /// Calls that go on: no other is begun after a pause or a cancel. At most 10,000 are listed.

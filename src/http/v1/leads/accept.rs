@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::PriorityName;
 use crate::http::problem::{FieldError, ProblemDetails};
 use crate::http::v1::consents::ConsentInput;
 use crate::http::v1::input::wrong;
+use crate::http::v1::names::PriorityName;
 use crate::http::v1::{Body, Caller, Named, campaigns};
 use crate::http::{Api, Problem};
 

@@ -14,89 +14,18 @@ use outdial_jobs::operations::{OperationError, judging};
 use outdial_workflows::ids::LeadId;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::why::Why;
-use outdial_workflows::workflow::{Priority, State};
+use outdial_workflows::workflow::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::wrong;
+use super::names::{OutcomeName, PriorityName, StateName};
 use super::paging::page_limit;
 use super::{Asked, Caller, Named, Page, campaigns};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
-
-/// How soon a lead is called; see the rules on priority.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Priority)]
-pub(crate) enum PriorityName {
-    /// Before everything else.
-    Urgent,
-    /// Before normal.
-    High,
-    /// As most are.
-    #[default]
-    Normal,
-    /// After normal.
-    Low,
-}
-
-impl From<PriorityName> for Priority {
-    fn from(name: PriorityName) -> Self {
-        match name {
-            PriorityName::Urgent => Self::Urgent,
-            PriorityName::High => Self::High,
-            PriorityName::Normal => Self::Normal,
-            PriorityName::Low => Self::Low,
-        }
-    }
-}
-
-/// Where a lead stands.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = LeadState)]
-pub(crate) enum StateName {
-    /// It is called when it is due and may be.
-    Waiting,
-    /// It waits for somebody to mend what is wrong, or to let it go.
-    Held,
-    /// An attempt is being sent, or it is not known what became of it.
-    Dialling,
-    /// A call is under way.
-    Calling,
-    /// The call is over; results may still change its outcome.
-    Settling,
-    /// For good, unless it is retried.
-    Finished,
-}
-
-impl StateName {
-    const ALL: [(Self, State); 6] = [
-        (Self::Waiting, State::Waiting),
-        (Self::Held, State::Held),
-        (Self::Dialling, State::Dialling),
-        (Self::Calling, State::Calling),
-        (Self::Settling, State::Settling),
-        (Self::Finished, State::Finished),
-    ];
-
-    fn of(state: State) -> Self {
-        Self::ALL.into_iter().find(|(_, its)| *its == state).map_or(Self::Held, |(name, _)| name)
-    }
-
-    fn state(self) -> State {
-        match self {
-            Self::Waiting => State::Waiting,
-            Self::Held => State::Held,
-            Self::Dialling => State::Dialling,
-            Self::Calling => State::Calling,
-            Self::Settling => State::Settling,
-            Self::Finished => State::Finished,
-        }
-    }
-}
 
 /// A lead with where it stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,9 +62,9 @@ pub(crate) struct Lead {
     why: String,
     /// What came of it, once finished.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
+    outcome: Option<OutcomeName>,
     /// How soon it is called.
-    priority: &'static str,
+    priority: PriorityName,
     /// Waiting: due from then on, within calling hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<DateTime<Utc>>,
@@ -157,10 +86,10 @@ impl From<Listed> for Lead {
             external_id: lead.external_id,
             attributes: lead.attributes,
             created_at: lead.created_at,
-            state: StateName::of(lead.state),
+            state: lead.state.into(),
             why: why.unwrap_or_else(|_| "its reason cannot be read by this version".into()),
-            outcome: lead.outcome.map(Outcome::name),
-            priority: lead.priority.name(),
+            outcome: lead.outcome.map(Into::into),
+            priority: lead.priority.into(),
             due_at: lead.wake_at.filter(|_| lead.state == State::Waiting),
             attempts: lead.attempts,
         }
@@ -202,7 +131,7 @@ pub(crate) async fn list(
     let limit = page_limit(query.limit)?;
     let outcome = query.outcome.as_deref().map(str::parse::<Outcome>).transpose();
     let outcome = outcome.map_err(|error| wrong("outcome", error.to_string()))?;
-    let fits = Fits { state: query.state.map(StateName::state), outcome };
+    let fits = Fits { state: query.state.map(Into::into), outcome };
     let after = query.cursor.map(LeadId);
     let (found, next) = leads::page(&api.engine, client, campaign, fits, after, limit).await?;
     Ok(Json(Page::from_to(found.into_iter().map(Lead::from).collect(), next.map(|lead| lead.0))))

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Lead, PriorityName, visible};
+use super::{Lead, visible};
 use crate::http::problem::ProblemDetails;
 use crate::http::v1::input::wrong;
+use crate::http::v1::names::PriorityName;
 use crate::http::v1::{Body, Caller, Named};
 use crate::http::{Api, Problem};
 
