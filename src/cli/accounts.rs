@@ -227,7 +227,7 @@ pub(super) async fn account(
             change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => add.run(app, output).await,
+        AccountCommand::Add(add) => add.run(app, actor, output).await,
         AccountCommand::List { client } => {
             let client = match client {
                 Some(client) => Some(setup::find_client(&app.engine, &client).await?),
@@ -263,7 +263,7 @@ pub(super) async fn account(
 }
 
 impl Add {
-    async fn run(self, app: &App, output: &Output) -> anyhow::Result<ExitCode> {
+    async fn run(self, app: &App, actor: &str, output: &Output) -> anyhow::Result<ExitCode> {
         let client = setup::find_client(&app.engine, &self.client).await?;
         let settings = match &self.settings {
             Some(path) => {
@@ -285,7 +285,8 @@ impl Add {
             limits,
             without_default_limits: self.no_default_limits,
         };
-        let account = setup::create_account(&app.engine, client, spec).await?;
+        let by = By { actor, reason: None };
+        let account = setup::add_account(&app.engine, client, spec, by).await?;
         let check = match self.no_test {
             true => None,
             false => Some(setup::check_account(&app.engine, client, account).await?),

@@ -68,7 +68,18 @@ pub fn router(api: Api) -> Router {
 /// What is logged while a request is served is told apart by its id.
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    tracing::info_span!("request", method = %request.method(), path = shown(request.uri().path()), id)
+}
+
+/// A path as logs may keep it: without what may be somebody's number.
+fn shown(path: &str) -> String {
+    let is_number = |part: &str| {
+        let part = part.replace("%2B", "+").replace("%2b", "+").replace("%20", " ");
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        digits > 4 && part.chars().all(|c| c.is_ascii_digit() || "+-. ()".contains(c))
+    };
+    let parts = path.split('/').map(|part| if is_number(part) { "…" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// Serves until `stop` resolves, then lets requests finish for a moment.
@@ -116,6 +127,26 @@ async fn ready(State(api): State<Api>) -> impl IntoResponse {
         Ok(Err(_)) | Err(_) => {
             let body = serde_json::json!({ "ready": false, "because": "the database does not answer" });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_path_is_logged_without_numbers() {
+        for (path, logged) in [
+            (
+                "/v1/leads/0190f3a4-0000-7000-8000-000000000001",
+                "/v1/leads/0190f3a4-0000-7000-8000-000000000001",
+            ),
+            ("/v1/leads/+919876500001", "/v1/leads/…"),
+            ("/v1/accounts/a/numbers/%2B91%2098765-00001/limits", "/v1/accounts/a/numbers/…/limits"),
+            ("/health", "/health"),
+        ] {
+            assert_eq!(shown(path), logged);
         }
     }
 }

@@ -204,7 +204,7 @@ async fn an_edit_makes_a_revision_under_which_the_next_attempts_are_made() {
     assert_eq!(record.workflow.outcome, Some(Outcome::NoAnswer));
     let stale = campaigns::edit(&world.engine, world.client, campaign, revision, &twice, ASHA).await;
     assert!(
-        matches!(&stale, Err(OperationError::NotPossible(why)) if why.contains("edited meanwhile")),
+        matches!(&stale, Err(OperationError::EditedMeanwhile(why)) if why.contains("edited meanwhile")),
         "{stale:?}"
     );
     world.end().await;

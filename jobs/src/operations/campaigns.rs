@@ -125,7 +125,7 @@ pub async fn edit(
                 "it was edited meanwhile: it has revision {} now, and this edit was made on {}; look again",
                 facts.revision.0, from.0
             );
-            return Ok(Err(OperationError::NotPossible(text)));
+            return Ok(Err(OperationError::EditedMeanwhile(text)));
         }
         if let Err(error) = check_calendar(rules, facts.emulated) {
             return Ok(Err(error));

@@ -51,6 +51,9 @@ pub enum OperationError {
     /// It is not possible as things stand.
     #[error("{0}")]
     NotPossible(String),
+    /// Somebody changed it since it was read.
+    #[error("{0}")]
+    EditedMeanwhile(String),
     /// The input is wrong.
     #[error("{place}: {problem}")]
     Invalid {

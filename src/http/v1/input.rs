@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use outdial_workflows::phone::PhoneNumber;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -71,6 +71,10 @@ fn unreadable(rejection: JsonRejection) -> Problem {
     }
 }
 
+fn holds_nul(escaped: Option<&str>) -> bool {
+    escaped.is_some_and(|text| text.contains("%00"))
+}
+
 /// What the address names.
 pub(crate) struct Named<T>(pub(crate) T);
 
@@ -78,6 +82,9 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if holds_nul(Some(parts.uri.path())) {
+            return Err(Problem::not_found("nothing has such a name"));
+        }
         let read: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, api).await;
         let Path(named) = read.map_err(|error| Problem::not_found(error.body_text()))?;
         Ok(Self(named))
@@ -91,6 +98,9 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if holds_nul(parts.uri.query()) {
+            return Err(wrong("query", "it holds the character U+0000, which nothing has"));
+        }
         let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, api).await;
         let invalid = |error: QueryRejection| {
             let problem = std::error::Error::source(&error).map_or(error.body_text(), ToString::to_string);
@@ -98,6 +108,16 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
         };
         Ok(Self(read.map_err(invalid)?.0))
     }
+}
+
+/// What the caller read before changing it, by its `ETag`: nobody's change is to be overwritten unseen.
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<&str, Problem> {
+    let given = headers.get(header::IF_MATCH).ok_or_else(|| {
+        let detail = "say in If-Match what the change was made on: the ETag with which it was read";
+        Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", detail)
+    })?;
+    // Such a header is that of nothing.
+    Ok(given.to_str().unwrap_or_default())
 }
 
 /// A person's number, as `place` of a request gives it.

@@ -13,10 +13,13 @@ mod document;
 mod input;
 mod keys;
 mod leads;
+mod limits;
 mod names;
+mod numbers;
 mod once;
 mod operations;
 mod paging;
+mod pausing;
 mod suppressions;
 
 use axum::extract::DefaultBodyLimit;
@@ -80,8 +83,17 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(keys::rotate))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get))
-        .routes(routes!(accounts::list))
+        .routes(routes!(pausing::pause_client))
+        .routes(routes!(pausing::resume_client))
+        .routes(routes!(limits::client, limits::set_client))
+        .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get))
+        .routes(routes!(accounts::test))
+        .routes(routes!(pausing::pause_account))
+        .routes(routes!(pausing::resume_account))
+        .routes(routes!(limits::account, limits::set_account))
+        .routes(routes!(numbers::list))
+        .routes(routes!(limits::number, limits::set_number))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get))
         .routes(routes!(campaigns::orders::start))

@@ -1,7 +1,7 @@
 //! Campaigns, over the API.
 
 use outdial_jobs::operations::keys::Role;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
 
 use super::key;
@@ -26,10 +26,8 @@ async fn a_campaign_is_made_edited_on_the_revision_that_was_read_and_cloned() {
     assert_eq!((read.etag.as_deref(), &read.body["rules"]["ring_timeout_s"]), (Some("\"1\""), &json!(30)));
     let mut edited = read.body["rules"].clone();
     edited["ring_timeout_s"] = json!(45);
-    let put = async |etag: Option<String>| {
-        let if_match = etag.map(|etag| ("if-match", etag));
-        caller.ask_with(Method::PUT, &format!("{path}/rules"), Some(edited.clone()), if_match).await
-    };
+    let rules = format!("{path}/rules");
+    let put = async |etag: Option<String>| caller.put(&rules, edited.clone(), etag.as_deref()).await;
     assert_eq!(put(None).await.status, StatusCode::PRECONDITION_REQUIRED);
     let done = put(read.etag.clone()).await;
     assert_eq!((done.status, &done.body["revision"]), (StatusCode::OK, &json!(2)), "{done:?}");

@@ -1,5 +1,6 @@
 //! `/v1`: who may do what, and what is said of what is wrong.
 
+mod accounts;
 mod campaigns;
 mod contactability;
 mod keys;
@@ -95,6 +96,14 @@ async fn key(world: &World, role: Role, client: Option<ClientId>) -> Caller<'_> 
     let spec = KeySpec { name: "a key", role, client, expires_at: None };
     let (_, token) = create(&world.engine, spec, BY).await.expect("a key");
     Caller { world, token: Some(token.expose_secret().to_owned()) }
+}
+
+impl Caller<'_> {
+    /// Puts something in the place of what was read with this `ETag`.
+    async fn put(&self, path: &str, body: Value, etag: Option<&str>) -> Answer {
+        let if_match = etag.map(|etag| ("if-match", etag.to_owned()));
+        self.ask_with(Method::PUT, path, Some(body), if_match).await
+    }
 }
 
 /// What a list holds, by one of its fields.

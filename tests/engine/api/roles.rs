@@ -23,8 +23,11 @@ impl Things {
     /// Things of this world, made anew: a route that was tried before may have used them up.
     async fn of(world: &World, path: &str) -> Self {
         let engine = &world.engine;
-        let mut things =
-            vec![("{client}", world.client.to_string()), ("{account}", world.account.to_string())];
+        let mut things = vec![
+            ("{client}", world.client.to_string()),
+            ("{account}", world.account.to_string()),
+            ("{number}", NUMBER.to_owned()),
+        ];
         let names = |thing: &str| path.contains(thing);
         if names("{campaign}") || names("{lead}") {
             let campaign = world.draft(json!({})).await;
@@ -55,7 +58,8 @@ impl Things {
     /// Ids of nothing.
     fn nowhere(path: &str) -> Self {
         let names = path.split('/').filter_map(|part| NAMED.into_iter().find(|name| *name == part));
-        Self(names.map(|name| (name, Uuid::new_v4().to_string())).collect())
+        let id = |name| if name == "{number}" { NUMBER.to_owned() } else { Uuid::new_v4().to_string() };
+        Self(names.map(|name| (name, id(name))).collect())
     }
 
     fn path(&self, template: &str) -> String {
@@ -64,8 +68,9 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 7] =
-    ["{client}", "{account}", "{campaign}", "{lead}", "{key}", "{suppression}", "{operation}"];
+const NAMED: [&str; 8] =
+    ["{client}", "{account}", "{number}", "{campaign}", "{lead}", "{key}", "{suppression}", "{operation}"];
+const NUMBER: &str = "+918040000000";
 
 /// A body that the route takes.
 fn body(route: &str, world: &World) -> Option<Value> {
@@ -79,6 +84,10 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
+        "POST /v1/clients/{client}/accounts" => Some(account(&format!("Account {}", Uuid::new_v4()))),
+        "PUT /v1/clients/{client}/limits"
+        | "PUT /v1/accounts/{account}/limits"
+        | "PUT /v1/accounts/{account}/numbers/{number}/limits" => Some(json!({ "limits": [] })),
         "POST /v1/clients/{client}/operations" => {
             Some(json!({ "filter": { "states": ["held"] }, "order": "resume" }))
         }
@@ -90,6 +99,15 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/clients/{client}/consents/revoke" => Some(json!({ "phone": "+919876500003" })),
         _ => None,
     }
+}
+
+/// An account as it is made, with credentials of nobody.
+pub(super) fn account(name: &str) -> Value {
+    json!({
+        "name": name,
+        "base_url": "https://carrier.example",
+        "credentials": { "account_sid": "acct1", "api_key": "EXAMPLE-key", "api_token": "EXAMPLE-token" },
+    })
 }
 
 /// What is asked for behind the question mark, where the route wants to be told.
@@ -171,7 +189,20 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("POST /v1/clients", Admin),
         ("GET /v1/clients/{client}", Viewer),
         ("GET /v1/clients/{client}/accounts", Viewer),
+        ("POST /v1/clients/{client}/accounts", Admin),
         ("GET /v1/accounts/{account}", Viewer),
+        ("POST /v1/accounts/{account}/test", Operator),
+        ("POST /v1/accounts/{account}/pause", Operator),
+        ("POST /v1/accounts/{account}/resume", Operator),
+        ("GET /v1/accounts/{account}/limits", Viewer),
+        ("PUT /v1/accounts/{account}/limits", Admin),
+        ("GET /v1/accounts/{account}/numbers", Viewer),
+        ("GET /v1/accounts/{account}/numbers/{number}/limits", Viewer),
+        ("PUT /v1/accounts/{account}/numbers/{number}/limits", Admin),
+        ("POST /v1/clients/{client}/pause", Operator),
+        ("POST /v1/clients/{client}/resume", Operator),
+        ("GET /v1/clients/{client}/limits", Viewer),
+        ("PUT /v1/clients/{client}/limits", Admin),
         ("GET /v1/clients/{client}/campaigns", Viewer),
         ("POST /v1/clients/{client}/campaigns", Operator),
         ("GET /v1/campaigns/{campaign}/rules", Viewer),

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use outdial_jobs::operations::campaigns::{self, Order, Ordered};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{By, OperationError};
+use outdial_jobs::store::attempts;
+use outdial_workflows::attempt::Ledger;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,9 +23,9 @@ use crate::http::{Api, Problem};
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderInput {
     /// Why, for the record. Takes the place of `X-Outdial-Reason`.
-    reason: Option<String>,
-    /// Of a pause: when the campaign resumes by itself.
-    resume_at: Option<DateTime<Utc>>,
+    pub(crate) reason: Option<String>,
+    /// Of a pause: when it ends by itself.
+    pub(crate) resume_at: Option<DateTime<Utc>>,
 }
 
 /// An attempt that was committed to before the order: its call goes on.
@@ -35,6 +37,13 @@ pub(crate) struct Underway {
     attempt: u16,
     /// Whether the carrier is known to have it.
     bound: bool,
+}
+
+impl From<attempts::Underway> for Underway {
+    fn from(attempt: attempts::Underway) -> Self {
+        let bound = attempt.ledger == Ledger::Bound;
+        Self { lead: attempt.lead.0, attempt: attempt.number, bound }
+    }
 }
 
 /// How an order went.
@@ -50,13 +59,8 @@ pub(crate) struct OrderResult {
 
 impl From<Ordered> for OrderResult {
     fn from(ordered: Ordered) -> Self {
-        use outdial_workflows::attempt::Ledger;
-        let underway = ordered.underway.into_iter().map(|attempt| Underway {
-            lead: attempt.lead.0,
-            attempt: attempt.number,
-            bound: attempt.ledger == Ledger::Bound,
-        });
-        Self { state: ordered.state.into(), changed: ordered.changed, underway: underway.collect() }
+        let underway = ordered.underway.into_iter().map(Into::into).collect();
+        Self { state: ordered.state.into(), changed: ordered.changed, underway }
     }
 }
 

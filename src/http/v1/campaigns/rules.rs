@@ -2,9 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::campaigns;
 use outdial_jobs::operations::keys::Role;
 use outdial_workflows::attempt::Revision;
@@ -16,7 +15,7 @@ use uuid::Uuid;
 
 use super::visible;
 use crate::http::problem::ProblemDetails;
-use crate::http::v1::input::wrong;
+use crate::http::v1::input::{if_match, wrong};
 use crate::http::v1::{Body, Caller, Named};
 use crate::http::{Api, Problem};
 
@@ -81,25 +80,15 @@ pub(crate) async fn edit(
 ) -> Result<Response, Problem> {
     caller.is(Role::Operator)?;
     let (client, campaign) = visible(&api, &caller, campaign).await?;
-    let Some(given) = headers.get(header::IF_MATCH) else {
-        let detail = "say in If-Match which revision the edit was made on: the ETag of its rules";
-        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", detail));
-    };
+    let given = if_match(&headers)?;
     let (present, _) = campaigns::rules(&api.engine, client, campaign).await?;
-    let edited = || {
+    if given != etag(present) {
         let detail = format!("the rules are of revision {} now; read them again", present.0);
-        Problem::new(StatusCode::PRECONDITION_FAILED, "edited-meanwhile", detail)
-    };
-    if given.as_bytes() != etag(present).as_bytes() {
-        return Err(edited());
+        return Err(Problem::edited_meanwhile(detail));
     }
     let rules = read_rules(input)?;
-    match campaigns::edit(&api.engine, client, campaign, present, &rules, caller.by()).await {
-        Ok(revision) => Ok(rules_of(revision, &rules)),
-        // Between the look and the edit.
-        Err(OperationError::NotPossible(_)) => Err(edited()),
-        Err(error) => Err(error.into()),
-    }
+    let revision = campaigns::edit(&api.engine, client, campaign, present, &rules, caller.by()).await?;
+    Ok(rules_of(revision, &rules))
 }
 
 pub(super) fn read_rules(rules: Map<String, Value>) -> Result<Rules, Problem> {
