@@ -12,6 +12,7 @@ pub mod leads;
 pub mod limits;
 pub mod pausing;
 pub mod recurring;
+pub mod revisions;
 pub mod setup;
 pub mod suppressions;
 

@@ -105,6 +105,46 @@ pub async fn rules(
     Ok(rules)
 }
 
+/// A revision of a campaign's rules, as it is stored.
+#[derive(Clone, Debug)]
+pub struct Revised {
+    /// Which; counts from 1.
+    pub revision: i32,
+    /// The rules.
+    pub rules: serde_json::Value,
+    /// Those of the revision before; `None` for the first.
+    pub before: Option<serde_json::Value>,
+    /// Who made it.
+    pub actor: String,
+    /// When.
+    pub created_at: Moment,
+}
+
+/// A campaign's revisions, the newest first, from the one before `before` on.
+pub async fn revisions(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    before: Revision,
+    limit: i64,
+) -> Result<Vec<Revised>, StoreError> {
+    let rows = sqlx::query_as!(
+        Revised,
+        r#"select r.revision, r.rules, p.rules as "before?", r.actor, r.created_at
+        from campaign_revisions r
+        left join campaign_revisions p on p.client_id = r.client_id and p.campaign_id = r.campaign_id
+            and p.revision = r.revision - 1
+        where r.client_id = $1 and r.campaign_id = $2 and r.revision < $3 order by r.revision desc limit $4"#,
+        client.0,
+        campaign.0,
+        before.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
 /// A campaign as people see it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Campaign {

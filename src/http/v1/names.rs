@@ -2,9 +2,12 @@
 
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::bulk::BulkState;
+use outdial_jobs::store::recurring::Action;
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::{ConsentLevel, Purpose};
+use outdial_workflows::preview::Prospect;
+use outdial_workflows::simulate::Brake;
 use outdial_workflows::workflow::{Priority, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -134,6 +137,46 @@ names! {
         Service,
         /// About a debt.
         Collections,
+    }
+
+    /// What is ordered for a campaign again and again.
+    ActionName as ScheduleAction = Action {
+        /// Dial (again).
+        Start,
+        /// Stop until started.
+        Pause,
+        /// Start, and try every finished lead anew that may be called.
+        Again,
+    }
+
+    /// Where a lead would stand if its campaign dialled now.
+    ProspectName as Prospect = Prospect {
+        /// It would be called as soon as limits leave room.
+        Now,
+        /// It would be called later, by itself.
+        Later,
+        /// Somebody has to mend something first.
+        Held,
+        /// It would be finished without another call.
+        Never,
+        /// It is being called, or its result is awaited.
+        UnderWay,
+        /// It is over.
+        Finished,
+    }
+
+    /// What holds a campaign up.
+    BrakeName as Brake = Brake {
+        /// Leads were due, and as many calls under way as may be.
+        CallsAtOnce,
+        /// Leads were due, and as many calls begun as may be in the time.
+        CallRate,
+        /// Leads were due, and the day's money would not have paid for another call.
+        Spending,
+        /// Leads were due, and none of them within calling hours.
+        CallingHours,
+        /// No lead was due: they waited for their time or for another try.
+        NothingDue,
     }
 
     /// Where an order for many leads stands.

@@ -73,19 +73,12 @@ impl Wanted {
         found: impl AsyncFnOnce(Part) -> Result<Vec<R>, OperationError>,
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Json<Page<T>>, Problem> {
-        let limit = page_limit(self.limit)?;
-        // The one too many tells that there is another page.
-        let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
         let direction = match self.order {
             Some(OrderName::Asc) => Direction::OldestFirst,
             Some(OrderName::Desc) | None => Direction::NewestFirst,
         };
-        let part = Part { direction, after: self.cursor, limit: one_more };
-        let mut items: Vec<T> = found(part).await?.into_iter().map(T::from).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().map(id).filter(|_| more);
-        Ok(Json(Page::from_to(items, next)))
+        let part = |limit| Part { direction, after: self.cursor, limit };
+        Page::cut(page_limit(self.limit)?, async |one_more| found(part(one_more)).await, id).await
     }
 }
 
@@ -108,6 +101,24 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// So many of what `found` finds, at most, and from where it goes on. It is asked for one more: that tells
+    /// that there is another page.
+    pub(crate) async fn cut<R, N: ToString>(
+        limit: usize,
+        found: impl AsyncFnOnce(i64) -> Result<Vec<R>, OperationError>,
+        place: impl Fn(&T) -> N,
+    ) -> Result<Json<Self>, Problem>
+    where
+        T: From<R>,
+    {
+        let one_more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let mut items: Vec<T> = found(one_more).await?.into_iter().map(T::from).collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().map(place).filter(|_| more);
+        Ok(Json(Self::from_to(items, next)))
+    }
+
     /// All there is.
     pub(crate) fn whole<R: Into<T>>(items: Vec<R>) -> Self {
         Self { items: items.into_iter().map(Into::into).collect(), next: None }

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use outdial_jobs::operations::bulk::{self, Filter};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::suppressions::{self, Whose};
-use outdial_jobs::operations::{Part, setup};
+use outdial_jobs::operations::{Part, recurring, setup};
+use outdial_jobs::store::recurring::Action;
 use outdial_workflows::input::Command;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
@@ -33,6 +34,12 @@ impl Things {
             let campaign = world.draft(json!({})).await;
             let lead = world.lead(campaign, "+919876500001").await;
             things.extend([("{campaign}", campaign.to_string()), ("{lead}", lead.to_string())]);
+            if names("{schedule}") {
+                let (cron, zone) = ("0 30 9 * * Mon-Fri", "Asia/Kolkata");
+                let added =
+                    recurring::add(engine, world.client, campaign, cron, zone, Action::Start, BY).await;
+                things.push(("{schedule}", added.expect("scheduled").id.to_string()));
+            }
         }
         if names("{key}") {
             let client = Some(world.client);
@@ -68,8 +75,17 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 8] =
-    ["{client}", "{account}", "{number}", "{campaign}", "{lead}", "{key}", "{suppression}", "{operation}"];
+const NAMED: [&str; 9] = [
+    "{client}",
+    "{account}",
+    "{number}",
+    "{campaign}",
+    "{schedule}",
+    "{lead}",
+    "{key}",
+    "{suppression}",
+    "{operation}",
+];
 const NUMBER: &str = "+918040000000";
 
 /// A body that the route takes.
@@ -82,6 +98,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/keys" => Some(json!({ "name": "another", "role": "viewer" })),
         "POST /v1/campaigns/{campaign}/leads" => Some(json!({ "phone": "+91 98765 00002" })),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
+        "POST /v1/campaigns/{campaign}/schedules" => {
+            Some(json!({ "action": "start", "cron": "0 30 9 * * Mon-Fri" }))
+        }
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
         "POST /v1/clients/{client}/accounts" => Some(account(&format!("Account {}", Uuid::new_v4()))),
@@ -208,6 +227,12 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/rules", Viewer),
         ("PUT /v1/campaigns/{campaign}/rules", Operator),
         ("POST /v1/campaigns/{campaign}/clone", Operator),
+        ("GET /v1/campaigns/{campaign}/revisions", Viewer),
+        ("GET /v1/campaigns/{campaign}/preview", Viewer),
+        ("POST /v1/campaigns/{campaign}/simulate", Viewer),
+        ("GET /v1/campaigns/{campaign}/schedules", Viewer),
+        ("POST /v1/campaigns/{campaign}/schedules", Operator),
+        ("DELETE /v1/campaigns/{campaign}/schedules/{schedule}", Operator),
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),

@@ -1,7 +1,10 @@
 //! Campaigns.
 
+pub(crate) mod forecast;
 pub(crate) mod orders;
+pub(crate) mod revisions;
 pub(crate) mod rules;
+pub(crate) mod schedules;
 
 use std::collections::BTreeMap;
 
