@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use outdial_jobs::store;
 use outdial_jobs::store::attempts::Unpriced;
 use outdial_jobs::store::bulk::Place;
+use outdial_jobs::store::ledger::Made;
+use outdial_jobs::store::paging::{Direction, Part};
 use outdial_workflows::Moment;
 use outdial_workflows::call::CallId;
 use outdial_workflows::ids::{CampaignId, LeadId, NodeId};
@@ -64,7 +66,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests', 'consents')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests', 'consents', 'suppressions')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -130,6 +132,25 @@ async fn what_runs_all_the_time_reads_by_index() {
         store::attempts::unpriced(conn, client, world.account, &wanted, 20).await.expect("read")
     })
     .await;
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        let mut after = None;
+        // The first page, and one that goes on.
+        for _ in 0..2 {
+            let page = uses(&world, "attempts_by_campaign", async |conn| {
+                let span = (now - TimeDelta::days(1), later);
+                let page = store::ledger::of_campaign(conn, campaign, span, direction, after, 50).await;
+                page.expect("read")
+            })
+            .await;
+            assert_eq!(page.len(), 50);
+            after = page.last().map(Made::place);
+        }
+        let lead = after.expect("a place").lead;
+        uses(&world, "attempts_pkey", async |conn| {
+            store::ledger::of_lead(conn, client, lead, direction, None, 50).await.expect("read")
+        })
+        .await;
+    }
     let numbers: Vec<String> = (1..4).map(|n| format!("+9198{n:08}")).collect();
     let tried = uses(&world, "attempts_by_phone", async |conn| {
         store::attempts::tried(conn, client, &numbers, now - TimeDelta::days(31)).await.expect("read")
@@ -148,6 +169,29 @@ async fn what_runs_all_the_time_reads_by_index() {
     })
     .await;
     assert_eq!(consents.len(), 3);
+    world.run(
+        "insert into suppressions (client_id, suppression_id, phone, campaign_id, source, actor, created_at)
+        select client_id, lead_id, phone, case when phone < '+919800000100' then campaign_id end, 'a list', 'a test',
+            created_at from leads",
+    )
+    .await;
+    world.run("analyze suppressions").await;
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        let part = Part { direction, after: Some(Uuid::from_u128(1 << 127)), limit: 20 };
+        for (index, of) in [("suppressions_listed", None), ("suppressions_of_campaign", Some(campaign))] {
+            let listed = uses(&world, index, async |conn| {
+                store::suppressions::list(conn, client, of, part, now).await.expect("read")
+            })
+            .await;
+            assert_eq!(listed.len(), 20, "{index}");
+        }
+        let phone = numbers[0].parse().expect("a number");
+        uses(&world, "suppressions_by_phone", async |conn| {
+            let of_phone = store::suppressions::of_phone(conn, client, None, &phone, part, now);
+            of_phone.await.expect("read")
+        })
+        .await;
+    }
     uses(&world, "leads_by_phone", async |conn| {
         store::consents::held_for_want(conn, client, &numbers).await.expect("read")
     })

@@ -1,6 +1,7 @@
 //! What people and programs do with Outdial, whatever they speak through: clients,
 //! accounts, campaigns, leads.
 
+pub mod attempts;
 pub mod bulk;
 pub mod campaigns;
 pub mod consents;

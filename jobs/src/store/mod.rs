@@ -32,6 +32,7 @@ pub mod judging;
 pub mod keys;
 pub mod lanes;
 pub mod leads;
+pub mod ledger;
 pub mod measure;
 pub mod nodes;
 pub mod numbers;

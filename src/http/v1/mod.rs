@@ -5,7 +5,9 @@
 //! is decided by the operations.
 
 mod accounts;
+mod attempts;
 mod auth;
+mod calls;
 mod campaigns;
 mod clients;
 mod consents;
@@ -54,6 +56,8 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
         (name = "leads", description = "People to call"),
+        (name = "attempts", description = "Attempts to reach leads, at most one call each"),
+        (name = "calls", description = "What came of the attempts that carriers took"),
         (name = "operations", description = "Orders for many leads"),
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "consents", description = "What people agreed to, and took back"),
@@ -112,6 +116,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(leads::get))
         .routes(routes!(leads::orders::order))
         .routes(routes!(leads::explanation))
+        .routes(routes!(attempts::of_lead))
+        .routes(routes!(attempts::of_campaign))
+        .routes(routes!(attempts::get))
+        .routes(routes!(calls::list))
         .routes(routes!(operations::list, operations::order))
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))

@@ -3,6 +3,8 @@
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::bulk::BulkState;
 use outdial_jobs::store::recurring::Action;
+use outdial_workflows::attempt::Ledger;
+use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::{ConsentLevel, Purpose};
@@ -177,6 +179,64 @@ names! {
         CallingHours,
         /// No lead was due: they waited for their time or for another try.
         NothingDue,
+    }
+
+    /// Where an attempt stands between us and the carrier.
+    LedgerName as Ledger = Ledger {
+        /// It holds a slot and the number; nothing may be sent yet.
+        Reserved,
+        /// Given up before anything was sent.
+        Withdrawn,
+        /// Committed to, and sent once.
+        Submitted,
+        /// The carrier accepted it.
+        Bound,
+        /// The carrier certainly did not.
+        Refused,
+        /// It cannot be known yet; the carrier is being asked.
+        Unknown,
+        /// The carrier has had all the time it allows, and knows no such call.
+        Absent,
+        /// News came of a call that had been concluded absent or refused.
+        BoundLate,
+    }
+
+    /// How far a call has come.
+    CallStatusName as CallStatus = CallStatus {
+        /// Nothing has been sent.
+        Scheduled,
+        /// The dial request was committed to and may have been sent.
+        Initiated,
+        /// The phone rings.
+        Ringing,
+        /// Somebody or something answered.
+        Connected,
+        /// The conversation has begun.
+        InProgress,
+        /// The call ran its course, answered or not.
+        Completed,
+        /// The call could not be made.
+        Failed,
+        /// The call was given up before it was made.
+        Cancelled,
+    }
+
+    /// How a call ended, as the carrier saw it.
+    CallResultName as CallResult = CallResult {
+        /// The called side picked up.
+        Answered,
+        /// It rang until the carrier gave up, or the person let it.
+        NoAnswer,
+        /// The line was engaged, or the call was declined.
+        Busy,
+        /// A machine picked up, and the carrier could tell.
+        Voicemail,
+        /// The carrier could not put the call through.
+        Failed,
+        /// The carrier says that there is no such number.
+        InvalidNumber,
+        /// The carrier accepted the call and then lost track of it.
+        Lost,
     }
 
     /// Where an order for many leads stands.

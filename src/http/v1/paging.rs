@@ -66,6 +66,15 @@ pub(crate) struct Wanted {
     pub(crate) order: Option<OrderName>,
 }
 
+impl OrderName {
+    pub(crate) fn direction(self) -> Direction {
+        match self {
+            Self::Asc => Direction::OldestFirst,
+            Self::Desc => Direction::NewestFirst,
+        }
+    }
+}
+
 impl Wanted {
     /// The page of what `found` finds, the newest first unless told otherwise.
     pub(crate) async fn of<R, T: From<R>>(
@@ -73,10 +82,7 @@ impl Wanted {
         found: impl AsyncFnOnce(Part) -> Result<Vec<R>, OperationError>,
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Json<Page<T>>, Problem> {
-        let direction = match self.order {
-            Some(OrderName::Asc) => Direction::OldestFirst,
-            Some(OrderName::Desc) | None => Direction::NewestFirst,
-        };
+        let direction = self.order.map_or(Direction::NewestFirst, OrderName::direction);
         let part = |limit| Part { direction, after: self.cursor, limit };
         Page::cut(page_limit(self.limit)?, async |one_more| found(part(one_more)).await, id).await
     }

@@ -1,6 +1,7 @@
 //! `/v1`: who may do what, and what is said of what is wrong.
 
 mod accounts;
+mod attempts;
 mod campaigns;
 mod contactability;
 mod keys;
