@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{By, OperationError, Part};
+use super::{By, OperationError, Part, audit};
 use crate::engine::Engine;
 use crate::store::audit::Entry;
 pub use crate::store::keys::{ApiKey, Role};
@@ -206,8 +206,7 @@ async fn note(
     by: By<'_>,
     now: Moment,
 ) -> Result<(), StoreError> {
-    // What concerns all clients is on record under none.
-    let client = key.client.unwrap_or(ClientId(Uuid::nil()));
+    let client = key.client.unwrap_or(audit::NOBODY);
     let details =
         json!({ "name": key.name, "role": key.role, "hint": key.hint, "expires_at": key.expires_at });
     let By { actor, reason } = by;

@@ -2,11 +2,13 @@
 //! accounts, campaigns, leads.
 
 pub mod attempts;
+pub mod audit;
 pub mod bulk;
 pub mod campaigns;
 pub mod consents;
 pub mod forecast;
 pub mod idempotency;
+pub mod jobs;
 pub mod judging;
 pub mod keys;
 pub mod leads;

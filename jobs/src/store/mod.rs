@@ -28,6 +28,7 @@ pub mod events;
 pub mod idempotency;
 pub mod inbox;
 pub mod installation;
+pub mod jobs;
 pub mod judging;
 pub mod keys;
 pub mod lanes;

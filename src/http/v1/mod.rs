@@ -6,6 +6,7 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod auth;
 mod calls;
 mod campaigns;
@@ -13,6 +14,7 @@ mod clients;
 mod consents;
 mod document;
 mod input;
+mod jobs;
 mod keys;
 mod leads;
 mod limits;
@@ -59,6 +61,8 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "attempts", description = "Attempts to reach leads, at most one call each"),
         (name = "calls", description = "What came of the attempts that carriers took"),
         (name = "operations", description = "Orders for many leads"),
+        (name = "jobs", description = "What is done in the background, and what of it failed"),
+        (name = "audit", description = "Who ordered what"),
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "consents", description = "What people agreed to, and took back"),
     )
@@ -123,6 +127,13 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(operations::list, operations::order))
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::count))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::discard))
+        .routes(routes!(audit::of_client))
+        .routes(routes!(audit::of_all))
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::lift))
         .routes(routes!(consents::list, consents::add))

@@ -1,5 +1,6 @@
 //! Closed sets as the API names them: with their descriptions in its document, which `workflows` cannot give.
 
+use outdial_jobs::operations::jobs::JobState;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::bulk::BulkState;
 use outdial_jobs::store::recurring::Action;
@@ -237,6 +238,18 @@ names! {
         InvalidNumber,
         /// The carrier accepted the call and then lost track of it.
         Lost,
+    }
+
+    /// Where a job stands.
+    JobStateName as JobState = JobState {
+        /// It runs as soon as a worker is free.
+        Waiting,
+        /// It failed, and is tried again in a while.
+        BackingOff,
+        /// A worker is at it.
+        Running,
+        /// It was put aside after its last try, or what it is about could not be processed.
+        Quarantined,
     }
 
     /// Where an order for many leads stands.

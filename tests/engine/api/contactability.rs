@@ -7,18 +7,20 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{each, key, place};
-use crate::support::world::World;
+use crate::support::world::{Setup, World};
 
 #[tokio::test]
 async fn numbers_are_suppressed_by_client_or_campaign_listed_and_lifted() {
-    let mut world = World::new().await;
+    let clock = Setup::clock_at("2026-01-14T06:30:00Z");
+    let mut world = World::with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
     let campaign = world.draft(json!({})).await;
     let caller = key(&world, Role::Operator, Some(world.client)).await;
     let list = format!("/v1/clients/{}/suppressions", world.client);
     let numbers = ["+91 98765 00001", "+919876500002", "+919876500001"];
     let added = caller.post(&list, json!({ "phones": numbers, "source": "a wish" })).await;
     assert_eq!((added.status, &added.body["added"]), (StatusCode::OK, &json!(2)), "{added:?}");
-    let until = world.database_time().await + TimeDelta::days(1);
+    clock.advance(TimeDelta::seconds(1));
+    let until = "2026-01-15T06:30:00Z";
     let bounded = json!({ "phones": ["+919876500001"], "campaign": campaign, "expires_at": until });
     assert_eq!(caller.post(&list, bounded.clone()).await.body["added"], 1);
     assert_eq!(caller.post(&list, bounded).await.body["already"], 1);
@@ -40,6 +42,11 @@ async fn numbers_are_suppressed_by_client_or_campaign_listed_and_lifted() {
     assert_eq!(caller.delete(&entry).await.status, StatusCode::NO_CONTENT);
     assert_eq!(caller.delete(&entry).await.status, StatusCode::NOT_FOUND, "it holds no more");
     assert_eq!(each(&caller.get(&list).await, "id").len(), 2);
+    let ends = caller.post(&list, json!({ "phones": ["+919876500003"], "expires_at": until })).await;
+    assert_eq!(ends.body["added"], 1, "{ends:?}");
+    assert_eq!(each(&caller.get(&list).await, "id").len(), 3);
+    clock.advance(TimeDelta::days(2));
+    assert_eq!(each(&caller.get(&list).await, "id").len(), 2, "its time is over");
     let lifted = format!(
         "select count(*) from audit where action = 'unsuppress' and subject_id = '{campaign}'
         and actor like 'key %'"

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod campaigns;
 mod contactability;
+mod jobs;
 mod keys;
 mod leads;
 mod once;

@@ -68,6 +68,16 @@ impl Things {
             let listed = suppressions::list(engine, whose, None, Part::newest(1)).await.expect("listed");
             things.push(("{suppression}", listed[0].id.to_string()));
         }
+        if names("{job}") {
+            let job = Uuid::new_v4();
+            let row = format!(
+                "insert into jobs (client_id, job_id, kind, run_at, created_at)
+                values ('{}', '{job}', 'end_campaign.v1', now(), now())",
+                world.client
+            );
+            world.run(&row).await;
+            things.push(("{job}", job.to_string()));
+        }
         if names("{operation}") {
             let filter = Filter::default();
             let ordered = bulk::order(engine, world.client, &filter, Command::Pause, BY.actor, None).await;
@@ -95,7 +105,7 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 10] = [
+const NAMED: [&str; 11] = [
     "{client}",
     "{account}",
     "{number}",
@@ -106,6 +116,7 @@ const NAMED: [&str; 10] = [
     "{key}",
     "{suppression}",
     "{operation}",
+    "{job}",
 ];
 const NUMBER: &str = "+918040000000";
 
@@ -269,6 +280,13 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/attempts", Viewer),
         ("GET /v1/attempts/{attempt}", Viewer),
         ("GET /v1/calls", Viewer),
+        ("GET /v1/clients/{client}/jobs", Viewer),
+        ("GET /v1/clients/{client}/jobs/counts", Viewer),
+        ("GET /v1/jobs/{job}", Viewer),
+        ("POST /v1/jobs/{job}/retry", Operator),
+        ("POST /v1/jobs/{job}/discard", Admin),
+        ("GET /v1/clients/{client}/audit", Viewer),
+        ("GET /v1/audit", Viewer),
         ("GET /v1/clients/{client}/operations", Viewer),
         ("POST /v1/clients/{client}/operations", Operator),
         ("GET /v1/operations/{operation}", Viewer),
