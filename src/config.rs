@@ -1,9 +1,11 @@
 //! Configuration, read once: from the command line, else from the environment.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use chrono::TimeDelta;
 use clap::Args;
 use outdial_jobs::queue::Pace;
@@ -11,6 +13,7 @@ use outdial_jobs::seal::SealKey;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::http::{Access, origin};
 use crate::postgres::{Lifetime, Options, Search, default_dir};
 
 /// What every command may be told.
@@ -78,6 +81,14 @@ pub struct Serving {
     )]
     pub role: Vec<Role>,
 
+    /// How many requests a minute the API takes with one key; 0 for any number.
+    #[arg(long, env = "OUTDIAL_REQUESTS_PER_MINUTE", default_value_t = Access::REQUESTS_PER_MINUTE, value_name = "N")]
+    pub requests_per_minute: u32,
+
+    /// The other origins from which browsers may use the API, as `https://app.example.com`
+    #[arg(long, env = "OUTDIAL_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, value_name = "ORIGINS")]
+    pub cors_origins: Vec<HeaderValue>,
+
     /// For crash tests, in builds that have crash points: where the process is to die or freeze.
     #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
     pub crash_at: Option<String>,
@@ -88,6 +99,12 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// How the API may be used.
+    pub fn access(&self) -> Access {
+        let requests_per_minute = NonZeroU32::new(self.requests_per_minute);
+        Access { requests_per_minute, cors_origins: self.cors_origins.clone() }
+    }
+
     /// How fast the queue notices things.
     pub fn pace(&self) -> Pace {
         let Some(lease_ms) = self.pace_lease_ms else { return Pace::default() };

@@ -1,5 +1,6 @@
 //! HTTP: health, metrics, webhooks and streams.
 
+mod access;
 mod metrics;
 mod problem;
 mod streams;
@@ -20,6 +21,7 @@ use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
+pub use access::{Access, origin};
 pub use metrics::Metrics;
 use problem::Problem;
 
@@ -31,6 +33,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 pub struct Api {
     engine: Engine,
     metrics: Arc<Metrics>,
+    access: Arc<Access>,
 }
 
 impl Api {
@@ -39,7 +42,15 @@ impl Api {
     /// # Errors
     /// If the metrics cannot be registered.
     pub fn new(engine: Engine) -> anyhow::Result<Self> {
-        Ok(Self { engine, metrics: Arc::new(Metrics::new()?) })
+        Self::with(engine, Access::default())
+    }
+
+    /// The same, to be used so.
+    ///
+    /// # Errors
+    /// If the metrics cannot be registered.
+    pub fn with(engine: Engine, access: Access) -> anyhow::Result<Self> {
+        Ok(Self { engine, metrics: Arc::new(Metrics::new()?), access: Arc::new(access) })
     }
 }
 

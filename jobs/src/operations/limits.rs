@@ -54,6 +54,8 @@ pub async fn replace(
     after: &[Limit],
     by: By<'_>,
 ) -> Result<Changed, OperationError> {
+    // Limits that cannot be kept are wrong, whatever there was before.
+    check(whose, after)?;
     let replaced = |before: Vec<Limit>| match expected(&before) {
         true => Ok(after.to_vec()),
         false => {
@@ -91,15 +93,7 @@ async fn change_if(
     store::admission::alone(&mut tx, client).await?;
     let before = stored(&mut tx, client, whose).await?;
     let after = change(before.clone())?;
-    for limit in &after {
-        let checked = limit.check();
-        checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
-        if matches!((limit, whose), (Limit::Spend { .. }, Limited::Number(..))) {
-            let problem = "what calls from one number cost is not counted apart; bound the spending of its \
-                           account, of a campaign or of the client";
-            return Err(OperationError::Invalid { place: "limit".into(), problem: problem.into() });
-        }
-    }
+    check(whose, &after)?;
     let now = engine.now_in(&mut tx).await?;
     let value = serde_json::to_value(&after).unwrap_or_default();
     let (subject, id, number) = match whose {
@@ -123,6 +117,20 @@ async fn change_if(
     tx.commit().await.map_err(store::StoreError::from)?;
     engine.hub().signal(client, CHANGED);
     Ok(Changed { before, after })
+}
+
+/// Whether these limits can be kept.
+fn check(whose: &Limited, limits: &[Limit]) -> Result<(), OperationError> {
+    for limit in limits {
+        let checked = limit.check();
+        checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
+        if matches!((limit, whose), (Limit::Spend { .. }, Limited::Number(..))) {
+            let problem = "what calls from one number cost is not counted apart; bound the spending of its \
+                           account, of a campaign or of the client";
+            return Err(OperationError::Invalid { place: "limit".into(), problem: problem.into() });
+        }
+    }
+    Ok(())
 }
 
 /// There may be room where there was none.

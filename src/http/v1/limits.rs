@@ -29,13 +29,13 @@ pub(crate) enum LimitForm {
     /// At most so many calls at once.
     Concurrent {
         /// How many.
-        #[schema(minimum = 1)]
+        #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
         max: u32,
     },
     /// At most so many calls begun in any window of this length.
     Rate {
         /// How many.
-        #[schema(minimum = 1)]
+        #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
         max: u32,
         /// The window's length in milliseconds.
         #[schema(minimum = 100, maximum = 3_600_000)]
@@ -50,10 +50,10 @@ pub(crate) enum LimitForm {
     /// What calls may cost in a day, in the currency of the account.
     Spend {
         /// At most so much, in minor units (paise, cents).
-        #[schema(minimum = 1)]
+        #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
         per_day: u32,
         /// What a call is taken to cost until its carrier has said, in the same units.
-        #[schema(minimum = 1)]
+        #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
         per_call: u32,
         /// By whose clock days are counted. Left out: UTC.
         #[serde(default)]

@@ -22,6 +22,7 @@ mod names;
 mod numbers;
 mod once;
 mod operations;
+mod pace;
 mod paging;
 mod pausing;
 mod suppressions;
@@ -38,6 +39,7 @@ pub(crate) use input::{Asked, Body, Named};
 pub(crate) use paging::{Page, PageQuery};
 
 use super::Api;
+use super::access::{self, Pace};
 
 /// A thousand leads with all their attributes fit well into it.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -48,7 +50,9 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         title = "Outdial",
         description = "Outbound calls as durable workflows. Errors are `application/problem+json`; lists come in \
                        pages, each with the cursor of the next; the header `X-Outdial-Reason` of an order says why \
-                       it was given, for the record; every answer bears an `X-Request-Id`."
+                       it was given, for the record; every answer bears an `X-Request-Id`, and says in \
+                       `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` how many requests a minute \
+                       your key has, how many are left, and in how many seconds all of them are back."
     ),
     security(("key" = [])),
     modifiers(&Keys),
@@ -145,9 +149,15 @@ pub(super) fn router(api: &Api) -> Router<Api> {
     let (routes, mut document) = described().split_for_parts();
     document::complete(&mut document);
     let page = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/v1/openapi.json", document);
-    routes
+    let pace = api.access.requests_per_minute.map(Pace::new);
+    let routes = routes
         .layer(middleware::from_fn_with_state(api.clone(), once::once))
+        .layer(middleware::from_fn_with_state(pace, pace::keep))
         .layer(middleware::from_fn_with_state(api.clone(), auth::let_in))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .merge(page)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let routes = match api.access.cors_origins.is_empty() {
+        true => routes,
+        false => routes.layer(access::cors(&api.access)),
+    };
+    routes.merge(page)
 }

@@ -1,5 +1,6 @@
 //! `/v1`: who may do what, and what is said of what is wrong.
 
+mod access;
 mod accounts;
 mod attempts;
 mod audit;
@@ -17,6 +18,7 @@ use outdial_jobs::operations::By;
 use outdial_jobs::operations::keys::{KeySpec, Role, create};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_workflows::ids::ClientId;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -33,7 +35,15 @@ struct Answer {
     /// It was given before.
     replayed: bool,
     etag: Option<String>,
+    headers: HeaderMap,
     body: Value,
+}
+
+impl Answer {
+    /// A header, as text.
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("text"))
+    }
 }
 
 /// A caller with a key, or without.
@@ -78,8 +88,9 @@ impl Caller<'_> {
             assert_eq!(header("www-authenticate").as_deref(), Some("Bearer"));
         }
         let (replayed, etag) = (header("idempotent-replayed").is_some(), header("etag"));
+        let headers = response.headers().clone();
         let body = response.json().await.unwrap_or_default();
-        Answer { status, content_type, replayed, etag, body }
+        Answer { status, content_type, replayed, etag, headers, body }
     }
 
     async fn get(&self, path: &str) -> Answer {
