@@ -31,8 +31,10 @@ pub(crate) struct ConsentInput {
     #[schema(min_length = 1, max_length = 300)]
     source: String,
     /// When. Left out: from now on, and only for people who never took consent back.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     given_at: Option<DateTime<Utc>>,
     /// When it ends by itself.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     expires_at: Option<DateTime<Utc>>,
 }
 

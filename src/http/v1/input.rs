@@ -5,8 +5,10 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use chrono::{DateTime, Utc};
 use outdial_workflows::phone::PhoneNumber;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::super::problem::FieldError;
@@ -118,6 +120,15 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<&str, Problem> {
     })?;
     // Such a header is that of nothing.
     Ok(given.to_str().unwrap_or_default())
+}
+
+/// A time that may be left out, as RFC 3339 writes it: with a year of four digits, so that whatever it is
+/// Postgres can keep it.
+pub(crate) fn time<'de, D: Deserializer<'de>>(given: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(given)? else { return Ok(None) };
+    let read = DateTime::parse_from_rfc3339(&text).map(|at| Some(at.to_utc()));
+    let wrong = |_| D::Error::custom(format!("`{text}` is not a time; give it as 2026-01-14T10:00:00+05:30"));
+    read.map_err(wrong)
 }
 
 /// A person's number, as `place` of a request gives it.

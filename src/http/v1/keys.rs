@@ -86,6 +86,7 @@ pub(crate) struct KeyInput {
     /// The one client that it is to be good for. Left out: as many as your own.
     client: Option<Uuid>,
     /// From when on it is to be good for nothing. Left out: never.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     expires_at: Option<DateTime<Utc>>,
 }
 

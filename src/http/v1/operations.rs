@@ -61,6 +61,7 @@ pub(crate) struct OperationInput {
     /// What.
     order: LeadOrder,
     /// Of a reschedule: from when on.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     at: Option<DateTime<Utc>>,
     /// Of a prioritise: how soon.
     priority: Option<PriorityName>,

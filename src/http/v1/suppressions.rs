@@ -97,6 +97,7 @@ pub(crate) struct SuppressionInput {
     /// Where they come from, kept with each. Left out: `operator`.
     source: Option<String>,
     /// When that ends by itself. Left out: never.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     expires_at: Option<DateTime<Utc>>,
     /// Why, for the record. Takes the place of `X-Outdial-Reason`.
     reason: Option<String>,

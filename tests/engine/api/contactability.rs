@@ -92,6 +92,11 @@ async fn consent_is_recorded_listed_and_taken_back() {
     let listed = caller.get(&format!("{list}?phone=%2B919876500001")).await;
     assert!(each(&listed, "revoked_at").iter().all(|at| at.is_string()), "{listed:?}");
     assert_eq!(place(&caller.get(&list).await), "query", "whose?");
+    for given_at in ["-9999-01-01T00:00:00Z", "-250000-01-01T00:00:00Z"] {
+        let ancient = json!({ "level": "express", "source": "a stone", "given_at": given_at });
+        let ancient = caller.post(&list, json!({ "phone": "+919876500002", "consent": ancient })).await;
+        assert_eq!(ancient.status, StatusCode::UNPROCESSABLE_ENTITY, "{ancient:?}");
+    }
     let nameless = json!({ "phone": "+919876500001", "consent": { "level": "express", "source": "" } });
     assert_eq!(place(&caller.post(&list, nameless).await), "consent");
     let audit = "select count(*) from audit where action = 'consent add' and reason = 'the form came in'

@@ -25,6 +25,7 @@ pub(crate) struct OrderInput {
     /// Why, for the record. Takes the place of `X-Outdial-Reason`.
     pub(crate) reason: Option<String>,
     /// Of a pause: when it ends by itself.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     pub(crate) resume_at: Option<DateTime<Utc>>,
 }
 
