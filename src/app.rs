@@ -175,7 +175,7 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
         false => None,
     };
     tracing::info!(%address, public_url = %public_url, "serving");
-    let api = http::Api::new(app.engine.clone())?;
+    let api = http::Api::with(app.engine.clone(), serving.access())?;
     let drained = CancellationToken::new();
     let listening = http::serve(listener, api, drained.clone().cancelled_owned());
     // Carriers are heard until nothing is under way any more.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::operations::{By, pausing};
+use outdial_jobs::operations::{By, Part, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store;
 use outdial_workflows::ids::{AccountId, ClientId};
@@ -231,13 +231,13 @@ pub(super) async fn account(
             change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => add.run(app, config, output).await,
+        AccountCommand::Add(add) => add.run(app, config, actor, output).await,
         AccountCommand::List { client } => {
             let client = match client {
                 Some(client) => Some(setup::find_client(&app.engine, &client).await?),
                 None => None,
             };
-            let accounts = setup::accounts(&app.engine, client, None, LISTED).await?;
+            let accounts = setup::accounts(&app.engine, client, Part::newest(LISTED)).await?;
             let now = app.engine.now().await?;
             let rows = accounts.iter().map(|account| {
                 let stands = match (account.enabled, &account.paused_by, account.resting_until) {
@@ -271,6 +271,7 @@ impl Add {
         self,
         app: &App,
         config: &crate::config::Settings,
+        actor: &str,
         output: &Output,
     ) -> anyhow::Result<ExitCode> {
         let credentials = self.credentials(&config.exotel)?;
@@ -295,7 +296,8 @@ impl Add {
             limits,
             without_default_limits: self.no_default_limits,
         };
-        let account = setup::create_account(&app.engine, client, spec).await?;
+        let by = By { actor, reason: None };
+        let account = setup::add_account(&app.engine, client, spec, by).await?;
         let check = match self.no_test {
             true => None,
             false => Some(setup::check_account(&app.engine, client, account).await?),

@@ -1,6 +1,5 @@
 //! `outdial campaign`.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use outdial_workflows::call::CallerId;
 use outdial_workflows::hours::LaneState;
 use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::pool::NumberChoice;
+use outdial_workflows::rules::changes::{RuleChange, changes};
 use outdial_workflows::rules::{Agent, Rules};
 use serde_json::{Value, json};
 use url::Url;
@@ -295,52 +295,25 @@ impl Target {
         let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
         let (revision, before) = campaigns::rules(&app.engine, client, campaign).await?;
         let after = flags.over(before.clone())?;
-        let changes = changes(&before, &after)?;
+        let changes = changes(&serde_json::to_value(&before)?, &serde_json::to_value(&after)?);
         if changes.is_empty() {
             bail!("these are the campaign's rules already: nothing was changed");
         }
-        let listed = changes.iter().map(|(name, before, after)| format!("  {name}: {before} → {after}"));
+        let listed =
+            changes.iter().map(|RuleChange { rule, before, after }| format!("  {rule}: {before} → {after}"));
         let listed = listed.collect::<Vec<_>>().join("\n");
-        let changed: Vec<_> = changes
-            .iter()
-            .map(|(name, before, after)| json!({ "rule": name, "before": before, "after": after }))
-            .collect();
         if preview {
             output.say(
                 format!("would change:\n{listed}"),
-                &json!({ "revision": revision, "changes": changed }),
+                &json!({ "revision": revision, "changes": changes }),
             );
             return Ok(());
         }
         let by = By { actor, reason: self.reason.as_deref() };
         let revision = campaigns::edit(&app.engine, client, campaign, revision, &after, by).await?;
         let text = format!("`{}` has revision {} now:\n{listed}", self.campaign, revision.0);
-        output.say(text, &json!({ "revision": revision, "changes": changed }));
+        output.say(text, &json!({ "revision": revision, "changes": changes }));
         Ok(())
-    }
-}
-
-/// Which rules differ, with what they were and are.
-fn changes(before: &Rules, after: &Rules) -> anyhow::Result<Vec<(String, Value, Value)>> {
-    let mut changes = vec![];
-    differences("", &serde_json::to_value(before)?, &serde_json::to_value(after)?, &mut changes);
-    Ok(changes)
-}
-
-/// Objects are compared by what they hold, so that one changed retry time is one line.
-fn differences(place: &str, before: &Value, after: &Value, found: &mut Vec<(String, Value, Value)>) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            for name in names {
-                let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-                let of =
-                    |rules: &serde_json::Map<String, Value>| rules.get(name).cloned().unwrap_or_default();
-                differences(&place, &of(before), &of(after), found);
-            }
-        }
-        (before, after) if before != after => found.push((place.to_owned(), before.clone(), after.clone())),
-        _ => {}
     }
 }
 
@@ -505,22 +478,5 @@ impl RuleFlags {
         }
         rules.number_choice = self.number_choice.unwrap_or(rules.number_choice);
         Ok(rules)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_edit_is_told_rule_by_rule() {
-        let before = Rules::default();
-        let after = Rules { ring_timeout_s: 20, ..before.clone() };
-        let mut after = serde_json::to_value(after).expect("rules");
-        after["retry"]["max_attempts"] = json!(5);
-        let after: Rules = serde_json::from_value(after).expect("rules");
-        let told = changes(&before, &after).expect("told");
-        let told: Vec<&str> = told.iter().map(|(place, ..)| place.as_str()).collect();
-        assert_eq!(told, ["retry.max_attempts", "ring_timeout_s"]);
     }
 }

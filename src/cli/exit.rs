@@ -97,6 +97,7 @@ fn of_operation(error: &OperationError) -> Option<Exit> {
         OperationError::Ambiguous { .. }
         | OperationError::Exists { .. }
         | OperationError::NotPossible(_)
+        | OperationError::EditedMeanwhile(_)
         | OperationError::Invalid { .. } => Some(Exit::Refused),
         OperationError::Account(error) => of_account(error),
         OperationError::Engine(error) => of_engine(error),

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use outdial_jobs::operations::keys::{self, ApiKey, KeySpec, Role};
-use outdial_jobs::operations::{By, setup};
+use outdial_jobs::operations::{By, Part, setup};
 use outdial_workflows::Moment;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -88,7 +88,7 @@ pub(super) async fn run(app: &App, command: KeyCommand, actor: &str, output: &Ou
                 Some(client) => Some(setup::find_client(engine, &client).await?),
                 None => None,
             };
-            let keys = keys::list(engine, client, None, LISTED).await?;
+            let keys = keys::list(engine, client, Part::newest(LISTED)).await?;
             let now = engine.now().await?;
             let time = |at: Option<Moment>| {
                 at.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::bulk::{self, Filter, Operation};
-use outdial_jobs::operations::{campaigns, imports, setup};
+use outdial_jobs::operations::{By, Part, campaigns, imports, setup};
 use outdial_jobs::store::bulk::BulkState;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
@@ -172,7 +172,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     match command {
         OperationCommand::List => {
-            let operations = bulk::latest(&app.engine, 50).await?;
+            let operations = bulk::list(&app.engine, None, Part::newest(50)).await?;
             let head = ["id", "order", "state", "looked at", "changed", "deferred", "declined", "by"];
             let rows = operations.iter().map(|operation| {
                 let tally = &operation.tally;
@@ -196,7 +196,7 @@ pub(super) async fn run(
             output.say(told(&operation), &operation);
         }
         OperationCommand::Cancel { id } => {
-            let operation = bulk::cancel(&app.engine, &id, actor).await?;
+            let operation = bulk::cancel(&app.engine, &id, By { actor, reason: None }).await?;
             output.say(told(&operation), &operation);
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::suppressions::{self, Added, Whose};
-use outdial_jobs::operations::{By, campaigns, setup};
+use outdial_jobs::operations::{By, Part, campaigns, setup};
 use outdial_workflows::Moment;
 use outdial_workflows::phone::PhoneNumber;
 use serde::Serialize;
@@ -143,7 +143,8 @@ pub(super) async fn run(
         SuppressionCommand::List { list, phone, limit } => {
             let whose = list.whose(app).await?;
             let phone = phone.map(|phone| PhoneNumber::parse(&phone, None)).transpose()?;
-            let found = suppressions::list(&app.engine, whose, phone.as_ref(), limit.into()).await?;
+            let found =
+                suppressions::list(&app.engine, whose, phone.as_ref(), Part::newest(limit.into())).await?;
             let time = |at: Moment| at.format("%Y-%m-%d %H:%M UTC").to_string();
             let rows = found.iter().map(|entry| {
                 let campaign = entry.campaign.map_or("all".to_owned(), |campaign| campaign.to_string());

@@ -3,9 +3,11 @@
 //! is read from here, by the file, by `config show` and by the reference.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use chrono::TimeDelta;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser};
@@ -14,6 +16,8 @@ use outdial_jobs::queue::Pace;
 use outdial_jobs::sheets;
 use secrecy::SecretString;
 use url::Url;
+
+use crate::http::{Access, origin};
 
 use super::defaults::{Exotel, NewAccount, NewCampaign};
 
@@ -171,6 +175,27 @@ pub struct Serving {
     #[arg(long, hide = true, value_delimiter = ',', requires = "sheets_url", value_name = "HOST[:PORT]")]
     pub sheets_redirect_host: Vec<String>,
 
+    /// How many requests a minute the API takes with one key; 0 for any number.
+    #[arg(
+        id = "serve.requests_per_minute",
+        long = "requests-per-minute",
+        env = "OUTDIAL_REQUESTS_PER_MINUTE",
+        default_value_t = Access::REQUESTS_PER_MINUTE,
+        value_name = "N"
+    )]
+    pub requests_per_minute: u32,
+
+    /// The other origins from which browsers may use the API, as `https://app.example.com`.
+    #[arg(
+        id = "serve.cors_origins",
+        long = "cors-origins",
+        env = "OUTDIAL_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_parser = origin,
+        value_name = "ORIGINS"
+    )]
+    pub cors_origins: Vec<HeaderValue>,
+
     /// For crash tests, in builds that have crash points: where the process is to die or freeze.
     #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
     pub crash_at: Option<String>,
@@ -181,6 +206,12 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// How the API may be used.
+    pub fn access(&self) -> Access {
+        let requests_per_minute = NonZeroU32::new(self.requests_per_minute);
+        Access { requests_per_minute, cors_origins: self.cors_origins.clone() }
+    }
+
     /// How fast the queue notices things.
     pub fn pace(&self) -> Pace {
         let Some(lease_ms) = self.pace_lease_ms else { return Pace::default() };

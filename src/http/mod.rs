@@ -1,5 +1,6 @@
 //! HTTP: health, metrics, webhooks and streams.
 
+mod access;
 mod metrics;
 mod problem;
 mod streams;
@@ -21,6 +22,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 
 use crate::app::INSTALLATION;
+pub use access::{Access, origin};
 pub use metrics::Metrics;
 use problem::Problem;
 
@@ -32,6 +34,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 pub struct Api {
     engine: Engine,
     metrics: Arc<Metrics>,
+    access: Arc<Access>,
 }
 
 impl Api {
@@ -40,7 +43,15 @@ impl Api {
     /// # Errors
     /// If the metrics cannot be registered.
     pub fn new(engine: Engine) -> anyhow::Result<Self> {
-        Ok(Self { engine, metrics: Arc::new(Metrics::new()?) })
+        Self::with(engine, Access::default())
+    }
+
+    /// The same, to be used so.
+    ///
+    /// # Errors
+    /// If the metrics cannot be registered.
+    pub fn with(engine: Engine, access: Access) -> anyhow::Result<Self> {
+        Ok(Self { engine, metrics: Arc::new(Metrics::new()?), access: Arc::new(access) })
     }
 }
 
@@ -73,10 +84,20 @@ pub fn router(api: Api) -> Router {
 /// What is logged while a request is served is told apart by its id.
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let path = request.uri().path();
-    // Whoever reads the rest can read the campaign.
+    tracing::info_span!("request", method = %request.method(), path = shown(request.uri().path()), id)
+}
+
+/// A path as logs may keep it: without what may be somebody's number.
+fn shown(path: &str) -> String {
+    // Whoever reads what follows can read the campaign.
     let path = path.find("/status/").map_or(path, |at| &path[..at]);
-    tracing::info_span!("request", method = %request.method(), path, id)
+    let is_number = |part: &str| {
+        let part = part.replace("%2B", "+").replace("%2b", "+").replace("%20", " ");
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        digits > 4 && part.chars().all(|c| c.is_ascii_digit() || "+-. ()".contains(c))
+    };
+    let parts = path.split('/').map(|part| if is_number(part) { "…" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// Serves until `stop` resolves, then lets requests finish for a moment.
@@ -124,6 +145,26 @@ async fn ready(State(api): State<Api>) -> impl IntoResponse {
         Ok(Err(_)) | Err(_) => {
             let body = serde_json::json!({ "ready": false, "because": "the database does not answer" });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_path_is_logged_without_numbers() {
+        for (path, logged) in [
+            (
+                "/v1/leads/0190f3a4-0000-7000-8000-000000000001",
+                "/v1/leads/0190f3a4-0000-7000-8000-000000000001",
+            ),
+            ("/v1/leads/+919876500001", "/v1/leads/…"),
+            ("/v1/accounts/a/numbers/%2B91%2098765-00001/limits", "/v1/accounts/a/numbers/…/limits"),
+            ("/health", "/health"),
+        ] {
+            assert_eq!(shown(path), logged);
         }
     }
 }

@@ -61,6 +61,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// Somebody changed it since the caller read it.
+    pub(crate) fn edited_meanwhile(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "edited-meanwhile", detail)
+    }
+
     /// Parts of the request are wrong.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
@@ -91,6 +96,7 @@ impl From<OperationError> for Problem {
             OperationError::Ambiguous { .. } => Self::new(StatusCode::CONFLICT, "ambiguous", text),
             OperationError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", text),
             OperationError::NotPossible(_) => Self::new(StatusCode::CONFLICT, "not-possible", text),
+            OperationError::EditedMeanwhile(_) => Self::edited_meanwhile(text),
             OperationError::Invalid { place, problem } => Self::invalid(vec![FieldError { place, problem }]),
             OperationError::Engine(EngineError::NoSuchLead(_)) => Self::not_found(text),
             OperationError::Engine(EngineError::Quarantined(_)) => {

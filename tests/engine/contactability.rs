@@ -8,12 +8,12 @@ use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::clock::SetClock;
 use outdial_jobs::import::Options;
-use outdial_jobs::operations::By;
 use outdial_jobs::operations::consents::{self, ConsentSpec};
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::judging;
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::suppressions::{self, Added, Whose};
+use outdial_jobs::operations::{By, Part};
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, LeadId};
 use outdial_workflows::input::Command;
@@ -233,7 +233,9 @@ async fn a_list_holds_until_it_ends_or_the_number_is_taken_off_it() {
     );
     let never = accept(&world, campaign, spec(PHONE)).await;
     assert_eq!(world.finished(never).await.workflow.outcome, Some(Outcome::DoNotCall));
-    let listed = suppressions::list(&world.engine, whole, Some(&phone(PHONE)), 10).await.expect("listed");
+    let listed = suppressions::list(&world.engine, whole, Some(&phone(PHONE)), Part::newest(10))
+        .await
+        .expect("listed");
     assert_eq!((listed.len(), listed[0].expires_at, listed[0].actor.as_str()), (1, None, "asha"));
     let remove = async |whose| suppressions::remove(&world.engine, whose, &phone(PHONE), ASHA).await;
     assert!(!remove(whole).await.expect("asked"), "it is on the campaign's list alone");

@@ -97,9 +97,9 @@ async fn a_stopped_operation_changes_no_more_leads() {
     world.leads(campaign, &phones(1, 100)).await;
     let pause = bulk::order(&world.engine, world.client, &of(campaign), Command::Pause, "asha", None).await;
     let id = pause.expect("ordered").id.to_string();
-    let stopped = bulk::cancel(&world.engine, &id, "asha").await.expect("stopped");
+    let stopped = bulk::cancel(&world.engine, &id, ASHA).await.expect("stopped");
     assert_eq!(stopped.state, BulkState::Cancelled);
-    let again = bulk::cancel(&world.engine, &id, "asha").await;
+    let again = bulk::cancel(&world.engine, &id, ASHA).await;
     assert!(matches!(again, Err(OperationError::NotPossible(_))), "{again:?}");
     world.work().await;
     until("its job to be gone", async || world.count("select count(*) from jobs").await == 0).await;
@@ -204,7 +204,7 @@ async fn an_edit_makes_a_revision_under_which_the_next_attempts_are_made() {
     assert_eq!(record.workflow.outcome, Some(Outcome::NoAnswer));
     let stale = campaigns::edit(&world.engine, world.client, campaign, revision, &twice, ASHA).await;
     assert!(
-        matches!(&stale, Err(OperationError::NotPossible(why)) if why.contains("edited meanwhile")),
+        matches!(&stale, Err(OperationError::EditedMeanwhile(why)) if why.contains("edited meanwhile")),
         "{stale:?}"
     );
     world.end().await;

@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use outdial_jobs::store;
 use outdial_jobs::store::attempts::Unpriced;
 use outdial_jobs::store::bulk::Place;
+use outdial_jobs::store::ledger::Made;
+use outdial_jobs::store::paging::{Direction, Part};
 use outdial_workflows::Moment;
 use outdial_workflows::call::CallId;
 use outdial_workflows::ids::{CampaignId, LeadId, NodeId};
@@ -64,7 +66,7 @@ async fn uses<T>(world: &World, index: &str, ask: impl AsyncFnOnce(&mut PgConnec
 async fn counters(conn: &mut PgConnection, index: &str) -> (i64, i64) {
     sqlx::query("select pg_stat_force_next_flush()").execute(&mut *conn).await.expect("asked");
     let whole = "select sum(seq_scan)::bigint from pg_stat_user_tables
-        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests', 'consents')";
+        where relname in ('workflows', 'attempts', 'jobs', 'leads', 'lanes', 'webhook_inbox', 'dial_requests', 'consents', 'suppressions', 'audit', 'quarantine')";
     let whole = sqlx::query_scalar(whole).fetch_one(&mut *conn).await.expect("counted");
     let used = "select idx_scan from pg_stat_user_indexes where indexrelname = $1";
     (whole, sqlx::query_scalar(used).bind(index).fetch_one(conn).await.expect("there is such an index"))
@@ -136,6 +138,25 @@ async fn what_runs_all_the_time_reads_by_index() {
         store::attempts::unpriced(conn, client, world.account, &wanted, 20).await.expect("read")
     })
     .await;
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        let mut after = None;
+        // The first page, and one that goes on.
+        for _ in 0..2 {
+            let page = uses(&world, "attempts_by_campaign", async |conn| {
+                let span = (now - TimeDelta::days(1), later);
+                let page = store::ledger::of_campaign(conn, campaign, span, direction, after, 50).await;
+                page.expect("read")
+            })
+            .await;
+            assert_eq!(page.len(), 50);
+            after = page.last().map(Made::place);
+        }
+        let lead = after.expect("a place").lead;
+        uses(&world, "attempts_pkey", async |conn| {
+            store::ledger::of_lead(conn, client, lead, direction, None, 50).await.expect("read")
+        })
+        .await;
+    }
     let numbers: Vec<String> = (1..4).map(|n| format!("+9198{n:08}")).collect();
     let tried = uses(&world, "attempts_by_phone", async |conn| {
         store::attempts::tried(conn, client, &numbers, now - TimeDelta::days(31)).await.expect("read")
@@ -154,6 +175,29 @@ async fn what_runs_all_the_time_reads_by_index() {
     })
     .await;
     assert_eq!(consents.len(), 3);
+    world.run(
+        "insert into suppressions (client_id, suppression_id, phone, campaign_id, source, actor, created_at)
+        select client_id, lead_id, phone, case when phone < '+919800000100' then campaign_id end, 'a list', 'a test',
+            created_at from leads",
+    )
+    .await;
+    world.run("analyze suppressions").await;
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        let part = Part { direction, after: Some(Uuid::from_u128(1 << 127)), limit: 20 };
+        for (index, of) in [("suppressions_listed", None), ("suppressions_of_campaign", Some(campaign))] {
+            let listed = uses(&world, index, async |conn| {
+                store::suppressions::list(conn, client, of, part, now).await.expect("read")
+            })
+            .await;
+            assert_eq!(listed.len(), 20, "{index}");
+        }
+        let phone = numbers[0].parse().expect("a number");
+        uses(&world, "suppressions_by_phone", async |conn| {
+            let of_phone = store::suppressions::of_phone(conn, client, None, &phone, part, now);
+            of_phone.await.expect("read")
+        })
+        .await;
+    }
     uses(&world, "leads_by_phone", async |conn| {
         store::consents::held_for_want(conn, client, &numbers).await.expect("read")
     })
@@ -177,6 +221,51 @@ async fn what_runs_all_the_time_reads_by_index() {
         .await;
     }
     // These rows are nobody's story: there is nothing to judge.
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn what_people_look_through_is_read_by_index() {
+    let world = World::new().await;
+    let (client, now) = (world.client, world.database_time().await);
+    for statement in [
+        format!("insert into audit (client_id, audit_id, at, actor, action, subject, subject_id, details)
+            select '{client}', md5(n::text)::uuid, now(), 'person ' || n % 500, 'pause', 'campaign',
+                md5((n % 500)::text)::uuid, '{{}}' from generate_series(1, 20000) n"),
+        format!("insert into quarantine (client_id, quarantine_id, job_kind, item, error, created_at, released_at)
+            select '{client}', md5(n::text)::uuid, 'bulk.v1', '{{}}', 'it panicked', now(),
+                case when n > 100 then now() end from generate_series(1, 20000) n"),
+        format!("insert into jobs (client_id, job_id, kind, run_at, created_at)
+            select '{client}', md5(n::text)::uuid, 'bulk.v1', now(), now() from generate_series(1, 20000) n"),
+        "analyze".to_owned(),
+    ] {
+        world.run(&statement).await;
+    }
+    let subject = sqlx::query_scalar("select subject_id from audit limit 1").fetch_one(world.db.pool()).await;
+    let subject: Uuid = subject.expect("a subject");
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        let part = Part { direction, after: Some(Uuid::from_u128(1 << 127)), limit: 10 };
+        for (index, subject, actor) in [
+            ("audit_pkey", None, None),
+            ("audit_of_subject", Some(subject), None),
+            ("audit_of_actor", None, Some("person 7")),
+        ] {
+            let listed = uses(&world, index, async |conn| {
+                store::audit::list(conn, client, subject, actor, part).await.expect("read")
+            })
+            .await;
+            assert_eq!(listed.len(), 10, "{index}");
+        }
+        uses(&world, "quarantine_listed", async |conn| {
+            store::jobs::aside(conn, client, None, part).await.expect("read")
+        })
+        .await;
+        uses(&world, "jobs_pkey", async |conn| {
+            store::jobs::live(conn, client, None, None, part, now).await.expect("read")
+        })
+        .await;
+    }
+    let mut world = world;
     world.settle().await;
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use outdial::http::{self, Api};
+use outdial::http::{self, Access, Api};
 use outdial_emulators::exotel::{self as emulated, Exotel, Scenario};
 use outdial_jobs::clock::{Clock, DatabaseClock, SetClock};
 use outdial_jobs::engine::{Engine, Parts};
@@ -57,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) token: &'static str,
     /// A test's own clock; without one, the database's.
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// How its API may be used.
+    pub(crate) access: Access,
 }
 
 impl Default for Setup {
@@ -71,6 +73,7 @@ impl Default for Setup {
             limits: vec![],
             token: "token1",
             clock: None,
+            access: Access::default(),
         }
     }
 }
@@ -133,7 +136,7 @@ impl World {
         let clock = setup.clock.unwrap_or_else(|| Arc::new(DatabaseClock));
         let engine = engine(&db, &key, &clock, &public_url).await;
         sweeps::prepare(&engine).await.expect("schedules and partitions are made");
-        let api = Api::new(engine.clone()).expect("an API");
+        let api = Api::with(engine.clone(), setup.access).expect("an API");
         let http = tokio::spawn(http::serve(listener, api, std::future::pending()));
         let client = setup::create_client(&engine, "A client").await.expect("a client");
         let who = emulated::Account::default();

@@ -1,5 +1,6 @@
 //! A campaign's rules, as one immutable revision holds them.
 
+pub mod changes;
 mod holiday;
 
 use std::num::NonZeroU16;

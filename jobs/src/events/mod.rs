@@ -1,7 +1,7 @@
 //! The world is told what happened: events go to subscribers, signed, in order for each lead, until they are
 //! taken.
 //!
-//! [`fan_out`] turns a client's journal into deliveries, one row an event and subscriber, each once;
+//! `fan_out` turns a client's journal into deliveries, one row an event and subscriber, each once;
 //! [`crate::jobs::deliver`] sends what is due, a job a subscriber, so that a slow one holds up no other.
 
 mod courier;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{By, OperationError};
+use super::{By, OperationError, Part, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, bulk::Bulk};
@@ -21,6 +21,8 @@ use crate::store::{self, StoreError};
 
 /// How many leads the walk passes in one look at the database.
 pub const PAGE: i64 = 2_000;
+/// The most leads that a filter names one by one.
+const LEADS: usize = 1_000;
 /// A preview counts no further than this: beyond, it says "more than".
 const PREVIEW: u64 = 200_000;
 
@@ -82,6 +84,17 @@ impl Filter {
             .map(span)
             .filter(|_| self.campaign.is_none_or(|campaign| campaign == import.campaign)))
     }
+
+    /// Whether it can be looked through lead by lead, and its campaign is the client's.
+    async fn check(&self, conn: &mut PgConnection, client: ClientId) -> Result<(), OperationError> {
+        if self.leads.len() > LEADS {
+            let problem = format!("{} are too many; name at most {LEADS}", self.leads.len());
+            return Err(OperationError::Invalid { place: "filter.leads".into(), problem });
+        }
+        let Some(campaign) = self.campaign else { return Ok(()) };
+        let found = store::campaigns::page(conn, client, Some(campaign), Part::newest(1)).await?;
+        the_one("campaign", &campaign.to_string(), found).map(drop)
+    }
 }
 
 /// How many leads an order would reach.
@@ -96,11 +109,12 @@ pub struct Preview {
 /// Counts the leads that an order would reach.
 ///
 /// # Errors
-/// If the database cannot be asked.
+/// If the filter names too many leads, or a campaign that does not exist.
 pub async fn preview(engine: &Engine, client: ClientId, filter: &Filter) -> Result<Preview, OperationError> {
     let mut preview = Preview { leads: 0, exact: true };
     let mut looked_at = 0;
     let mut conn = engine.pool().acquire().await?;
+    filter.check(&mut conn, client).await?;
     let Some((mut after, last)) = filter.span(&mut conn).await? else { return Ok(preview) };
     loop {
         let page = store::bulk::walk(&mut conn, client, after, last, PAGE).await?;
@@ -163,7 +177,7 @@ impl Operation {
 /// is not forgotten.
 ///
 /// # Errors
-/// If the filter names a campaign that does not exist.
+/// If the filter names too many leads, or a campaign that does not exist.
 pub async fn order(
     engine: &Engine,
     client: ClientId,
@@ -172,16 +186,12 @@ pub async fn order(
     actor: &str,
     reason: Option<&str>,
 ) -> Result<Operation, OperationError> {
+    filter.check(&mut *engine.pool().acquire().await?, client).await?;
     let ordered = engine.allow(async |conn, now| {
-        if let Some(campaign) = filter.campaign
-            && store::campaigns::lock_state(conn, client, campaign).await?.is_none()
-        {
-            return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));
-        }
         let by = By { actor, reason };
-        Ok(Ok(write(conn, client, filter, command, by, now).await?))
+        write(conn, client, filter, command, by, now).await
     });
-    let new = ordered.await??;
+    let new = ordered.await?;
     engine.hub().signal(client, QUEUED);
     Ok(Operation::of(client, new))
 }
@@ -230,17 +240,21 @@ pub async fn find(engine: &Engine, given: &str) -> Result<Operation, OperationEr
     let not_found = || OperationError::NotFound { kind: "operation", given: given.to_owned() };
     let id = Uuid::try_parse(given).map_err(|_| not_found())?;
     let mut conn = engine.pool().acquire().await?;
-    let found = store::bulk::list(&mut conn, None, Some(id), 1).await?.pop();
+    let found = store::bulk::find(&mut conn, id).await?;
     found.map(|(client, stored)| Operation::of(client, stored)).ok_or_else(not_found)
 }
 
-/// The latest operations.
+/// Operations: of one client, or all.
 ///
 /// # Errors
 /// If the database cannot be asked.
-pub async fn latest(engine: &Engine, limit: i64) -> Result<Vec<Operation>, OperationError> {
+pub async fn list(
+    engine: &Engine,
+    client: Option<ClientId>,
+    part: Part,
+) -> Result<Vec<Operation>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let found = store::bulk::list(&mut conn, None, None, limit).await?;
+    let found = store::bulk::list(&mut conn, client, part).await?;
     Ok(found.into_iter().map(|(client, stored)| Operation::of(client, stored)).collect())
 }
 
@@ -248,7 +262,7 @@ pub async fn latest(engine: &Engine, limit: i64) -> Result<Vec<Operation>, Opera
 ///
 /// # Errors
 /// If there is none, or it has ended.
-pub async fn cancel(engine: &Engine, given: &str, actor: &str) -> Result<Operation, OperationError> {
+pub async fn cancel(engine: &Engine, given: &str, by: By<'_>) -> Result<Operation, OperationError> {
     let operation = find(engine, given).await?;
     let (client, id) = (operation.client, operation.id);
     let cancelled = engine.allow(async |conn, now| {
@@ -256,7 +270,8 @@ pub async fn cancel(engine: &Engine, given: &str, actor: &str) -> Result<Operati
         if cancelled {
             let details = Value::Null;
             let (action, subject) = ("cancel", "operation");
-            let entry = Entry { actor, action, subject, id, reason: None, details: &details };
+            let By { actor, reason } = by;
+            let entry = Entry { actor, action, subject, id, reason, details: &details };
             store::audit::note(conn, client, entry, now).await?;
         }
         Ok(cancelled)

@@ -12,7 +12,7 @@ use outdial_workflows::rules::Rules;
 
 use serde_json::json;
 
-use super::{By, OperationError, named, the_one};
+use super::{By, OperationError, Part, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, end_campaign::EndCampaign};
@@ -125,7 +125,7 @@ pub async fn edit(
                 "it was edited meanwhile: it has revision {} now, and this edit was made on {}; look again",
                 facts.revision.0, from.0
             );
-            return Ok(Err(OperationError::NotPossible(text)));
+            return Ok(Err(OperationError::EditedMeanwhile(text)));
         }
         if let Err(error) = check_calendar(rules, facts.emulated) {
             return Ok(Err(error));
@@ -152,18 +152,17 @@ pub async fn edit(
 
 const EDITED: Signal = Signal { jobs: false, admission: true };
 
-/// The campaigns of a client, the newest first. `after` is the last of the page before.
+/// The campaigns of a client.
 ///
 /// # Errors
 /// The database.
 pub async fn list(
     engine: &Engine,
     client: ClientId,
-    after: Option<CampaignId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<store::campaigns::Campaign>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::campaigns::page(&mut conn, client, None, after, limit).await?)
+    Ok(store::campaigns::page(&mut conn, client, None, part).await?)
 }
 
 /// Whose campaign this is. By its id alone: a name may look like another's id.
@@ -356,7 +355,7 @@ pub async fn status(
     campaign: CampaignId,
 ) -> Result<Status, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let found = store::campaigns::page(&mut conn, client, Some(campaign), None, 1).await?;
+    let found = store::campaigns::page(&mut conn, client, Some(campaign), Part::newest(1)).await?;
     let row = the_one("campaign", &campaign.to_string(), found)?;
     let mut status = Status {
         campaign: row,

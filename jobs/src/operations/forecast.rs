@@ -123,7 +123,8 @@ async fn blockers(engine: &Engine, client: ClientId, walk: &Walk) -> Result<Vec<
 /// called. `progress` is told how many leads have been read.
 ///
 /// # Errors
-/// If the campaign does not exist, or its rules or limits cannot be read.
+/// If more than all calls are assumed to be answered or to find the line busy, the campaign does not exist, or
+/// its rules or limits cannot be read.
 pub async fn simulate(
     engine: &Engine,
     client: ClientId,
@@ -131,6 +132,11 @@ pub async fn simulate(
     assumed: Assumed,
     mut progress: impl FnMut(u64),
 ) -> Result<Simulated, OperationError> {
+    if u16::from(assumed.answered_percent) + u16::from(assumed.busy_percent) > 100 {
+        let problem =
+            "of a hundred calls no more than a hundred can be answered or find the line busy".into();
+        return Err(OperationError::Invalid { place: "answered_percent".into(), problem });
+    }
     let (_, rules) = campaigns::rules(engine, client, campaign).await?;
     let limits = limits(engine, client, campaign, &rules).await?;
     let mut walk = Walk::of(engine, client, campaign).await?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{By, OperationError};
+use super::{By, OperationError, Part, audit};
 use crate::engine::Engine;
 use crate::store::audit::Entry;
 pub use crate::store::keys::{ApiKey, Role};
@@ -146,18 +146,17 @@ pub async fn rotate(
     Ok(made)
 }
 
-/// Keys, the newest first: of one client, or all. `after` is the last of the page before.
+/// Keys: of one client, or all.
 ///
 /// # Errors
 /// The database.
 pub async fn list(
     engine: &Engine,
     scope: Option<ClientId>,
-    after: Option<Uuid>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<ApiKey>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::keys::list(&mut conn, scope, after, limit).await?)
+    Ok(store::keys::list(&mut conn, scope, part).await?)
 }
 
 /// Whose key this is; else why nobody may come in with it.
@@ -207,8 +206,7 @@ async fn note(
     by: By<'_>,
     now: Moment,
 ) -> Result<(), StoreError> {
-    // What concerns all clients is on record under none.
-    let client = key.client.unwrap_or(ClientId(Uuid::nil()));
+    let client = key.client.unwrap_or(audit::NOBODY);
     let details =
         json!({ "name": key.name, "role": key.role, "hint": key.hint, "expires_at": key.expires_at });
     let By { actor, reason } = by;

@@ -33,12 +33,44 @@ pub struct Changed {
     pub after: Vec<Limit>,
 }
 
+/// Reads limits.
+///
+/// # Errors
+/// If the client or account does not exist, or the limits cannot be read.
+pub async fn read(engine: &Engine, client: ClientId, whose: &Limited) -> Result<Vec<Limit>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    stored(&mut conn, client, whose).await
+}
+
+/// Sets limits as [`change`] does, if those that there are satisfy `expected`.
+///
+/// # Errors
+/// As [`change`], and if they do not.
+pub async fn replace(
+    engine: &Engine,
+    client: ClientId,
+    whose: &Limited,
+    expected: impl Fn(&[Limit]) -> bool,
+    after: &[Limit],
+    by: By<'_>,
+) -> Result<Changed, OperationError> {
+    // Limits that cannot be kept are wrong, whatever there was before.
+    check(whose, after)?;
+    let replaced = |before: Vec<Limit>| match expected(&before) {
+        true => Ok(after.to_vec()),
+        false => {
+            let text = "the limits were changed meanwhile; read them again";
+            Err(OperationError::EditedMeanwhile(text.into()))
+        }
+    };
+    change_if(engine, client, whose, replaced, by).await
+}
+
 /// Changes limits; once this returns, every reservation on any node keeps the new ones. Calls that are
 /// under way go on, even where there are more than may be now. `change` makes the new list from the old.
 ///
 /// # Errors
-/// If the client or account does not exist, a limit cannot be kept, or the old ones cannot be read and
-/// `change` wants to see them.
+/// If the client or account does not exist, a limit cannot be kept, or the old ones cannot be read.
 pub async fn change(
     engine: &Engine,
     client: ClientId,
@@ -46,22 +78,22 @@ pub async fn change(
     change: impl Fn(Vec<Limit>) -> Vec<Limit>,
     by: By<'_>,
 ) -> Result<Changed, OperationError> {
+    change_if(engine, client, whose, |before| Ok(change(before)), by).await
+}
+
+async fn change_if(
+    engine: &Engine,
+    client: ClientId,
+    whose: &Limited,
+    change: impl Fn(Vec<Limit>) -> Result<Vec<Limit>, OperationError>,
+    by: By<'_>,
+) -> Result<Changed, OperationError> {
     let mut tx = engine.pool().begin().await?;
     // Every round of admission holds this lock while it counts and reserves.
     store::admission::alone(&mut tx, client).await?;
-    let stored = stored(&mut tx, client, whose).await?;
-    let before: Vec<Limit> = serde_json::from_value(stored)
-        .map_err(|problem| OperationError::NotPossible(format!("the limits cannot be read: {problem}")))?;
-    let after = change(before.clone());
-    for limit in &after {
-        let checked = limit.check();
-        checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
-        if matches!((limit, whose), (Limit::Spend { .. }, Limited::Number(..))) {
-            let problem = "what calls from one number cost is not counted apart; bound the spending of its \
-                           account, of a campaign or of the client";
-            return Err(OperationError::Invalid { place: "limit".into(), problem: problem.into() });
-        }
-    }
+    let before = stored(&mut tx, client, whose).await?;
+    let after = change(before.clone())?;
+    check(whose, &after)?;
     let now = engine.now_in(&mut tx).await?;
     let value = serde_json::to_value(&after).unwrap_or_default();
     let (subject, id, number) = match whose {
@@ -87,10 +119,41 @@ pub async fn change(
     Ok(Changed { before, after })
 }
 
+/// Whether these limits can be kept.
+fn check(whose: &Limited, limits: &[Limit]) -> Result<(), OperationError> {
+    for limit in limits {
+        let checked = limit.check();
+        checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
+        if matches!((limit, whose), (Limit::Spend { .. }, Limited::Number(..))) {
+            let problem = "what calls from one number cost is not counted apart; bound the spending of its \
+                           account, of a campaign or of the client";
+            return Err(OperationError::Invalid { place: "limit".into(), problem: problem.into() });
+        }
+    }
+    Ok(())
+}
+
 /// There may be room where there was none.
 const CHANGED: Signal = Signal { jobs: false, admission: true };
 
-async fn stored(conn: &mut PgConnection, client: ClientId, whose: &Limited) -> Result<Value, OperationError> {
+async fn stored(
+    conn: &mut PgConnection,
+    client: ClientId,
+    whose: &Limited,
+) -> Result<Vec<Limit>, OperationError> {
+    let value = stored_value(conn, client, whose).await?;
+    serde_json::from_value(value)
+        .map_err(|problem| OperationError::NotPossible(format!("the limits cannot be read: {problem}")))
+}
+
+/// The most characters of a number that calls come from.
+const NUMBER_CHARS: usize = 64;
+
+async fn stored_value(
+    conn: &mut PgConnection,
+    client: ClientId,
+    whose: &Limited,
+) -> Result<Value, OperationError> {
     let not_found = |kind, given: String| OperationError::NotFound { kind, given };
     match whose {
         Limited::Client => {
@@ -102,7 +165,8 @@ async fn stored(conn: &mut PgConnection, client: ClientId, whose: &Limited) -> R
             Ok(account_row.ok_or_else(|| not_found("account", account.to_string()))?.limits)
         }
         Limited::Number(account, number) => {
-            if number.0.trim().is_empty() || number.0.trim() != number.0 {
+            let fits = (1..=NUMBER_CHARS).contains(&number.0.chars().count());
+            if number.0.trim() != number.0 || !fits {
                 let problem = format!("`{number}` is not a number; give it as campaigns name it");
                 return Err(OperationError::Invalid { place: "number".into(), problem });
             }

@@ -2,6 +2,8 @@
 //! accounts, campaigns, leads.
 
 pub mod analytics;
+pub mod attempts;
+pub mod audit;
 pub mod bulk;
 pub mod campaigns;
 pub mod consents;
@@ -9,12 +11,14 @@ pub mod exports;
 pub mod forecast;
 pub mod idempotency;
 pub mod imports;
+pub mod jobs;
 pub mod judging;
 pub mod keys;
 pub mod leads;
 pub mod limits;
 pub mod pausing;
 pub mod recurring;
+pub mod revisions;
 pub mod setup;
 pub mod sheets;
 pub mod status;
@@ -22,6 +26,7 @@ pub mod subscribers;
 pub mod suppressions;
 
 pub use crate::store::audit::By;
+pub use crate::store::paging::{Direction, Part};
 
 use crate::engine::{AccountError, EngineError};
 use crate::store::StoreError;
@@ -56,6 +61,9 @@ pub enum OperationError {
     /// It is not possible as things stand.
     #[error("{0}")]
     NotPossible(String),
+    /// Somebody changed it since it was read.
+    #[error("{0}")]
+    EditedMeanwhile(String),
     /// The input is wrong.
     #[error("{place}: {problem}")]
     Invalid {

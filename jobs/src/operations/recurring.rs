@@ -91,26 +91,48 @@ pub async fn list(engine: &Engine, campaign: CampaignId) -> Result<Vec<Recurring
 /// # Errors
 /// If there is none with this id.
 pub async fn remove(engine: &Engine, given: &str, by: By<'_>) -> Result<(), OperationError> {
-    let not_found = || OperationError::NotFound { kind: "schedule", given: given.to_owned() };
-    let id = Uuid::try_parse(given).map_err(|_| not_found())?;
+    let id = Uuid::try_parse(given).map_err(|_| not_found(given.to_owned()))?;
+    take_back(engine, None, id, by).await
+}
+
+/// The same of one campaign.
+///
+/// # Errors
+/// If it has none with this id.
+pub async fn remove_from(
+    engine: &Engine,
+    campaign: CampaignId,
+    id: Uuid,
+    by: By<'_>,
+) -> Result<(), OperationError> {
+    take_back(engine, Some(campaign), id, by).await
+}
+
+async fn take_back(
+    engine: &Engine,
+    campaign: Option<CampaignId>,
+    id: Uuid,
+    by: By<'_>,
+) -> Result<(), OperationError> {
     let removed = engine.allow(async |conn, now| {
-        let Some(client) = store::recurring::remove(conn, id).await? else { return Ok(false) };
+        let Some((client, campaign)) = store::recurring::remove(conn, campaign, id).await? else {
+            return Ok(false);
+        };
         let By { actor, reason } = by;
-        let details = json!({});
-        let (action, subject) = ("unschedule", "campaign");
-        store::audit::note(
-            conn,
-            client,
-            Entry { actor, action, subject, id, reason, details: &details },
-            now,
-        )
-        .await?;
+        let details = json!({ "schedule": id });
+        let (action, subject, id) = ("unschedule", "campaign", campaign.0);
+        let entry = Entry { actor, action, subject, id, reason, details: &details };
+        store::audit::note(conn, client, entry, now).await?;
         Ok(true)
     });
     match removed.await? {
         true => Ok(()),
-        false => Err(not_found()),
+        false => Err(not_found(id.to_string())),
     }
+}
+
+fn not_found(given: String) -> OperationError {
+    OperationError::NotFound { kind: "schedule", given }
 }
 
 /// Carries out what is due: recurring orders, and the ends of pauses. Returns how many.

@@ -3,14 +3,15 @@
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::{OperationError, named, the_one};
+use super::{By, OperationError, Part, named, the_one};
 use crate::engine::Engine;
 use crate::providers::exotel::{Credentials, Exotel, Settings};
 use crate::providers::{AccountCheck, Carrier, Provider};
 use crate::store;
+use crate::store::audit::Entry;
 
 /// Claims the database for this process's key, or refuses: another key could not open what is stored.
 ///
@@ -43,18 +44,17 @@ pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, Oper
     Ok(client)
 }
 
-/// Clients, the newest first: only one, or all. `after` is the last of the page before.
+/// Clients: only one, or all.
 ///
 /// # Errors
 /// The database.
 pub async fn clients(
     engine: &Engine,
     only: Option<ClientId>,
-    after: Option<ClientId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<store::clients::Client>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::clients::page(&mut conn, only, after, limit).await?)
+    Ok(store::clients::page(&mut conn, only, part).await?)
 }
 
 /// The client with this id.
@@ -62,7 +62,7 @@ pub async fn clients(
 /// # Errors
 /// If there is none.
 pub async fn client(engine: &Engine, client: ClientId) -> Result<store::clients::Client, OperationError> {
-    let found = clients(engine, Some(client), None, 1).await?;
+    let found = clients(engine, Some(client), Part::newest(1)).await?;
     the_one("client", &client.to_string(), found)
 }
 
@@ -76,18 +76,17 @@ pub async fn find_client(engine: &Engine, given: &str) -> Result<ClientId, Opera
     the_one("client", given, found.into_iter().collect())
 }
 
-/// Accounts, the newest first: of one client, or all. `after` is the last of the page before.
+/// Accounts: of one client, or all.
 ///
 /// # Errors
 /// The database.
 pub async fn accounts(
     engine: &Engine,
     client: Option<ClientId>,
-    after: Option<AccountId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<store::accounts::Account>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::accounts::page(&mut conn, client, None, after, limit).await?)
+    Ok(store::accounts::page(&mut conn, client, None, part).await?)
 }
 
 /// The account with this id.
@@ -99,7 +98,7 @@ pub async fn account(
     account: AccountId,
 ) -> Result<store::accounts::Account, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let found = store::accounts::page(&mut conn, None, Some(account), None, 1).await?;
+    let found = store::accounts::page(&mut conn, None, Some(account), Part::newest(1)).await?;
     the_one("account", &account.to_string(), found)
 }
 
@@ -120,19 +119,34 @@ pub struct AccountSpec<'a> {
     pub without_default_limits: bool,
 }
 
-/// Makes an account with Exotel. Nothing is dialled, and the carrier is not asked; see [`check_account`].
+/// As [`add_account`], on nobody's order.
 ///
 /// # Errors
-/// If the name is taken, or the address or a limit is not usable.
+/// As [`add_account`].
 pub async fn create_account(
     engine: &Engine,
     client: ClientId,
     spec: AccountSpec<'_>,
 ) -> Result<AccountId, OperationError> {
+    add_account(engine, client, spec, By { actor: "outdial", reason: None }).await
+}
+
+/// Makes an account with Exotel. Nothing is dialled, and the carrier is not asked; see [`check_account`].
+///
+/// # Errors
+/// If the name is taken, or an address or a limit is not usable.
+pub async fn add_account(
+    engine: &Engine,
+    client: ClientId,
+    spec: AccountSpec<'_>,
+    by: By<'_>,
+) -> Result<AccountId, OperationError> {
     let emulated = is_loopback(spec.base_url);
-    if spec.base_url.scheme() != "https" && !emulated {
-        let problem = format!("`{}` is not encrypted; give an https:// address", spec.base_url);
-        return Err(OperationError::Invalid { place: "address".into(), problem });
+    for address in std::iter::once(spec.base_url).chain(&spec.settings.ccm_base_url) {
+        if address.scheme() != "https" && !(emulated && is_loopback(address)) {
+            let problem = format!("`{address}` is not encrypted; give an https:// address");
+            return Err(OperationError::Invalid { place: "address".into(), problem });
+        }
     }
     if spec.settings.absent_after_ms.is_some() && !emulated {
         let problem = "absent_after_ms is for emulated carriers: a real call could still be under way".into();
@@ -147,8 +161,8 @@ pub async fn create_account(
         let checked = limit.check();
         checked.map_err(|problem| OperationError::Invalid { place: "limit".into(), problem })?;
     }
-    let mut conn = engine.pool().acquire().await?;
-    let now = engine.now_in(&mut conn).await?;
+    let mut tx = engine.pool().begin().await?;
+    let now = engine.now_in(&mut tx).await?;
     let account = AccountId::new(now);
     let (credentials, settings) = (spec.credentials.clone(), spec.settings.clone());
     // What the adapter would refuse at the first call is refused here.
@@ -167,8 +181,14 @@ pub async fn create_account(
         settings: &json(serde_json::to_value(&spec.settings)),
         limits: &json(serde_json::to_value(&limits)),
     };
-    let made = store::accounts::insert(&mut conn, client, &new, now).await;
+    let made = store::accounts::insert(&mut tx, client, &new, now).await;
     made.map_err(|error| named("account", spec.name, error))?;
+    let details = json!({ "name": new.name, "base_url": new.base_url });
+    let By { actor, reason } = by;
+    let (action, subject, id) = ("create", "account", account.0);
+    let entry = Entry { actor, action, subject, id, reason, details: &details };
+    store::audit::note(&mut tx, client, entry, now).await?;
+    tx.commit().await?;
     Ok(account)
 }
 
@@ -183,7 +203,7 @@ fn sealable(credentials: &Credentials) -> Vec<u8> {
 }
 
 /// Whether a carrier's address is on this machine: an emulator, which rings nobody.
-fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -4,8 +4,9 @@ use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::phone::PhoneNumber;
 use serde_json::json;
+use uuid::Uuid;
 
-use super::{By, OperationError};
+use super::{By, OperationError, Part};
 use crate::engine::Engine;
 use crate::store::audit::Entry;
 use crate::store::suppressions::List;
@@ -47,7 +48,7 @@ pub async fn add(
     let added = engine.forbid(whose.client, async |conn, now| {
         if until.is_some_and(|until| until <= now) {
             let problem = "it is over already; give a later time, or none".to_owned();
-            return Ok(Err(OperationError::Invalid { place: "until".into(), problem }));
+            return Ok(Err(OperationError::Invalid { place: "expires_at".into(), problem }));
         }
         if let Err(error) = exists(conn, whose).await? {
             return Ok(Err(error));
@@ -87,20 +88,40 @@ pub async fn remove(
     removed.await?
 }
 
-/// What is in force now, the newest first: of a client and all its campaigns, or of one campaign, or of
-/// one number.
+/// Ends the entry with this id. Leads that finished because of it stay finished until somebody retries them.
+///
+/// # Errors
+/// If none of the client's that is in force has this id.
+pub async fn lift(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) -> Result<(), OperationError> {
+    let lifted = engine.allow(async |conn, now| {
+        let Some(campaign) = store::suppressions::lift(conn, client, id, now).await? else {
+            return Ok(false);
+        };
+        note(conn, Whose { client, campaign }, "unsuppress", by, &json!({ "removed": [id] }), now).await?;
+        Ok(true)
+    });
+    match lifted.await? {
+        true => Ok(()),
+        false => Err(OperationError::NotFound { kind: "suppression", given: id.to_string() }),
+    }
+}
+
+/// What is in force now: of a client and all its campaigns, or of one campaign; of all numbers or of one.
 ///
 /// # Errors
 /// If the database cannot be asked.
 pub async fn list(
     engine: &Engine,
-    whose: Whose,
+    Whose { client, campaign }: Whose,
     phone: Option<&PhoneNumber>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Listed>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
     let now = engine.now_in(&mut conn).await?;
-    Ok(store::suppressions::list(&mut conn, whose.client, whose.campaign, phone, limit, now).await?)
+    Ok(match phone {
+        Some(phone) => store::suppressions::of_phone(&mut conn, client, campaign, phone, part, now).await?,
+        None => store::suppressions::list(&mut conn, client, campaign, part, now).await?,
+    })
 }
 
 async fn exists(

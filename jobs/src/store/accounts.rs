@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 use super::rows::ProviderRow;
 use crate::providers::Provider;
 
@@ -117,28 +118,39 @@ pub struct Account {
     pub created_at: Moment,
 }
 
-/// Accounts, the newest first: of one client, or all; only one of them, or all. `after` is the last of the
-/// page before.
+struct AccountRow {
+    client_id: Uuid,
+    account_id: Uuid,
+    name: String,
+    provider: ProviderRow,
+    base_url: String,
+    emulated: bool,
+    limits: Value,
+    enabled: bool,
+    paused_by: Option<String>,
+    resting_until: Option<Moment>,
+    resting_cause: Option<String>,
+    created_at: Moment,
+}
+
+/// Accounts: of one client, or all; only one of them, or all.
 pub async fn page(
     conn: &mut PgConnection,
     client: Option<ClientId>,
     only: Option<AccountId>,
-    after: Option<AccountId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Account>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = part!(
+        AccountRow,
+        conn,
+        part,
+        "account_id",
         r#"select client_id, account_id, name, provider as "provider: ProviderRow", base_url, emulated, limits,
             enabled, paused_by, resting_until, resting_cause, created_at
-        from accounts where ($1::uuid is null or client_id = $1) and ($2::uuid is null or account_id = $2)
-            and ($3::uuid is null or account_id < $3)
-        order by account_id desc limit $4"#,
+        from accounts where ($3::uuid is null or client_id = $3) and ($4::uuid is null or account_id = $4)"#,
         client.map(|client| client.0),
-        only.map(|account| account.0),
-        after.map(|account| account.0),
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+        only.map(|account| account.0)
+    )?;
     Ok(rows
         .into_iter()
         .map(|row| Account {

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 
 /// Who orders something, and why.
 #[derive(Clone, Copy, Debug)]
@@ -57,4 +58,68 @@ pub async fn note(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// An order as it was written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Its place in the record.
+    pub id: Uuid,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// For what kind of thing.
+    pub subject: String,
+    /// Its id.
+    pub subject_id: Uuid,
+    /// In their words.
+    pub reason: Option<String>,
+    /// What changed.
+    pub details: Value,
+}
+
+/// What is on record of a client: about one thing, or all; by one person, or all.
+pub async fn list(
+    conn: &mut PgConnection,
+    client: ClientId,
+    subject: Option<Uuid>,
+    actor: Option<&str>,
+    part: Part,
+) -> Result<Vec<Written>, StoreError> {
+    let rows = match (subject, actor) {
+        (Some(subject), actor) => part!(
+            Written,
+            conn,
+            part,
+            "audit_id",
+            "select audit_id as id, at, actor, action, subject, subject_id, reason, details from audit
+            where client_id = $3 and subject_id = $4 and ($5::text is null or actor = $5)",
+            client.0,
+            subject,
+            actor
+        ),
+        (None, Some(actor)) => part!(
+            Written,
+            conn,
+            part,
+            "audit_id",
+            "select audit_id as id, at, actor, action, subject, subject_id, reason, details from audit
+            where client_id = $3 and actor = $4",
+            client.0,
+            actor
+        ),
+        (None, None) => part!(
+            Written,
+            conn,
+            part,
+            "audit_id",
+            "select audit_id as id, at, actor, action, subject, subject_id, reason, details from audit
+            where client_id = $3",
+            client.0
+        ),
+    };
+    Ok(rows?)
 }

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 use super::rows::{BulkStateRow, OutcomeRow, PriorityRow, StateRow};
 
 /// Where an order for many leads stands.
@@ -126,62 +127,97 @@ pub async fn insert(
     Ok(())
 }
 
+struct Row {
+    client_id: Uuid,
+    operation_id: Uuid,
+    command: Value,
+    filter: Value,
+    actor: String,
+    reason: Option<String>,
+    state: BulkStateRow,
+    looked_at: i64,
+    changed: i64,
+    deferred: i64,
+    declined: i64,
+    declined_for: Option<String>,
+    after_campaign: Option<Uuid>,
+    after_lead: Option<Uuid>,
+    created_at: Moment,
+    changed_at: Moment,
+}
+
+impl From<Row> for (ClientId, BulkOperation) {
+    fn from(row: Row) -> Self {
+        let operation = BulkOperation {
+            id: row.operation_id,
+            command: row.command,
+            filter: row.filter,
+            actor: row.actor,
+            reason: row.reason,
+            state: row.state.into(),
+            tally: Tally {
+                looked_at: row.looked_at,
+                changed: row.changed,
+                deferred: row.deferred,
+                declined: row.declined,
+                declined_for: row.declined_for,
+            },
+            after: match (row.after_campaign, row.after_lead) {
+                (Some(campaign), Some(lead)) => Place(CampaignId(campaign), LeadId(lead)),
+                (None, _) | (_, None) => Place::START,
+            },
+            created_at: row.created_at,
+            changed_at: row.changed_at,
+        };
+        (ClientId(row.client_id), operation)
+    }
+}
+
 /// Reads one.
 pub async fn read(
     conn: &mut PgConnection,
     client: ClientId,
     id: Uuid,
 ) -> Result<Option<BulkOperation>, StoreError> {
-    let found = list(conn, Some(client), Some(id), 1).await?;
-    Ok(found.into_iter().next().map(|(_, operation)| operation))
+    let found = find(conn, id).await?;
+    Ok(found.filter(|(its, _)| *its == client).map(|(_, operation)| operation))
 }
 
-/// The latest, or the one with this id.
+/// The one with this id, whosever it is.
+pub async fn find(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(ClientId, BulkOperation)>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"select b.client_id, b.operation_id, command, filter, actor, reason, state as "state: BulkStateRow",
+            looked_at, changed, deferred, declined, declined_for, after_campaign, after_lead, created_at, changed_at
+        from (select client_id, $1::uuid as operation_id from clients offset 0) x
+        join bulk_operations b on b.client_id = x.client_id and b.operation_id = x.operation_id"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// Those of a client, or all.
 pub async fn list(
     conn: &mut PgConnection,
     client: Option<ClientId>,
-    id: Option<Uuid>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<(ClientId, BulkOperation)>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = part!(
+        Row,
+        conn,
+        part,
+        "operation_id",
         r#"select client_id, operation_id, command, filter, actor, reason, state as "state: BulkStateRow",
             looked_at, changed, deferred, declined, declined_for, after_campaign, after_lead, created_at, changed_at
-        from bulk_operations
-        where ($1::uuid is null or client_id = $1) and ($2::uuid is null or operation_id = $2)
-        order by operation_id desc limit $3"#,
-        client.map(|client| client.0),
-        id,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let operation = BulkOperation {
-                id: row.operation_id,
-                command: row.command,
-                filter: row.filter,
-                actor: row.actor,
-                reason: row.reason,
-                state: row.state.into(),
-                tally: Tally {
-                    looked_at: row.looked_at,
-                    changed: row.changed,
-                    deferred: row.deferred,
-                    declined: row.declined,
-                    declined_for: row.declined_for,
-                },
-                after: match (row.after_campaign, row.after_lead) {
-                    (Some(campaign), Some(lead)) => Place(CampaignId(campaign), LeadId(lead)),
-                    (None, _) | (_, None) => Place::START,
-                },
-                created_at: row.created_at,
-                changed_at: row.changed_at,
-            };
-            (ClientId(row.client_id), operation)
-        })
-        .collect())
+        from bulk_operations where ($3::uuid is null or client_id = $3)"#,
+        client.map(|client| client.0)
+    )?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// Adds what came of a page, unless the order is not running any more. Tells whether it is.

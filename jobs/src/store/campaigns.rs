@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::audit::By;
+use super::paging::{Part, part};
 use super::rows::CampaignStateRow;
 
 /// What decisions need to know of a campaign and its account.
@@ -104,6 +105,46 @@ pub async fn rules(
     Ok(rules)
 }
 
+/// A revision of a campaign's rules, as it is stored.
+#[derive(Clone, Debug)]
+pub struct Revised {
+    /// Which; counts from 1.
+    pub revision: i32,
+    /// The rules.
+    pub rules: serde_json::Value,
+    /// Those of the revision before; `None` for the first.
+    pub before: Option<serde_json::Value>,
+    /// Who made it.
+    pub actor: String,
+    /// When.
+    pub created_at: Moment,
+}
+
+/// A campaign's revisions, the newest first, from the one before `before` on.
+pub async fn revisions(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    before: Revision,
+    limit: i64,
+) -> Result<Vec<Revised>, StoreError> {
+    let rows = sqlx::query_as!(
+        Revised,
+        r#"select r.revision, r.rules, p.rules as "before?", r.actor, r.created_at
+        from campaign_revisions r
+        left join campaign_revisions p on p.client_id = r.client_id and p.campaign_id = r.campaign_id
+            and p.revision = r.revision - 1
+        where r.client_id = $1 and r.campaign_id = $2 and r.revision < $3 order by r.revision desc limit $4"#,
+        client.0,
+        campaign.0,
+        before.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
 /// A campaign as people see it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Campaign {
@@ -194,27 +235,35 @@ pub async fn client_of(conn: &mut PgConnection, campaign: CampaignId) -> Result<
     Ok(clients.into_iter().map(ClientId).collect())
 }
 
-/// Campaigns of a client, the newest first: only one, or all. `after` is the last of the page before.
+struct CampaignRow {
+    campaign_id: Uuid,
+    name: String,
+    account_id: Uuid,
+    state: CampaignStateRow,
+    revision: i32,
+    changed_by: String,
+    reason: Option<String>,
+    changed_at: Moment,
+}
+
+/// Campaigns of a client: only one, or all.
 pub async fn page(
     conn: &mut PgConnection,
     client: ClientId,
     only: Option<CampaignId>,
-    after: Option<CampaignId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Campaign>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = part!(
+        CampaignRow,
+        conn,
+        part,
+        "campaign_id",
         r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
             reason, changed_at
-        from campaigns where client_id = $1 and ($2::uuid is null or campaign_id = $2)
-            and ($3::uuid is null or campaign_id < $3)
-        order by campaign_id desc limit $4"#,
+        from campaigns where client_id = $3 and ($4::uuid is null or campaign_id = $4)"#,
         client.0,
-        only.map(|campaign| campaign.0),
-        after.map(|campaign| campaign.0),
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+        only.map(|campaign| campaign.0)
+    )?;
     Ok(rows
         .into_iter()
         .map(|row| Campaign {

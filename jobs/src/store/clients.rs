@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 
 /// Writes a new client.
 pub async fn insert(
@@ -93,23 +94,28 @@ pub struct Client {
     pub paused_by: Option<String>,
 }
 
-/// Clients, the newest first: only one, or all. `after` is the last of the page before.
+struct ClientRow {
+    client_id: Uuid,
+    name: String,
+    created_at: Moment,
+    paused_by: Option<String>,
+}
+
+/// Clients: only one, or all.
 pub async fn page(
     conn: &mut PgConnection,
     only: Option<ClientId>,
-    after: Option<ClientId>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Client>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = part!(
+        ClientRow,
+        conn,
+        part,
+        "client_id",
         "select client_id, name, created_at, paused_by from clients
-        where ($1::uuid is null or client_id = $1) and ($2::uuid is null or client_id < $2)
-        order by client_id desc limit $3",
-        only.map(|client| client.0),
-        after.map(|client| client.0),
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+        where ($3::uuid is null or client_id = $3)",
+        only.map(|client| client.0)
+    )?;
     Ok(rows
         .into_iter()
         .map(|row| Client {

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 
 /// What somebody with a key may do; each may do all that those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -132,25 +133,22 @@ pub async fn by_hash(
     Ok(Some(key))
 }
 
-/// Keys: of one client, or all, the newest first; `after` is the last of the page before.
+/// Keys: of one client, or all.
 pub async fn list(
     conn: &mut PgConnection,
     client: Option<ClientId>,
-    after: Option<Uuid>,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<ApiKey>, StoreError> {
-    let rows = sqlx::query_as!(
+    let rows = part!(
         Row,
+        conn,
+        part,
+        "key_id",
         r#"select key_id, client_id, name, role as "role: Role", hint, created_by, created_at, expires_at,
             revoked_at, used_at
-        from api_keys where ($1::uuid is null or client_id = $1) and ($2::uuid is null or key_id < $2)
-        order by key_id desc limit $3"#,
-        client.map(|client| client.0),
-        after,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
+        from api_keys where ($3::uuid is null or client_id = $3)"#,
+        client.map(|client| client.0)
+    )?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 

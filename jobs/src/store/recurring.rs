@@ -134,13 +134,21 @@ pub async fn failed(conn: &mut PgConnection, of: &Recurring, error: &str) -> Res
     Ok(())
 }
 
-/// Removes one. Tells whether it was there.
-pub async fn remove(conn: &mut PgConnection, id: Uuid) -> Result<Option<ClientId>, StoreError> {
-    let client =
-        sqlx::query_scalar!("delete from campaign_schedules where schedule_id = $1 returning client_id", id)
-            .fetch_optional(conn)
-            .await?;
-    Ok(client.map(ClientId))
+/// Removes one; of this campaign, if one is given. Tells whose it was, if it was there.
+pub async fn remove(
+    conn: &mut PgConnection,
+    campaign: Option<CampaignId>,
+    id: Uuid,
+) -> Result<Option<(ClientId, CampaignId)>, StoreError> {
+    let removed = sqlx::query!(
+        "delete from campaign_schedules where schedule_id = $1 and ($2::uuid is null or campaign_id = $2)
+        returning client_id, campaign_id",
+        id,
+        campaign.map(|campaign| campaign.0)
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(removed.map(|row| (ClientId(row.client_id), CampaignId(row.campaign_id))))
 }
 
 /// Lets every pause end whose time has come. Tells whose clients have work again.

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::paging::{Part, part};
 
 /// A suppression that is in force or will be.
 #[derive(Clone, Debug)]
@@ -182,32 +183,19 @@ pub struct Listed {
     pub expires_at: Option<Moment>,
 }
 
-/// What is in force at `now`, the newest first: of the whole client and of its campaigns, or of one
-/// campaign alone, or of one number.
-pub async fn list(
-    conn: &mut PgConnection,
-    client: ClientId,
-    campaign: Option<CampaignId>,
-    phone: Option<&PhoneNumber>,
-    limit: i64,
-    now: Moment,
-) -> Result<Vec<Listed>, StoreError> {
-    let rows = sqlx::query!(
-        "select suppression_id, phone, campaign_id, source, actor, created_at, expires_at from suppressions
-        where client_id = $1 and ($2::uuid is null or campaign_id = $2) and ($3::text is null or phone = $3)
-            and removed_at is null and (expires_at is null or expires_at > $4)
-        order by suppression_id desc limit $5",
-        client.0,
-        campaign.map(|campaign| campaign.0),
-        phone.map(PhoneNumber::as_str),
-        now,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Listed {
+struct ListedRow {
+    suppression_id: Uuid,
+    phone: String,
+    campaign_id: Option<Uuid>,
+    source: String,
+    actor: String,
+    created_at: Moment,
+    expires_at: Option<Moment>,
+}
+
+impl From<ListedRow> for Listed {
+    fn from(row: ListedRow) -> Self {
+        Self {
             id: row.suppression_id,
             phone: row.phone,
             campaign: row.campaign_id.map(CampaignId),
@@ -215,6 +203,87 @@ pub async fn list(
             actor: row.actor,
             created_at: row.created_at,
             expires_at: row.expires_at,
-        })
-        .collect())
+        }
+    }
+}
+
+/// What is in force at `now`, of the whole client and of its campaigns, or of one campaign alone.
+pub async fn list(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    part: Part,
+    now: Moment,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = match campaign {
+        Some(campaign) => part!(
+            ListedRow,
+            conn,
+            part,
+            "suppression_id",
+            "select suppression_id, phone, campaign_id, source, actor, created_at, expires_at from suppressions
+            where client_id = $3 and campaign_id = $4 and removed_at is null
+                and (expires_at is null or expires_at > $5)",
+            client.0,
+            campaign.0,
+            now
+        ),
+        None => part!(
+            ListedRow,
+            conn,
+            part,
+            "suppression_id",
+            "select suppression_id, phone, campaign_id, source, actor, created_at, expires_at from suppressions
+            where client_id = $3 and removed_at is null and (expires_at is null or expires_at > $4)",
+            client.0,
+            now
+        ),
+    }?;
+    Ok(rows.into_iter().map(Listed::from).collect())
+}
+
+/// The same of one number alone.
+pub async fn of_phone(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    phone: &PhoneNumber,
+    part: Part,
+    now: Moment,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = part!(
+        ListedRow,
+        conn,
+        part,
+        "suppression_id",
+        "select suppression_id, phone, campaign_id, source, actor, created_at, expires_at from suppressions
+        where client_id = $3 and phone = $4 and ($5::uuid is null or campaign_id = $5) and removed_at is null
+            and (expires_at is null or expires_at > $6)",
+        client.0,
+        phone.as_str(),
+        campaign.map(|campaign| campaign.0),
+        now
+    )?;
+    Ok(rows.into_iter().map(Listed::from).collect())
+}
+
+/// Ends an entry that is in force. Tells to which campaign it was bounded, if there was such an entry.
+pub async fn lift(
+    conn: &mut PgConnection,
+    client: ClientId,
+    id: Uuid,
+    now: Moment,
+) -> Result<Option<Option<CampaignId>>, StoreError> {
+    let lifted = sqlx::query_scalar!(
+        "update suppressions set removed_at = $3
+        where client_id = $1 and suppression_id = $2 and removed_at is null
+            and (expires_at is null or expires_at > $3)
+        returning campaign_id",
+        client.0,
+        id,
+        now
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(lifted.map(|campaign| campaign.map(CampaignId)))
 }

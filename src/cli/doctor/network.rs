@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use outdial_jobs::operations::setup;
+use outdial_jobs::operations::{Part, setup};
 use outdial_jobs::providers::exotel::http_client;
 use outdial_jobs::store;
 use outdial_jobs::store::accounts::Account;
@@ -27,7 +27,7 @@ const SHOWN: usize = 80;
 
 /// All accounts, with whether the key opens what is stored of each.
 pub(super) async fn accounts(app: &App, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Account>> {
-    let accounts = setup::accounts(&app.engine, None, None, MOST).await?;
+    let accounts = setup::accounts(&app.engine, None, Part::newest(MOST)).await?;
     let mut sealed = 0;
     let mut conn = app.engine.pool().acquire().await?;
     for account in &accounts {

@@ -2,16 +2,25 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use outdial_jobs::operations::{OperationError, setup};
+use outdial_jobs::operations::OperationError;
+use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::setup::{self, AccountSpec};
+use outdial_jobs::providers::AccountCheck;
+use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store::accounts::Account as Row;
-use outdial_workflows::ids::{AccountId, ClientId};
-use serde::Serialize;
-use serde_json::Value;
+use outdial_workflows::ids::AccountId;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Asked, Caller, Named, Page, PageQuery};
+use super::input::wrong;
+use super::limits::LimitForm;
+use super::{Asked, Body, Caller, Named, Page, PageQuery};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -31,7 +40,7 @@ pub(crate) struct Account {
     /// Whether that is on this machine, so that nobody's phone rings.
     emulated: bool,
     /// What bounds its dialling, beside the limits of its client and of campaigns.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<LimitForm>)]
     limits: Value,
     /// Whether it may dial at all.
     enabled: bool,
@@ -69,7 +78,7 @@ impl From<Row> for Account {
 
 /// List accounts
 ///
-/// Those of a client, the newest first.
+/// Those of a client, the newest first unless told otherwise.
 #[utoipa::path(get, path = "/v1/clients/{client}/accounts", tag = "accounts",
     params(("client" = Uuid, Path, description = "The client's id"), PageQuery), responses(
     (status = 200, description = "A page of accounts", body = Page<Account>),
@@ -81,11 +90,17 @@ pub(crate) async fn list(
     Named(client): Named<Uuid>,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Account>>, Problem> {
-    let client = caller.sees(ClientId(client))?;
-    let found = async |after: Option<Uuid>, limit| {
-        setup::accounts(&api.engine, Some(client), after.map(AccountId), limit).await
-    };
-    page.of(found, |account: &Account| account.id).await
+    let client = caller.client(&api, client).await?;
+    let found = async |part| setup::accounts(&api.engine, Some(client), part).await;
+    page.page().of(found, |account: &Account| account.id).await
+}
+
+/// The account, if the caller may see it.
+pub(super) async fn visible(api: &Api, caller: &Caller, account: Uuid) -> Result<Row, Problem> {
+    let found = setup::account(&api.engine, AccountId(account)).await?;
+    let not_found = || OperationError::NotFound { kind: "account", given: account.to_string() };
+    caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;
+    Ok(found)
 }
 
 /// Get an account
@@ -98,8 +113,111 @@ pub(crate) async fn get(
     caller: Caller,
     Named(account): Named<Uuid>,
 ) -> Result<Json<Account>, Problem> {
-    let found = setup::account(&api.engine, AccountId(account)).await?;
-    let not_found = || OperationError::NotFound { kind: "account", given: account.to_string() };
-    caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;
-    Ok(Json(found.into()))
+    Ok(Json(visible(&api, &caller, account).await?.into()))
+}
+
+/// What the carrier knows the account by: its API settings on Exotel's dashboard. Never answered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CredentialsInput {
+    /// The account SID.
+    #[schema(min_length = 1, example = "example1")]
+    account_sid: String,
+    /// The API key.
+    #[schema(example = "EXAMPLE-key")]
+    api_key: String,
+    /// The API token.
+    #[schema(value_type = String, format = Password, write_only, example = "EXAMPLE-token")]
+    api_token: SecretString,
+}
+
+/// An account to be made, with Exotel.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountInput {
+    /// Its name, unique within the client.
+    #[schema(min_length = 1)]
+    name: String,
+    /// Where Exotel is reached: `https://api.in.exotel.com` (Mumbai) or `https://api.exotel.com` (Singapore).
+    #[schema(value_type = String, example = "https://api.in.exotel.com")]
+    base_url: Url,
+    /// What proves that it is ours.
+    credentials: CredentialsInput,
+    /// How to deal with it. All have defaults, and unknown names are refused.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    settings: Map<String, Value>,
+    /// What bounds its dialling.
+    #[serde(default)]
+    limits: Vec<LimitForm>,
+    /// Leave out Exotel's usual limit on requests: for an emulator, or another contract.
+    #[serde(default)]
+    without_default_limits: bool,
+}
+
+/// Make an account
+///
+/// Its credentials are sealed, and cannot be read again. Nothing is dialled, and the carrier is not asked: test
+/// it. Accounts whose carrier is emulated on the server's own machine take a key for all clients.
+#[utoipa::path(post, path = "/v1/clients/{client}/accounts", tag = "accounts",
+    params(("client" = Uuid, Path, description = "The client's id")), request_body = AccountInput, responses(
+    (status = 201, description = "The account", body = Account),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "The name is taken", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(client): Named<Uuid>,
+    Body(input): Body<AccountInput>,
+) -> Result<(StatusCode, Json<Account>), Problem> {
+    caller.is(Role::Admin)?;
+    let client = caller.client(&api, client).await?;
+    if setup::is_loopback(&input.base_url) {
+        // Who has one client alone is not to look around on the server's machine.
+        caller.sees_all()?;
+    }
+    let settings: Settings = serde_json::from_value(Value::Object(input.settings))
+        .map_err(|error| wrong("settings", error.to_string()))?;
+    let CredentialsInput { account_sid, api_key, api_token } = input.credentials;
+    let spec = AccountSpec {
+        name: &input.name,
+        base_url: &input.base_url,
+        credentials: Credentials { account_sid, api_key, api_token },
+        settings,
+        limits: input.limits.into_iter().map(Into::into).collect(),
+        without_default_limits: input.without_default_limits,
+    };
+    let made = setup::add_account(&api.engine, client, spec, caller.by()).await?;
+    Ok((StatusCode::CREATED, Json(setup::account(&api.engine, made).await?.into())))
+}
+
+/// What a test of an account found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AccountTest {
+    /// Whether the carrier takes the credentials.
+    ok: bool,
+    /// What it said, and what to do about it.
+    message: String,
+}
+
+/// Test an account
+///
+/// Asks the carrier whether it takes the credentials. Rings nobody.
+#[utoipa::path(post, path = "/v1/accounts/{account}/test", tag = "accounts", params(("account" = Uuid, Path, description = "Its id")), responses(
+    (status = 200, description = "What the test found", body = AccountTest),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such account", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "What is stored of it cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn test(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(account): Named<Uuid>,
+) -> Result<Json<AccountTest>, Problem> {
+    caller.is(Role::Operator)?;
+    let account = visible(&api, &caller, account).await?;
+    let AccountCheck { ok, message } = setup::check_account(&api.engine, account.client, account.id).await?;
+    Ok(Json(AccountTest { ok, message }))
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outdial_jobs::operations::keys::{self, ApiKey, Role};
-use outdial_jobs::operations::{By, OperationError};
+use outdial_jobs::operations::{By, OperationError, setup};
 use outdial_workflows::ids::ClientId;
 use uuid::Uuid;
 
@@ -51,6 +51,11 @@ impl Caller {
         By { actor: &self.actor, reason: self.reason.as_deref() }
     }
 
+    /// The same, with a reason that takes the place of the header's.
+    pub(crate) fn by_for<'a>(&'a self, reason: Option<&'a str>) -> By<'a> {
+        By { actor: &self.actor, reason: reason.or(self.reason.as_deref()) }
+    }
+
     /// Whether they may see this client's things. Others do not exist for them.
     pub(crate) fn sees(&self, client: ClientId) -> Result<ClientId, Problem> {
         match self.key.client {
@@ -59,6 +64,15 @@ impl Caller {
                 Err(OperationError::NotFound { kind, given }.into())
             }
             _ => Ok(client),
+        }
+    }
+
+    /// The client with this id, if they may see it.
+    pub(crate) async fn client(&self, api: &Api, client: Uuid) -> Result<ClientId, Problem> {
+        let client = self.sees(ClientId(client))?;
+        match self.key.client {
+            Some(_) => Ok(client),
+            None => Ok(setup::client(&api.engine, client).await?.id),
         }
     }
 
@@ -103,10 +117,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-impl FromRequestParts<Api> for Caller {
+impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
         caller.ok_or_else(|| Problem::unauthorized("give a key"))
     }

@@ -47,7 +47,7 @@ pub(crate) struct ClientInput {
 
 /// List clients
 ///
-/// Those that your key may see, the newest first.
+/// Those that your key may see, the newest first unless told otherwise.
 #[utoipa::path(get, path = "/v1/clients", tag = "clients", params(PageQuery), responses(
     (status = 200, description = "A page of clients", body = Page<Client>),
 ))]
@@ -56,10 +56,8 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Client>>, Problem> {
-    let found = async |after: Option<Uuid>, limit| {
-        setup::clients(&api.engine, caller.scope(), after.map(ClientId), limit).await
-    };
-    page.of(found, |client: &Client| client.id).await
+    let found = async |part| setup::clients(&api.engine, caller.scope(), part).await;
+    page.page().of(found, |client: &Client| client.id).await
 }
 
 /// Make a client

@@ -12,6 +12,7 @@ pub(super) fn complete(document: &mut OpenApi) {
         let each = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in each.into_iter().flatten() {
             answers(operation, "401", "No key, or none that is good");
+            answers(operation, "429", "Too many requests with this key: `Retry-After` says when to go on");
             answers(operation, "503", "The database does not answer, or is busy: try again");
             if operation.request_body.is_some() {
                 answers(operation, "400", "The body is not JSON");

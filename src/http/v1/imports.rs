@@ -25,9 +25,10 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::{line_cursor, page_limit};
-use super::{Asked, Caller, Named, Page, PageQuery, campaigns};
-use crate::http::problem::{FieldError, ProblemDetails};
+use super::input::wrong;
+use super::paging::{LatestQuery, Page, counting, page_limit};
+use super::{Asked, Caller, Named, campaigns};
+use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
 /// The largest file: some twenty million leads.
@@ -113,11 +114,6 @@ impl FileQuery {
         consent.check().map_err(|problem| wrong("consent_source", problem))?;
         Ok(Some(consent))
     }
-}
-
-fn wrong(place: &str, problem: impl Into<String>) -> Problem {
-    let place = place.chars().take(60).collect();
-    Problem::invalid(vec![FieldError { place, problem: problem.into() }])
 }
 
 /// Where an import stands.
@@ -406,7 +402,7 @@ impl Read for Incoming {
 ///
 /// The latest first.
 #[utoipa::path(get, path = "/v1/campaigns/{campaign}/imports", tag = "imports",
-    params(("campaign" = Uuid, Path, description = "The campaign's id"), PageQuery), responses(
+    params(("campaign" = Uuid, Path, description = "The campaign's id"), LatestQuery), responses(
     (status = 200, description = "A page of them", body = Page<ImportBody>),
     (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
@@ -414,7 +410,7 @@ pub(crate) async fn list(
     Shared(api): Shared<Api>,
     caller: Caller,
     Named(campaign): Named<Uuid>,
-    Asked(page): Asked<PageQuery>,
+    Asked(page): Asked<LatestQuery>,
 ) -> Result<Json<Page<ImportBody>>, Problem> {
     let (client, campaign) = campaigns::visible(&api, &caller, campaign).await?;
     let found = async |before, limit| imports::list(&api.engine, client, campaign, before, limit).await;
@@ -483,7 +479,7 @@ pub(crate) async fn notes(
         NoteName::Duplicate => NoteKind::Duplicate,
     });
     let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-    let after = line_cursor(asked.cursor)?.unwrap_or(0);
+    let after = counting(asked.cursor)?.unwrap_or(0);
     let mut found = imports::notes(&api.engine, &import, kind, after, one_more).await?;
     let more = found.len() > limit;
     found.truncate(limit);

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use outdial_jobs::operations::OperationError;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use axum::http::{HeaderMap, StatusCode, header};
+use chrono::{DateTime, Utc};
+use outdial_workflows::phone::PhoneNumber;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::problem::FieldError;
 use super::super::{Api, Problem};
@@ -38,15 +37,11 @@ impl<T: DeserializeOwned> OptionalFromRequest<Api> for Body<T> {
 }
 
 fn read_body<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    let wrong = |place: String, problem: String| Problem::invalid(vec![FieldError { place, problem }]);
     if let Some(place) = with_nul(&body, String::new()) {
-        let place = if place.is_empty() { "body".to_owned() } else { place };
-        return Err(wrong(
-            place,
-            "it holds the character U+0000, which cannot be stored; leave it out".into(),
-        ));
+        let place = if place.is_empty() { "body" } else { &place };
+        return Err(wrong(place, "it holds the character U+0000, which cannot be stored; leave it out"));
     }
-    serde_json::from_value(body).map_err(|error| wrong("body".into(), error.to_string()))
+    serde_json::from_value(body).map_err(|error| wrong("body", error.to_string()))
 }
 
 /// Where a text holds U+0000, which Postgres takes in no text.
@@ -78,6 +73,10 @@ fn unreadable(rejection: JsonRejection) -> Problem {
     }
 }
 
+fn holds_nul(escaped: Option<&str>) -> bool {
+    escaped.is_some_and(|text| text.contains("%00"))
+}
+
 /// What the address names.
 pub(crate) struct Named<T>(pub(crate) T);
 
@@ -85,6 +84,9 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if holds_nul(Some(parts.uri.path())) {
+            return Err(Problem::not_found("nothing has such a name"));
+        }
         let read: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, api).await;
         let Path(named) = read.map_err(|error| Problem::not_found(error.body_text()))?;
         Ok(Self(named))
@@ -98,83 +100,48 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if holds_nul(parts.uri.query()) {
+            return Err(wrong("query", "it holds the character U+0000, which nothing has"));
+        }
         let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, api).await;
         let invalid = |error: QueryRejection| {
             let problem = std::error::Error::source(&error).map_or(error.body_text(), ToString::to_string);
-            Problem::invalid(vec![FieldError { place: "query".into(), problem }])
+            wrong("query", problem)
         };
         Ok(Self(read.map_err(invalid)?.0))
     }
 }
 
-/// The most that a page holds.
-pub(crate) const PAGE: u32 = 200;
-
-/// Which page of a list.
-#[derive(Clone, Copy, Debug, serde::Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// The `next` of the page before.
-    cursor: Option<Uuid>,
-    /// How many at most: 1 to 200, 50 unless told.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+/// What the caller read before changing it, by its `ETag`: nobody's change is to be overwritten unseen.
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<&str, Problem> {
+    let given = headers.get(header::IF_MATCH).ok_or_else(|| {
+        let detail = "say in If-Match what the change was made on: the ETag with which it was read";
+        Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", detail)
+    })?;
+    // Such a header is that of nothing.
+    Ok(given.to_str().unwrap_or_default())
 }
 
-impl PageQuery {
-    /// The page of what `found` finds after an id, at most so many.
-    pub(crate) async fn of<R, T: From<R>>(
-        self,
-        found: impl AsyncFnOnce(Option<Uuid>, i64) -> Result<Vec<R>, OperationError>,
-        id: impl Fn(&T) -> Uuid,
-    ) -> Result<Json<Page<T>>, Problem> {
-        let limit = page_limit(self.limit)?;
-        // The one too many tells that there is another page.
-        let one_more = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
-        let mut items: Vec<T> = found(self.cursor, one_more).await?.into_iter().map(T::from).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().map(id).filter(|_| more);
-        Ok(Json(Page { items, next }))
-    }
+/// A time that may be left out, as RFC 3339 writes it: with a year of four digits, so that whatever it is
+/// Postgres can keep it.
+pub(crate) fn time<'de, D: Deserializer<'de>>(given: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(given)? else { return Ok(None) };
+    let read = DateTime::parse_from_rfc3339(&text).map(|at| Some(at.to_utc()));
+    let wrong = |_| D::Error::custom(format!("`{text}` is not a time; give it as 2026-01-14T10:00:00+05:30"));
+    read.map_err(wrong)
 }
 
-/// How many a page is to hold.
-pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
-    match asked.unwrap_or(50) {
-        limit @ 1..=PAGE => Ok(limit as usize),
-        other => {
-            let problem = format!("{other} is out of bounds; give 1 to {PAGE}");
-            Err(Problem::invalid(vec![FieldError { place: "limit".into(), problem }]))
-        }
-    }
+/// A person's number, as `place` of a request gives it.
+pub(crate) fn phone(given: &str, place: &str) -> Result<PhoneNumber, Problem> {
+    // Behind a question mark, a + that is not escaped comes as a space.
+    let given = match given.strip_prefix(' ') {
+        Some(rest) => format!("+{rest}"),
+        None => given.to_owned(),
+    };
+    PhoneNumber::parse(&given, None).map_err(|error| wrong(place, error.to_string()))
 }
 
-/// A cursor that counts.
-pub(crate) fn line_cursor(asked: Option<i64>) -> Result<Option<i64>, Problem> {
-    match asked {
-        Some(negative) if negative < 0 => {
-            let problem = "give the `next` of the page before".into();
-            Err(Problem::invalid(vec![FieldError { place: "cursor".into(), problem }]))
-        }
-        asked => Ok(asked),
-    }
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Page<T> {
-    /// What is on it.
-    items: Vec<T>,
-    /// The cursor of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<Uuid>,
-}
-
-impl<T> Page<T> {
-    /// These, and where the next begins.
-    pub(crate) fn from_to(items: Vec<T>, next: Option<Uuid>) -> Self {
-        Self { items, next }
-    }
+/// One part of the request is wrong.
+pub(crate) fn wrong(place: &str, problem: impl Into<String>) -> Problem {
+    Problem::invalid(vec![FieldError { place: place.to_owned(), problem: problem.into() }])
 }

@@ -11,42 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::names::RoleName;
 use super::{Asked, Body, Caller, Named, Page, PageQuery};
 use crate::http::problem::{FieldError, ProblemDetails};
 use crate::http::{Api, Problem};
-
-/// What somebody with a key may do; each may do all that those before it may.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Role)]
-pub(crate) enum RoleName {
-    /// Look.
-    Viewer,
-    /// Run campaigns: leads, orders.
-    Operator,
-    /// Everything else: accounts, limits, keys.
-    Admin,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Viewer => Self::Viewer,
-            RoleName::Operator => Self::Operator,
-            RoleName::Admin => Self::Admin,
-        }
-    }
-}
-
-impl From<Role> for RoleName {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Viewer => Self::Viewer,
-            Role::Operator => Self::Operator,
-            Role::Admin => Self::Admin,
-        }
-    }
-}
 
 /// A key, without what proves it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,6 +86,7 @@ pub(crate) struct KeyInput {
     /// The one client that it is to be good for. Left out: as many as your own.
     client: Option<Uuid>,
     /// From when on it is to be good for nothing. Left out: never.
+    #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -143,7 +112,7 @@ pub(crate) async fn me(caller: Caller) -> Json<Key> {
 
 /// List keys
 ///
-/// The newest first, those included that are good for nothing any more.
+/// The newest first unless told otherwise, those included that are good for nothing any more.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery), responses(
     (status = 200, description = "A page of keys", body = Page<Key>),
     (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
@@ -154,9 +123,8 @@ pub(crate) async fn list(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<Key>>, Problem> {
     caller.is(Role::Admin)?;
-    let found =
-        async |after: Option<Uuid>, limit| keys::list(&api.engine, caller.scope(), after, limit).await;
-    page.of(found, |key: &Key| key.id).await
+    let found = async |part| keys::list(&api.engine, caller.scope(), part).await;
+    page.page().of(found, |key: &Key| key.id).await
 }
 
 /// Make a key

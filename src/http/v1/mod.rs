@@ -6,20 +6,33 @@
 
 mod accounts;
 mod analytics;
+mod attempts;
+mod audit;
 mod auth;
+mod calls;
 mod campaigns;
 mod clients;
+mod consents;
 mod document;
 mod events;
 mod exports;
 mod imports;
 mod input;
+mod jobs;
 mod keys;
 mod leads;
+mod limits;
+mod names;
+mod numbers;
 mod once;
+mod operations;
+mod pace;
+mod paging;
+mod pausing;
 mod sheets;
 pub(super) mod status;
 mod subscribers;
+mod suppressions;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -29,9 +42,11 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 pub(crate) use auth::Caller;
-pub(crate) use input::{Asked, Body, Named, Page, PageQuery};
+pub(crate) use input::{Asked, Body, Named};
+pub(crate) use paging::{Page, PageQuery};
 
 use super::Api;
+use super::access::{self, Pace};
 
 /// A thousand leads with all their attributes fit well into it.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -42,7 +57,9 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         title = "Outdial",
         description = "Outbound calls as durable workflows. Errors are `application/problem+json`; lists come in \
                        pages, each with the cursor of the next; the header `X-Outdial-Reason` of an order says why \
-                       it was given, for the record; every answer bears an `X-Request-Id`."
+                       it was given, for the record; every answer bears an `X-Request-Id`, and says in \
+                       `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` how many requests a minute \
+                       your key has, how many are left, and in how many seconds all of them are back."
     ),
     security(("key" = [])),
     modifiers(&Keys),
@@ -55,6 +72,13 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
         (name = "imports", description = "Files of leads"),
         (name = "sheets", description = "Google Sheets that campaigns take their leads from"),
         (name = "events", description = "What happened, told to whoever subscribes"),
+        (name = "attempts", description = "Attempts to reach leads, at most one call each"),
+        (name = "calls", description = "What came of the attempts that carriers took"),
+        (name = "operations", description = "Orders for many leads"),
+        (name = "jobs", description = "What is done in the background, and what of it failed"),
+        (name = "audit", description = "Who ordered what"),
+        (name = "suppressions", description = "Numbers that must not be called"),
+        (name = "consents", description = "What people agreed to, and took back"),
     )
 )]
 struct Document;
@@ -81,17 +105,26 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(keys::rotate))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get))
-        .routes(routes!(accounts::list))
+        .routes(routes!(pausing::pause_client))
+        .routes(routes!(pausing::resume_client))
+        .routes(routes!(limits::client, limits::set_client))
+        .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get))
+        .routes(routes!(accounts::test))
+        .routes(routes!(pausing::pause_account))
+        .routes(routes!(pausing::resume_account))
+        .routes(routes!(limits::account, limits::set_account))
+        .routes(routes!(numbers::list))
+        .routes(routes!(limits::number, limits::set_number))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get))
-        .routes(routes!(campaigns::start))
-        .routes(routes!(campaigns::pause))
-        .routes(routes!(campaigns::resume))
-        .routes(routes!(campaigns::cancel))
-        .routes(routes!(campaigns::rules, campaigns::edit))
+        .routes(routes!(campaigns::orders::start))
+        .routes(routes!(campaigns::orders::pause))
+        .routes(routes!(campaigns::orders::resume))
+        .routes(routes!(campaigns::orders::cancel))
+        .routes(routes!(campaigns::rules::rules, campaigns::rules::edit))
+        .routes(routes!(campaigns::revisions::list))
         .routes(routes!(campaigns::clone))
-        .routes(routes!(leads::list, leads::accept))
         .routes(routes!(imports::list, imports::send).layer(DefaultBodyLimit::disable()))
         .routes(routes!(imports::get))
         .routes(routes!(imports::notes))
@@ -113,9 +146,33 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(exports::export))
         .routes(routes!(analytics::campaign))
         .routes(routes!(analytics::client))
+        .routes(routes!(campaigns::forecast::preview))
+        .routes(routes!(campaigns::forecast::simulate))
+        .routes(routes!(campaigns::schedules::list, campaigns::schedules::add))
+        .routes(routes!(campaigns::schedules::remove))
+        .routes(routes!(leads::list))
+        .routes(routes!(leads::accept::accept))
         .routes(routes!(leads::get))
-        .routes(routes!(leads::order))
+        .routes(routes!(leads::orders::order))
         .routes(routes!(leads::explanation))
+        .routes(routes!(attempts::of_lead))
+        .routes(routes!(attempts::of_campaign))
+        .routes(routes!(attempts::get))
+        .routes(routes!(calls::list))
+        .routes(routes!(operations::list, operations::order))
+        .routes(routes!(operations::get))
+        .routes(routes!(operations::cancel))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::count))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::discard))
+        .routes(routes!(audit::of_client))
+        .routes(routes!(audit::of_all))
+        .routes(routes!(suppressions::list, suppressions::add))
+        .routes(routes!(suppressions::lift))
+        .routes(routes!(consents::list, consents::add))
+        .routes(routes!(consents::revoke))
 }
 
 /// The routes; all but the document and its page want a key.
@@ -123,9 +180,15 @@ pub(super) fn router(api: &Api) -> Router<Api> {
     let (routes, mut document) = described().split_for_parts();
     document::complete(&mut document);
     let page = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/v1/openapi.json", document);
-    routes
+    let pace = api.access.requests_per_minute.map(Pace::new);
+    let routes = routes
         .layer(middleware::from_fn_with_state(api.clone(), once::once))
+        .layer(middleware::from_fn_with_state(pace, pace::keep))
         .layer(middleware::from_fn_with_state(api.clone(), auth::let_in))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .merge(page)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let routes = match api.access.cors_origins.is_empty() {
+        true => routes,
+        false => routes.layer(access::cors(&api.access)),
+    };
+    routes.merge(page)
 }

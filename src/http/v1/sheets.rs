@@ -16,9 +16,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::consents::ConsentInput;
 use super::imports::StateName;
-use super::leads::ConsentInput;
-use super::{Asked, Body, Caller, Named, Page, PageQuery, campaigns};
+use super::paging::{LatestQuery, Page};
+use super::{Asked, Body, Caller, Named, campaigns};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -196,7 +197,7 @@ pub(crate) async fn link(
 ///
 /// The latest first.
 #[utoipa::path(get, path = "/v1/campaigns/{campaign}/sheets", tag = "sheets",
-    params(("campaign" = Uuid, Path, description = "The campaign's id"), PageQuery), responses(
+    params(("campaign" = Uuid, Path, description = "The campaign's id"), LatestQuery), responses(
     (status = 200, description = "A page of them", body = Page<SheetBody>),
     (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
@@ -204,7 +205,7 @@ pub(crate) async fn list(
     Shared(api): Shared<Api>,
     caller: Caller,
     Named(campaign): Named<Uuid>,
-    Asked(page): Asked<PageQuery>,
+    Asked(page): Asked<LatestQuery>,
 ) -> Result<Json<Page<SheetBody>>, Problem> {
     let (client, campaign) = campaigns::visible(&api, &caller, campaign).await?;
     let found = async |before, limit| sheets::list(&api.engine, client, campaign, before, limit).await;

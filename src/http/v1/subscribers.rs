@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::{line_cursor, page_limit};
+use super::paging::{counting, page_limit};
 use super::{Asked, Body, Caller, Named};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
@@ -413,7 +413,7 @@ pub(crate) async fn deliveries(
 ) -> Result<Json<Deliveries>, Problem> {
     caller.is(Role::Admin)?;
     visible(&api, &caller, subscriber).await?;
-    let (limit, cursor) = (page_limit(asked.limit)?, line_cursor(asked.cursor)?);
+    let (limit, cursor) = (page_limit(asked.limit)?, counting(asked.cursor)?);
     let state = asked.state.map(|state| match state {
         StateName::Waiting => DeliveryState::Waiting,
         StateName::Delivered => DeliveryState::Delivered,

@@ -1,0 +1,156 @@
+//! Jobs: what is to be done, what failed, and what people do about it.
+
+use std::cmp::Reverse;
+
+use outdial_workflows::ids::ClientId;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{By, Direction, OperationError, Part};
+use crate::engine::Engine;
+use crate::engine::wake::Signal;
+use crate::jobs::{Job, bulk::Bulk, registry};
+use crate::store;
+use crate::store::audit::Entry;
+pub use crate::store::jobs::{Counted, JobState, Listed};
+
+/// The most jobs that are counted, and the most that are put aside.
+const COUNTED: i64 = 100_000;
+
+/// Which jobs are listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fits<'a> {
+    /// Only those of this kind.
+    pub kind: Option<&'a str>,
+    /// Only those that stand so.
+    pub state: Option<JobState>,
+}
+
+/// A client's jobs, live and put aside.
+///
+/// # Errors
+/// The database.
+pub async fn list(
+    engine: &Engine,
+    client: ClientId,
+    Fits { kind, state }: Fits<'_>,
+    part: Part,
+) -> Result<Vec<Listed>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    let mut found = match state {
+        Some(JobState::Quarantined) => vec![],
+        _ => store::jobs::live(&mut conn, client, kind, state, part, now).await?,
+    };
+    if matches!(state, None | Some(JobState::Quarantined)) {
+        found.extend(store::jobs::aside(&mut conn, client, kind, part).await?);
+    }
+    match part.direction {
+        Direction::NewestFirst => found.sort_by_key(|job| Reverse(job.id)),
+        Direction::OldestFirst => found.sort_by_key(|job| job.id),
+    }
+    found.truncate(usize::try_from(part.limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// How many of a client's jobs stand where, by kind.
+///
+/// # Errors
+/// The database.
+pub async fn count(engine: &Engine, client: ClientId) -> Result<Vec<Counted>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    Ok(store::jobs::count(&mut conn, client, COUNTED, now).await?)
+}
+
+fn not_found(id: Uuid) -> OperationError {
+    OperationError::NotFound { kind: "job", given: id.to_string() }
+}
+
+/// The job with this id, live or put aside.
+///
+/// # Errors
+/// If there is none.
+pub async fn get(engine: &Engine, id: Uuid) -> Result<Listed, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    store::jobs::find(&mut conn, id, now).await?.ok_or_else(|| not_found(id))
+}
+
+/// Lets a job run at once that backs off or was put aside; lets a lead go on that was.
+///
+/// # Errors
+/// If the client has no such job, a worker is at it, this version knows no such kind, or its step is queued
+/// already.
+pub async fn retry(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) -> Result<(), OperationError> {
+    const LET_GO: Signal = Signal { jobs: true, admission: true };
+    let not_possible = |text: &str| Ok(Err(OperationError::NotPossible(text.into())));
+    let retried = engine.allow(async |conn, now| {
+        let found = store::jobs::lock(conn, id, now).await?.filter(|job| job.client == client);
+        let Some(job) = found else { return Ok(Err(not_found(id))) };
+        match (job.state, job.kind.as_deref(), job.lead) {
+            (JobState::Running, ..) => return not_possible("a worker is at it"),
+            (JobState::Waiting | JobState::BackingOff, ..) => {
+                store::jobs::hurry(conn, client, id, now).await?;
+            }
+            (JobState::Quarantined, Some(kind), _) if registry::tries(kind).is_none() => {
+                return not_possible("this version knows no such kind of job");
+            }
+            (JobState::Quarantined, Some(_), _) => {
+                if !store::jobs::queue_anew(conn, client, id, now).await? {
+                    return not_possible("its step is queued already; discard this one");
+                }
+                store::jobs::close(conn, client, id, now).await?;
+            }
+            (JobState::Quarantined, None, Some(lead)) => {
+                store::quarantine::release(conn, client, lead, now).await?;
+            }
+            (JobState::Quarantined, None, None) => return not_possible("it names neither a job nor a lead"),
+        }
+        note(conn, &job, "retry", by, now).await?;
+        store::notify(conn, &LET_GO.payload(client)).await?;
+        Ok(Ok(()))
+    });
+    retried.await??;
+    engine.hub().signal(client, LET_GO);
+    Ok(())
+}
+
+/// Gives a job up. What it was to do is not done by it: of a lead's step, the lead's timers see to that.
+///
+/// # Errors
+/// If the client has no such job, a worker is at it, or it is given up in another way.
+pub async fn discard(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) -> Result<(), OperationError> {
+    let not_possible = |text: &str| Ok(Err(OperationError::NotPossible(text.into())));
+    let discarded = engine.allow(async |conn, now| {
+        let found = store::jobs::lock(conn, id, now).await?.filter(|job| job.client == client);
+        let Some(job) = found else { return Ok(Err(not_found(id))) };
+        match (job.state, job.kind.as_deref()) {
+            (JobState::Running, _) => return not_possible("a worker is at it"),
+            (JobState::Waiting | JobState::BackingOff, Some(Bulk::KIND)) => {
+                return not_possible("an order for many leads is stopped by cancelling its operation");
+            }
+            (JobState::Waiting | JobState::BackingOff, _) => store::jobs::remove(conn, client, id).await?,
+            (JobState::Quarantined, Some(_)) => store::jobs::close(conn, client, id, now).await?,
+            (JobState::Quarantined, None) => {
+                return not_possible("a lead is not discarded: mend what is wrong with it, and retry");
+            }
+        }
+        note(conn, &job, "discard", by, now).await?;
+        Ok(Ok(()))
+    });
+    discarded.await?
+}
+
+async fn note(
+    conn: &mut sqlx::PgConnection,
+    job: &Listed,
+    action: &str,
+    By { actor, reason }: By<'_>,
+    now: outdial_workflows::Moment,
+) -> Result<(), store::StoreError> {
+    let details =
+        json!({ "kind": job.kind, "lead": job.lead, "attempt": job.attempt, "state": job.state.name() });
+    let entry = Entry { actor, action, subject: "job", id: job.id, reason, details: &details };
+    store::audit::note(conn, job.client, entry, now).await
+}

@@ -1,0 +1,195 @@
+//! Jobs: what is done in the background, and what of it failed.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use outdial_jobs::operations::OperationError;
+use outdial_jobs::operations::jobs::{self, Counted, Fits, Listed};
+use outdial_jobs::operations::keys::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::names::JobStateName;
+use super::paging::listing;
+use super::{Asked, Caller, Named, Page};
+use crate::http::problem::ProblemDetails;
+use crate::http::{Api, Problem};
+
+/// A job, or a lead that could not be processed and was put aside.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// Its id.
+    id: Uuid,
+    /// Its client.
+    client: Uuid,
+    /// What is to be done, as `dial.v1`; absent for a lead that was put aside by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// Where it stands.
+    state: JobStateName,
+    /// The lead that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lead: Option<Uuid>,
+    /// The lead's attempt that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<i16>,
+    /// How often it was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tries: Option<i16>,
+    /// From when on it may run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at: Option<DateTime<Utc>>,
+    /// Why it failed last, or was put aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// When it was queued, or put aside.
+    created_at: DateTime<Utc>,
+}
+
+impl From<Listed> for Job {
+    fn from(job: Listed) -> Self {
+        Self {
+            id: job.id,
+            client: job.client.0,
+            kind: job.kind,
+            state: job.state.into(),
+            lead: job.lead.map(|lead| lead.0),
+            attempt: job.attempt,
+            tries: job.tries,
+            run_at: job.run_at,
+            error: job.error,
+            created_at: job.created_at,
+        }
+    }
+}
+
+listing! {
+    /// Which jobs, and which page of them.
+    JobsQuery {
+        /// Only those of this kind, as `dial.v1`.
+        kind: Option<String>,
+        /// Only those that stand so.
+        #[param(inline)]
+        state: Option<JobStateName>,
+    }
+}
+
+/// List jobs
+///
+/// Those of a client, live and put aside, the newest first unless told otherwise. What is done is not listed.
+#[utoipa::path(get, path = "/v1/clients/{client}/jobs", tag = "jobs",
+    params(("client" = Uuid, Path, description = "The client's id"), JobsQuery), responses(
+    (status = 200, description = "A page of jobs", body = Page<Job>),
+    (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(client): Named<Uuid>,
+    Asked(query): Asked<JobsQuery>,
+) -> Result<Json<Page<Job>>, Problem> {
+    let client = caller.client(&api, client).await?;
+    let fits = Fits { kind: query.kind.as_deref(), state: query.state.map(Into::into) };
+    let found = async |part| jobs::list(&api.engine, client, fits, part).await;
+    query.page().of(found, |job: &Job| job.id).await
+}
+
+/// So many jobs of a kind that stand so.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobCount {
+    /// The kind; absent: leads that were put aside by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// Where they stand.
+    state: JobStateName,
+    /// How many.
+    jobs: i64,
+}
+
+impl From<Counted> for JobCount {
+    fn from(Counted { kind, state, jobs }: Counted) -> Self {
+        Self { kind, state: state.into(), jobs }
+    }
+}
+
+/// Count jobs
+///
+/// Those of a client, by kind and state. No more than 100,000 that are live, and as many that are put aside, are
+/// counted.
+#[utoipa::path(get, path = "/v1/clients/{client}/jobs/counts", tag = "jobs", params(("client" = Uuid, Path, description = "The client's id")), responses(
+    (status = 200, description = "The counts", body = Page<JobCount>),
+    (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn count(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(client): Named<Uuid>,
+) -> Result<Json<Page<JobCount>>, Problem> {
+    let client = caller.client(&api, client).await?;
+    Ok(Json(Page::whole(jobs::count(&api.engine, client).await?)))
+}
+
+/// The job, if the caller may see it.
+async fn visible(api: &Api, caller: &Caller, job: Uuid) -> Result<Listed, Problem> {
+    let found = jobs::get(&api.engine, job).await?;
+    let not_found = || OperationError::NotFound { kind: "job", given: job.to_string() };
+    caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;
+    Ok(found)
+}
+
+/// Get a job
+#[utoipa::path(get, path = "/v1/jobs/{job}", tag = "jobs", params(("job" = Uuid, Path, description = "Its id")), responses(
+    (status = 200, description = "The job", body = Job),
+    (status = 404, description = "No such job: it may be done", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(job): Named<Uuid>,
+) -> Result<Json<Job>, Problem> {
+    Ok(Json(visible(&api, &caller, job).await?.into()))
+}
+
+/// Retry a job
+///
+/// One that backs off runs at once; one that was put aside is queued anew, under the same id; a lead that was goes
+/// on.
+#[utoipa::path(post, path = "/v1/jobs/{job}/retry", tag = "jobs", params(("job" = Uuid, Path, description = "Its id")), responses(
+    (status = 204, description = "It runs as soon as a worker is free"),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such job: it may be done", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "A worker is at it, or its step is queued already", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn retry(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(job): Named<Uuid>,
+) -> Result<StatusCode, Problem> {
+    caller.is(Role::Operator)?;
+    let found = visible(&api, &caller, job).await?;
+    jobs::retry(&api.engine, found.client, found.id, caller.by()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Discard a job
+///
+/// It is given up. Of a lead's step, the lead's timers see to what follows. An order for many leads is stopped by
+/// cancelling its operation, and a lead that was put aside is not discarded.
+#[utoipa::path(post, path = "/v1/jobs/{job}/discard", tag = "jobs", params(("job" = Uuid, Path, description = "Its id")), responses(
+    (status = 204, description = "It is not carried out"),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such job: it may be done", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "A worker is at it, or it is given up in another way", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn discard(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(job): Named<Uuid>,
+) -> Result<StatusCode, Problem> {
+    caller.is(Role::Admin)?;
+    let found = visible(&api, &caller, job).await?;
+    jobs::discard(&api.engine, found.client, found.id, caller.by()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
