@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the times to recover are worth knowing and are not asserted")]
 
 mod ends;
+mod events;
 mod kills;
 mod points;
 mod postgres;

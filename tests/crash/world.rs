@@ -10,10 +10,13 @@ use chrono::TimeDelta;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
+use outdial_jobs::events::Courier;
+use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Status};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
+use outdial_jobs::operations::subscribers::{self, Spec};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
@@ -132,6 +135,35 @@ impl World {
         for page in specs.chunks(leads::PAGE) {
             leads::accept(&self.engine, self.client, self.campaign, page).await.expect("leads are taken");
         }
+    }
+
+    /// Has an address of this machine told of everything from now on.
+    pub(super) async fn subscribe(&self, url: &str) {
+        let here = ["127.0.0.0/8".parse().expect("a net")];
+        self.engine.send_events_with(Courier::new(&here).expect("a courier"));
+        let spec = Spec { url: url.to_owned(), ..Spec::default() };
+        let by = By { actor: "the test", reason: None };
+        subscribers::create(&self.engine, self.client, &spec, by).await.expect("a subscriber");
+    }
+
+    /// Waits until subscribers took all there is.
+    pub(super) async fn all_told(&self, within: Duration) {
+        let told = eventually(within, async || {
+            let waiting = "select count(*) from deliveries where state = 'waiting'";
+            let delivered = "select count(*) from deliveries where state = 'delivered'";
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&self.pool).await.ok()?;
+            let delivered: i64 = sqlx::query_scalar(delivered).fetch_one(&self.pool).await.ok()?;
+            (waiting == 0 && delivered == self.events_to_be_told().await).then_some(())
+        });
+        told.await.expect("every event is taken");
+    }
+
+    /// How many events of the histories the world is told of.
+    pub(super) async fn events_to_be_told(&self) -> i64 {
+        let told = "select count(*) from workflow_events e, jsonb_array_elements(e.events) as one
+            where one->>'event' not in ('reserved', 'withdrawn', 'asked', 'job_quarantined')
+                and not (one->>'event' = 'progressed' and one->>'status' not in ('ringing', 'connected'))";
+        sqlx::query_scalar(told).fetch_one(&self.pool).await.expect("the database answers")
     }
 
     pub(super) async fn start(&self) {
