@@ -29,5 +29,5 @@ pub mod seal;
 pub mod sheets;
 pub mod store;
 pub mod sweeps;
-mod tls;
+pub mod tls;
 pub mod worker;

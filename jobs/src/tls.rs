@@ -11,7 +11,11 @@ use rustls_platform_verifier::Verifier;
 ///
 /// It leaves no process-wide default provider behind, nor needs one. On a machine without CA
 /// certificates every `https` address fails, and `http` addresses are still reached.
-pub(crate) fn http11() -> ClientConfig {
+///
+/// # Panics
+/// Never: ring has the cipher suites of the versions that are rustls's defaults.
+#[must_use]
+pub fn http11() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -33,7 +37,7 @@ fn verifier(provider: Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>
         Err(error) => {
             tracing::warn!(
                 %error,
-                "no https address can be reached, of carriers or of sheets: this machine trusts no \
+                "no https address can be reached, of carriers, sheets or servers: this machine trusts no \
                  certificate authority; install the package ca-certificates and start again"
             );
             None

@@ -47,7 +47,7 @@ pub(super) struct Report {
     /// Leads accepted a second, if that was bounded.
     rate: Option<u32>,
     finished: usize,
-    by_outcome: BTreeMap<&'static str, i64>,
+    by_outcome: BTreeMap<String, i64>,
     elapsed_ms: u128,
     /// From the first lead's acceptance to the last outcome.
     leads_per_s: f64,

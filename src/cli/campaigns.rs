@@ -360,7 +360,7 @@ fn told(campaign: &str, ordered: &Ordered) -> String {
 
 fn text_of(status: &Status) -> String {
     let campaign = &status.campaign;
-    let rows = |counts: &std::collections::BTreeMap<&'static str, i64>| {
+    let rows = |counts: &std::collections::BTreeMap<String, i64>| {
         counts.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]).collect::<Vec<_>>()
     };
     let because = campaign.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

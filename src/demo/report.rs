@@ -16,7 +16,7 @@ use super::watch::Screen;
 pub(super) struct Report {
     leads: i64,
     finished: i64,
-    by_outcome: BTreeMap<&'static str, i64>,
+    by_outcome: BTreeMap<String, i64>,
     /// Calls that the carrier made, by its own count.
     dials: u64,
     /// Attempts for which it made more than one. Zero, or a promise was broken.

@@ -315,7 +315,7 @@ impl World {
         let mut counted = BTreeMap::new();
         for record in self.records().await {
             let outcome = record.workflow.outcome.map_or("cancelled", |outcome| outcome.name());
-            *counted.entry(outcome).or_default() += 1_i64;
+            *counted.entry(outcome.to_owned()).or_default() += 1_i64;
         }
         let status = self.status().await.expect("the database answers");
         assert_eq!(status.by_outcome, counted);

@@ -129,10 +129,9 @@ async fn statistics_say_what_a_recount_says() {
     .fetch_all(world.db.pool())
     .await
     .expect("counted");
-    let told: BTreeMap<String, i64> =
-        status.by_outcome.into_iter().map(|(outcome, count)| (outcome.to_owned(), count)).collect();
+    let told: BTreeMap<String, i64> = status.by_outcome.into_iter().collect();
     assert_eq!(told, recount.into_iter().collect());
-    assert_eq!(status.by_state, BTreeMap::from([("finished", 100)]));
+    assert_eq!(status.by_state, BTreeMap::from([("finished".to_owned(), 100)]));
     // Rolled up, they still say the same.
     until("the roll-up", async || world.count("select count(*) from statistics_deltas").await == 0).await;
     let rolled = campaigns::status(&world.engine, world.client, campaign).await.expect("a status");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use outdial_workflows::phone::PhoneError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::columns::understood;
@@ -89,7 +89,7 @@ pub enum ImportError {
 }
 
 /// Why a row is no lead, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The line of the file that the row begins on, counted from 1.
     pub line: u64,

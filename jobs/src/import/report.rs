@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Problem, Row};
@@ -17,7 +17,7 @@ pub const PROBLEMS_KEPT: usize = 1_000;
 pub const PROBLEMS_SHOWN: usize = 20;
 
 /// What came of a file, or has come of it so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The import; `None` for a rehearsal.
     pub import: Option<Uuid>,

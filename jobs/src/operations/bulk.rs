@@ -98,7 +98,7 @@ impl Filter {
 }
 
 /// How many leads an order would reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     /// Leads that fit.
     pub leads: u64,
@@ -130,7 +130,7 @@ pub async fn preview(engine: &Engine, client: ClientId, filter: &Filter) -> Resu
 }
 
 /// An order for many leads, as people see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its id.
     pub id: Uuid,

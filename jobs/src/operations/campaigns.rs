@@ -1,6 +1,6 @@
 //! Campaigns: making them, and what people order for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
@@ -152,17 +152,25 @@ pub async fn edit(
 
 const EDITED: Signal = Signal { jobs: false, admission: true };
 
-/// The campaigns of a client.
+/// The campaigns of a client: all, or the one with a name.
 ///
 /// # Errors
 /// The database.
 pub async fn list(
     engine: &Engine,
     client: ClientId,
+    name: Option<&str>,
     part: Part,
 ) -> Result<Vec<store::campaigns::Campaign>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    Ok(store::campaigns::page(&mut conn, client, None, part).await?)
+    let only = match name {
+        Some(name) => match store::campaigns::named(&mut conn, client, name).await? {
+            Some(campaign) => Some(campaign),
+            None => return Ok(vec![]),
+        },
+        None => None,
+    };
+    Ok(store::campaigns::page(&mut conn, client, only, part).await?)
 }
 
 /// Whose campaign this is. By its id alone: a name may look like another's id.
@@ -199,7 +207,8 @@ pub enum Order {
 }
 
 impl Order {
-    fn name(self) -> &'static str {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Pause => "pause",
@@ -316,15 +325,15 @@ async fn queue_bulk(
 }
 
 /// How a campaign stands.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Status {
     /// The campaign.
     #[serde(flatten)]
     pub campaign: store::campaigns::Campaign,
     /// Leads by where they stand.
-    pub by_state: std::collections::BTreeMap<&'static str, i64>,
+    pub by_state: BTreeMap<String, i64>,
     /// Finished leads by outcome.
-    pub by_outcome: std::collections::BTreeMap<&'static str, i64>,
+    pub by_outcome: BTreeMap<String, i64>,
     /// All leads.
     pub leads: i64,
     /// Finished leads.
@@ -334,7 +343,7 @@ pub struct Status {
 }
 
 /// How a lane stands.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LaneStatus {
     /// Where its people may be, as `Asia/Kolkata;IN`; empty if that is not known, or not told apart.
     pub place: String,
@@ -368,11 +377,11 @@ pub async fn status(
     let mut waiting: HashMap<LaneId, i64> = HashMap::new();
     for standing in store::statistics::of_campaign(&mut conn, client, campaign).await? {
         status.leads += standing.count;
-        *status.by_state.entry(standing.state.name()).or_default() += standing.count;
+        *status.by_state.entry(standing.state.name().to_owned()).or_default() += standing.count;
         if standing.state == outdial_workflows::workflow::State::Finished {
             status.finished += standing.count;
             let outcome = standing.outcome.map_or("cancelled", |outcome| outcome.name());
-            *status.by_outcome.entry(outcome).or_default() += standing.count;
+            *status.by_outcome.entry(outcome.to_owned()).or_default() += standing.count;
         }
         if standing.state == outdial_workflows::workflow::State::Waiting {
             *waiting.entry(standing.lane).or_default() += standing.count;

@@ -376,7 +376,24 @@ pub async fn get(engine: &Engine, lead: LeadId) -> Result<Listed, OperationError
 /// If there is none, or more than one.
 pub async fn find(engine: &Engine, given: &str) -> Result<store::leads::Person, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    super::the_one("lead", given, store::leads::find(&mut conn, given).await?)
+    super::the_one("lead", given, store::leads::find(&mut conn, None, given).await?)
+}
+
+/// The leads that have this id, external id or number, with where they stand: at most 20, of one client or of all.
+///
+/// # Errors
+/// The database.
+pub async fn named(
+    engine: &Engine,
+    only: Option<ClientId>,
+    given: &str,
+) -> Result<Vec<Listed>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let mut found = vec![];
+    for person in store::leads::find(&mut conn, only, given).await? {
+        found.extend(store::leads::listed(&mut conn, person.lead).await?);
+    }
+    Ok(found)
 }
 
 /// Carries an order for one lead out.

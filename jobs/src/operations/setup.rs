@@ -44,6 +44,23 @@ pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, Oper
     Ok(client)
 }
 
+/// The clients that somebody may see, all or but one, who have a name. There is one, or none.
+///
+/// # Errors
+/// The database.
+pub async fn clients_named(
+    engine: &Engine,
+    scope: Option<ClientId>,
+    name: &str,
+) -> Result<Vec<store::clients::Client>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::clients::named(&mut conn, name).await?;
+    match found.filter(|found| scope.is_none_or(|only| only == *found)) {
+        Some(found) => Ok(store::clients::page(&mut conn, Some(found), Part::newest(1)).await?),
+        None => Ok(vec![]),
+    }
+}
+
 /// Clients: only one, or all.
 ///
 /// # Errors
@@ -87,6 +104,22 @@ pub async fn accounts(
 ) -> Result<Vec<store::accounts::Account>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
     Ok(store::accounts::page(&mut conn, client, None, part).await?)
+}
+
+/// The accounts of a client that have a name. There is one, or none.
+///
+/// # Errors
+/// The database.
+pub async fn accounts_named(
+    engine: &Engine,
+    client: ClientId,
+    name: &str,
+) -> Result<Vec<store::accounts::Account>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    match store::accounts::named(&mut conn, client, name).await? {
+        Some(found) => Ok(store::accounts::page(&mut conn, Some(client), Some(found), Part::newest(1)).await?),
+        None => Ok(vec![]),
+    }
 }
 
 /// The account with this id.

@@ -82,6 +82,22 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<(ClientId, 
     Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
 }
 
+/// The account of a client that has this name.
+pub async fn named(
+    conn: &mut PgConnection,
+    client: ClientId,
+    name: &str,
+) -> Result<Option<AccountId>, StoreError> {
+    let account = sqlx::query_scalar!(
+        "select account_id from accounts where client_id = $1 and name = $2",
+        client.0,
+        name
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(account.map(AccountId))
+}
+
 /// All accounts that are not disabled.
 pub async fn enabled(conn: &mut PgConnection) -> Result<Vec<(ClientId, AccountId)>, StoreError> {
     let rows =
@@ -90,7 +106,7 @@ pub async fn enabled(conn: &mut PgConnection) -> Result<Vec<(ClientId, AccountId
 }
 
 /// An account as people see it: without credentials.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,

@@ -13,7 +13,7 @@ use super::paging::{Part, part};
 use super::rows::{BulkStateRow, OutcomeRow, PriorityRow, StateRow};
 
 /// Where an order for many leads stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkState {
     /// A job carries it out, or waits to.
@@ -36,7 +36,7 @@ impl BulkState {
 }
 
 /// What came of some leads.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// Leads that were passed, fitting or not.
     pub looked_at: i64,

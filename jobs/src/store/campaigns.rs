@@ -146,7 +146,7 @@ pub async fn revisions(
 }
 
 /// A campaign as people see it.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
@@ -225,6 +225,22 @@ pub async fn insert(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The campaign of a client that has this name.
+pub async fn named(
+    conn: &mut PgConnection,
+    client: ClientId,
+    name: &str,
+) -> Result<Option<CampaignId>, StoreError> {
+    let campaign = sqlx::query_scalar!(
+        "select campaign_id from campaigns where client_id = $1 and name = $2",
+        client.0,
+        name
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(campaign.map(CampaignId))
 }
 
 /// Whose campaign this is: one, or none.

@@ -38,6 +38,14 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Option<ClientId
     Ok(client.map(ClientId))
 }
 
+/// The client that has this name.
+pub async fn named(conn: &mut PgConnection, name: &str) -> Result<Option<ClientId>, StoreError> {
+    let client = sqlx::query_scalar!("select client_id from clients where name = $1", name)
+        .fetch_optional(conn)
+        .await?;
+    Ok(client.map(ClientId))
+}
+
 /// Whether there is a client with this id.
 pub async fn exists(conn: &mut PgConnection, client: ClientId) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar!("select 1 from clients where client_id = $1", client.0)

@@ -2,7 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoreError;
 
 /// Where an import stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "import_state", rename_all = "snake_case")]
 pub enum ImportState {
@@ -92,7 +92,7 @@ pub struct Import {
 }
 
 /// What a note says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "import_note", rename_all = "snake_case")]
 pub enum NoteKind {
@@ -103,7 +103,7 @@ pub enum NoteKind {
 }
 
 /// A note about a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The line that the row begins on, counted from 1.
     pub line: i64,

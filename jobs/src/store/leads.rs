@@ -135,8 +135,12 @@ pub struct Person {
 }
 
 /// Leads whose id, external id or number is `text`. No key begins with any of them alone: ids are looked up
-/// client by client, and external ids campaign by campaign.
-pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<Person>, StoreError> {
+/// client by client, and external ids campaign by campaign. Those of one client, or of all.
+pub async fn find(
+    conn: &mut PgConnection,
+    only: Option<ClientId>,
+    text: &str,
+) -> Result<Vec<Person>, StoreError> {
     let rows = sqlx::query!(
         r#"select client_id as "client_id!", lead_id as "lead_id!", campaign_id as "campaign_id!", name, phone, zone
         from (
@@ -149,9 +153,10 @@ pub async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<Person>, St
                 select client_id, campaign_id, 'id ' || $2 as dedupe_key from campaigns offset 0) x
                 join leads l on l.campaign_id = x.campaign_id and l.dedupe_key = x.dedupe_key
                     and l.client_id = x.client_id
-        ) found order by lead_id limit 20"#,
+        ) found where $3::uuid is null or client_id = $3 order by lead_id limit 20"#,
         Uuid::try_parse(text).ok(),
-        text
+        text,
+        only.map(|client| client.0)
     )
     .fetch_all(conn)
     .await?;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::input::wrong;
 use super::limits::LimitForm;
-use super::{Asked, Body, Caller, Named, Page, PageQuery};
+use super::{Asked, Body, Caller, Named, Page, NamedQuery};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -78,9 +78,9 @@ impl From<Row> for Account {
 
 /// List accounts
 ///
-/// Those of a client, the newest first unless told otherwise.
+/// Those of a client, the newest first unless told otherwise: all, or the one with a name.
 #[utoipa::path(get, path = "/v1/clients/{client}/accounts", tag = "accounts",
-    params(("client" = Uuid, Path, description = "The client's id"), PageQuery), responses(
+    params(("client" = Uuid, Path, description = "The client's id"), NamedQuery), responses(
     (status = 200, description = "A page of accounts", body = Page<Account>),
     (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
@@ -88,11 +88,15 @@ pub(crate) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Named(client): Named<Uuid>,
-    Asked(page): Asked<PageQuery>,
+    Asked(query): Asked<NamedQuery>,
 ) -> Result<Json<Page<Account>>, Problem> {
     let client = caller.client(&api, client).await?;
-    let found = async |part| setup::accounts(&api.engine, Some(client), part).await;
-    page.page().of(found, |account: &Account| account.id).await
+    let name = query.named()?;
+    let found = async |part| match name {
+        Some(name) => setup::accounts_named(&api.engine, client, name).await,
+        None => setup::accounts(&api.engine, Some(client), part).await,
+    };
+    query.page().of(found, |account: &Account| account.id).await
 }
 
 /// The account, if the caller may see it.

@@ -27,7 +27,8 @@ pub(crate) struct Caller {
 impl Caller {
     fn new(key: ApiKey, headers: &HeaderMap) -> Self {
         let actor = format!("key {} (…{})", key.name, key.hint);
-        let reason = headers.get(REASON).and_then(|reason| reason.to_str().ok());
+        // In UTF-8, as people write, though HTTP knows of no such thing.
+        let reason = headers.get(REASON).and_then(|reason| str::from_utf8(reason.as_bytes()).ok());
         Self { key, actor, reason: reason.map(str::to_owned) }
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Asked, Body, Caller, Named, Page, PageQuery};
+use super::{Asked, Body, Caller, Named, NamedQuery, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -47,17 +47,21 @@ pub(crate) struct ClientInput {
 
 /// List clients
 ///
-/// Those that your key may see, the newest first unless told otherwise.
-#[utoipa::path(get, path = "/v1/clients", tag = "clients", params(PageQuery), responses(
+/// Those that your key may see, the newest first unless told otherwise: all, or the one with a name.
+#[utoipa::path(get, path = "/v1/clients", tag = "clients", params(NamedQuery), responses(
     (status = 200, description = "A page of clients", body = Page<Client>),
 ))]
 pub(crate) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Asked(page): Asked<PageQuery>,
+    Asked(query): Asked<NamedQuery>,
 ) -> Result<Json<Page<Client>>, Problem> {
-    let found = async |part| setup::clients(&api.engine, caller.scope(), part).await;
-    page.page().of(found, |client: &Client| client.id).await
+    let name = query.named()?;
+    let found = async |part| match name {
+        Some(name) => setup::clients_named(&api.engine, caller.scope(), name).await,
+        None => setup::clients(&api.engine, caller.scope(), part).await,
+    };
+    query.page().of(found, |client: &Client| client.id).await
 }
 
 /// Make a client

@@ -145,3 +145,11 @@ pub(crate) fn phone(given: &str, place: &str) -> Result<PhoneNumber, Problem> {
 pub(crate) fn wrong(place: &str, problem: impl Into<String>) -> Problem {
     Problem::invalid(vec![FieldError { place: place.to_owned(), problem: problem.into() }])
 }
+
+/// A text to look for. One that holds U+0000 could not be stored, and cannot be looked for either.
+pub(crate) fn sought<'a>(place: &str, text: &'a str) -> Result<&'a str, Problem> {
+    match text.contains('\0') {
+        false => Ok(text),
+        true => Err(wrong(place, "it holds the character U+0000; leave it out")),
+    }
+}

@@ -43,7 +43,7 @@ use utoipa_axum::routes;
 
 pub(crate) use auth::Caller;
 pub(crate) use input::{Asked, Body, Named};
-pub(crate) use paging::{Page, PageQuery};
+pub(crate) use paging::{NamedQuery, Page, PageQuery};
 
 use super::Api;
 use super::access::{self, Pace};
@@ -150,6 +150,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::forecast::simulate))
         .routes(routes!(campaigns::schedules::list, campaigns::schedules::add))
         .routes(routes!(campaigns::schedules::remove))
+        .routes(routes!(leads::find))
         .routes(routes!(leads::list))
         .routes(routes!(leads::accept::accept))
         .routes(routes!(leads::get))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::input::wrong;
+use super::input::{sought, wrong};
 use crate::http::Problem;
 
 /// The most that a page holds.
@@ -56,6 +56,21 @@ pub(crate) use listing;
 listing! {
     /// Which page of a list.
     PageQuery {}
+}
+
+listing! {
+    /// Which page of a list, or what in it has a name.
+    NamedQuery {
+        /// Only what has this name, letter for letter.
+        name: Option<String>,
+    }
+}
+
+impl NamedQuery {
+    /// The name that is asked for.
+    pub(crate) fn named(&self) -> Result<Option<&str>, Problem> {
+        self.name.as_deref().map(|name| sought("name", name)).transpose()
+    }
 }
 
 /// Which page of a list that is read the latest first.

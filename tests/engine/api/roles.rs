@@ -204,6 +204,7 @@ fn query(route: &str) -> &'static str {
         "GET /v1/calls" => "?campaign={campaign}",
         "GET /v1/campaigns/{campaign}/export" => "?of=leads",
         "GET /v1/events" => "?client={client}",
+        "GET /v1/leads" => "?named=nobody",
         _ => "",
     }
 }
@@ -305,6 +306,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("POST /v1/campaigns/{campaign}/schedules", Operator),
         ("DELETE /v1/campaigns/{campaign}/schedules/{schedule}", Operator),
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
+        ("GET /v1/leads", Viewer),
         ("GET /v1/leads/{lead}", Viewer),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),

@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::OperationError;
-use outdial_jobs::operations::campaigns::{self, CampaignSpec, Status};
+use outdial_jobs::operations::campaigns::{self, CampaignSpec, LaneStatus, Status};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::store::campaigns::Campaign as Row;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::names::CampaignStateName;
-use super::{Asked, Body, Caller, Named, Page, PageQuery};
+use super::{Asked, Body, Caller, Named, NamedQuery, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -32,6 +32,8 @@ use crate::http::{Api, Problem};
 pub(crate) struct Campaign {
     /// Its id.
     id: Uuid,
+    /// Its client.
+    client: Uuid,
     /// Its name, unique within the client.
     name: String,
     /// The account it dials from.
@@ -50,10 +52,11 @@ pub(crate) struct Campaign {
     changed_at: DateTime<Utc>,
 }
 
-impl From<Row> for Campaign {
-    fn from(row: Row) -> Self {
+impl From<(ClientId, Row)> for Campaign {
+    fn from((client, row): (ClientId, Row)) -> Self {
         Self {
             id: row.id.0,
+            client: client.0,
             name: row.name,
             account: row.account.0,
             state: row.state.into(),
@@ -76,15 +79,39 @@ pub(crate) struct CampaignStatus {
     /// Finished leads.
     finished: i64,
     /// Leads by where they stand.
-    by_state: BTreeMap<&'static str, i64>,
+    by_state: BTreeMap<String, i64>,
     /// Finished leads by outcome.
-    by_outcome: BTreeMap<&'static str, i64>,
+    by_outcome: BTreeMap<String, i64>,
+    /// Its leads by where they may be.
+    lanes: Vec<Lane>,
 }
 
-impl From<Status> for CampaignStatus {
-    fn from(status: Status) -> Self {
-        let Status { campaign, by_state, by_outcome, leads, finished, lanes: _ } = status;
-        Self { campaign: campaign.into(), leads, finished, by_state, by_outcome }
+/// Leads of a campaign who may be called at the same times.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Lane {
+    /// Where they may be, as `Asia/Kolkata;IN`; empty if that is not known, or not told apart.
+    place: String,
+    /// How many of them wait.
+    waiting: i64,
+    /// Where their calling hours stand: `state` (open, closed, held), until when, and why. Absent where each lead
+    /// is looked at by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    hours: Option<Value>,
+}
+
+impl From<LaneStatus> for Lane {
+    fn from(lane: LaneStatus) -> Self {
+        let hours = lane.hours.and_then(|hours| serde_json::to_value(hours).ok());
+        Self { place: lane.place, waiting: lane.waiting, hours }
+    }
+}
+
+impl From<(ClientId, Status)> for CampaignStatus {
+    fn from((client, status): (ClientId, Status)) -> Self {
+        let Status { campaign, by_state, by_outcome, leads, finished, lanes } = status;
+        let lanes = lanes.into_iter().map(Lane::from).collect();
+        Self { campaign: (client, campaign).into(), leads, finished, by_state, by_outcome, lanes }
     }
 }
 
@@ -103,9 +130,9 @@ pub(super) async fn visible(
 
 /// List campaigns
 ///
-/// Those of a client, the newest first unless told otherwise.
+/// Those of a client, the newest first unless told otherwise: all, or the one with a name.
 #[utoipa::path(get, path = "/v1/clients/{client}/campaigns", tag = "campaigns",
-    params(("client" = Uuid, Path, description = "The client's id"), PageQuery), responses(
+    params(("client" = Uuid, Path, description = "The client's id"), NamedQuery), responses(
     (status = 200, description = "A page of campaigns", body = Page<Campaign>),
     (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
@@ -113,11 +140,15 @@ pub(crate) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Named(client): Named<Uuid>,
-    Asked(page): Asked<PageQuery>,
+    Asked(query): Asked<NamedQuery>,
 ) -> Result<Json<Page<Campaign>>, Problem> {
     let client = caller.client(&api, client).await?;
-    let found = async |part| campaigns::list(&api.engine, client, part).await;
-    page.page().of(found, |campaign: &Campaign| campaign.id).await
+    let name = query.named()?;
+    let found = async |part| {
+        let found = campaigns::list(&api.engine, client, name, part).await?;
+        Ok(found.into_iter().map(|campaign| (client, campaign)).collect())
+    };
+    query.page().of(found, |campaign: &Campaign| campaign.id).await
 }
 
 /// Get a campaign
@@ -133,7 +164,7 @@ pub(crate) async fn get(
     Named(campaign): Named<Uuid>,
 ) -> Result<Json<CampaignStatus>, Problem> {
     let (client, campaign) = visible(&api, &caller, campaign).await?;
-    Ok(Json(campaigns::status(&api.engine, client, campaign).await?.into()))
+    Ok(Json((client, campaigns::status(&api.engine, client, campaign).await?).into()))
 }
 
 /// A campaign to be made, in draft.
@@ -174,7 +205,7 @@ pub(crate) async fn create(
     let spec = CampaignSpec { name, account, rules: &rules, actor: caller.by().actor };
     let made = campaigns::create(&api.engine, client, spec).await?;
     let status = campaigns::status(&api.engine, client, made).await?;
-    Ok((StatusCode::CREATED, Json(status.into())))
+    Ok((StatusCode::CREATED, Json((client, status).into())))
 }
 
 /// A campaign to be made like another.
@@ -210,5 +241,5 @@ pub(crate) async fn clone(
     let spec = CampaignSpec { name, account, rules: &rules, actor: caller.by().actor };
     let made = campaigns::create(&api.engine, client, spec).await?;
     let status = campaigns::status(&api.engine, client, made).await?;
-    Ok((StatusCode::CREATED, Json(status.into())))
+    Ok((StatusCode::CREATED, Json((client, status).into())))
 }

@@ -38,12 +38,15 @@ pub(crate) struct Underway {
     attempt: u16,
     /// Whether the carrier is known to have it.
     bound: bool,
+    /// How far the request for it has come: `submitted`, `bound` or `unknown`.
+    #[schema(value_type = String)]
+    ledger: Ledger,
 }
 
 impl From<attempts::Underway> for Underway {
     fn from(attempt: attempts::Underway) -> Self {
         let bound = attempt.ledger == Ledger::Bound;
-        Self { lead: attempt.lead.0, attempt: attempt.number, bound }
+        Self { lead: attempt.lead.0, attempt: attempt.number, bound, ledger: attempt.ledger }
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::wrong;
+use super::input::{sought, wrong};
 use super::names::{OutcomeName, PriorityName, StateName};
 use super::paging::page_limit;
 use super::{Asked, Caller, Named, Page, campaigns};
@@ -135,6 +135,32 @@ pub(crate) async fn list(
     let after = query.cursor.map(LeadId);
     let (found, next) = leads::page(&api.engine, client, campaign, fits, after, limit).await?;
     Ok(Json(Page::from_to(found.into_iter().map(Lead::from).collect(), next.map(|lead| lead.0))))
+}
+
+/// Which lead.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LeadNamed {
+    /// Its id, what you call it (`external_id`), or its number with the country code.
+    #[param(example = "+919876500001")]
+    named: String,
+}
+
+/// Find a lead
+///
+/// By its id, by what you call it, or by its number, over all campaigns that your key may see. Several may have
+/// the same number: the first 20 are on the only page.
+#[utoipa::path(get, path = "/v1/leads", tag = "leads", params(LeadNamed), responses(
+    (status = 200, description = "Those that fit", body = Page<Lead>),
+))]
+pub(crate) async fn find(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Asked(asked): Asked<LeadNamed>,
+) -> Result<Json<Page<Lead>>, Problem> {
+    let named = sought("named", &asked.named)?;
+    Ok(Json(Page::whole(leads::named(&api.engine, caller.scope(), named).await?)))
 }
 
 /// Whose lead this is, if the caller may see it.
