@@ -7,15 +7,15 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::operations::{By, Part, pausing};
+use outdial_jobs::operations::{By, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
-use outdial_jobs::store;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::backend::Backend;
 use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::config::Exotel;
 
 /// The most accounts that are listed.
-const LISTED: i64 = 1_000;
+const LISTED: usize = 1_000;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ClientCommand {
@@ -109,32 +109,30 @@ impl Resume {
     }
 }
 
-pub(super) async fn client(
-    app: &App,
-    command: ClientCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(super) async fn client(to: &Backend<'_>, command: ClientCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         ClientCommand::Pause(pause) => {
+            let (app, actor) = to.database("client pause")?;
             let client = setup::find_client(&app.engine, &pause.name).await?;
             pause.run(app, (client, None), actor, output).await?;
         }
         ClientCommand::Resume(resume) => {
+            let (app, actor) = to.database("client resume")?;
             let client = setup::find_client(&app.engine, &resume.name).await?;
             resume.run(app, (client, None), actor, output).await?;
         }
         ClientCommand::Limit { client, change } => {
+            let (app, actor) = to.database("client limit")?;
             let id = setup::find_client(&app.engine, &client).await?;
             change.run(app, (id, Limited::Client, &client), actor, output).await?;
         }
         ClientCommand::Create { name } => {
-            let id = setup::create_client(&app.engine, &name).await?;
+            let id = to.create_client(&name).await?;
             output.say(format!("made client `{name}` ({id})"), &json!({ "id": id, "name": name }));
         }
         ClientCommand::List => {
-            let mut conn = app.engine.pool().acquire().await?;
-            let clients = store::clients::list(&mut conn).await?;
+            let mut clients = to.clients().await?;
+            clients.sort_by(|(_, one), (_, other)| one.cmp(other));
             let value: Vec<_> = clients.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
             let rows = clients.into_iter().map(|(id, name)| vec![name, id.to_string()]);
             output.say(table(&["client", "id"], rows), &value);
@@ -209,36 +207,41 @@ pub(super) struct Add {
 }
 
 pub(super) async fn account(
-    app: &App,
+    to: &Backend<'_>,
     command: AccountCommand,
     config: &crate::config::Settings,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::Pause(pause) => {
+            let (app, actor) = to.database("account pause")?;
             let (client, account) = setup::find_account(&app.engine, &pause.name).await?;
             pause.run(app, (client, Some(account)), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Resume(resume) => {
+            let (app, actor) = to.database("account resume")?;
             let (client, account) = setup::find_account(&app.engine, &resume.name).await?;
             resume.run(app, (client, Some(account)), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Limit { account, change } => {
+            let (app, actor) = to.database("account limit")?;
             let (client, id) = setup::find_account(&app.engine, &account).await?;
             change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => add.run(app, config, actor, output).await,
+        AccountCommand::Add(add) => {
+            let (app, actor) = to.database("account add")?;
+            add.run(app, config, actor, output).await
+        }
         AccountCommand::List { client } => {
             let client = match client {
-                Some(client) => Some(setup::find_client(&app.engine, &client).await?),
+                Some(client) => Some(to.find_client(&client).await?),
                 None => None,
             };
-            let accounts = setup::accounts(&app.engine, client, Part::newest(LISTED)).await?;
-            let now = app.engine.now().await?;
+            let accounts = to.accounts(client, LISTED).await?;
+            let now = to.now().await?;
             let rows = accounts.iter().map(|account| {
                 let stands = match (account.enabled, &account.paused_by, account.resting_until) {
                     (false, ..) => "disabled".to_owned(),
@@ -258,6 +261,7 @@ pub(super) async fn account(
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Test { account } => {
+            let (app, _) = to.database("account test")?;
             let (client, account) = setup::find_account(&app.engine, &account).await?;
             let check = setup::check_account(&app.engine, client, account).await?;
             output.say(&check.message, &check);

@@ -1,5 +1,6 @@
 //! `outdial campaign`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
-use outdial_jobs::operations::{By, recurring, setup, status};
+use outdial_jobs::operations::campaigns::{self, Order, Ordered, Status};
+use outdial_jobs::operations::{By, recurring, status};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, TimeOfDay, parse_zone};
@@ -22,6 +23,7 @@ use outdial_workflows::rules::{Agent, Rules};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::backend::Backend;
 use super::confirmed;
 use super::consents::{named, purpose};
 use super::forecast::{self, People};
@@ -212,39 +214,43 @@ pub(super) struct RuleFlags {
 }
 
 pub(super) async fn run(
-    app: &App,
+    to: &Backend<'_>,
     command: CampaignCommand,
     new: &NewCampaign,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<()> {
     match command {
-        CampaignCommand::Create(create) => create.run(app, new, actor, output).await,
-        CampaignCommand::Start(target) => target.order(app, Order::Start, actor, output).await,
-        CampaignCommand::Pause { target, until } => target.pause(app, until.as_deref(), actor, output).await,
-        CampaignCommand::Edit { target, rules, preview } => {
-            target.edit(app, &rules, preview, actor, output).await
+        CampaignCommand::Create(create) => create.run(to, new, output).await,
+        CampaignCommand::Start(target) => target.order(to, Order::Start, output).await,
+        CampaignCommand::Pause { target, until } => target.pause(to, until.as_deref(), output).await,
+        CampaignCommand::Edit { target, rules, preview } => target.edit(to, &rules, preview, output).await,
+        CampaignCommand::Preview { campaign } => {
+            let (app, _) = to.database("campaign preview")?;
+            forecast::preview(app, &campaign, output).await
         }
-        CampaignCommand::Preview { campaign } => forecast::preview(app, &campaign, output).await,
         CampaignCommand::Simulate { campaign, people } => {
+            let (app, _) = to.database("campaign simulate")?;
             forecast::simulate(app, &campaign, &people, output).await
         }
-        CampaignCommand::Schedule(command) => schedule(app, command, actor, output).await,
-        CampaignCommand::Resume(target) => target.order(app, Order::Resume, actor, output).await,
+        CampaignCommand::Schedule(command) => {
+            let (app, actor) = to.database("campaign schedule")?;
+            schedule(app, command, actor, output).await
+        }
+        CampaignCommand::Resume(target) => target.order(to, Order::Resume, output).await,
         CampaignCommand::Cancel { target, yes } => {
             let question = format!("End `{}` for good and finish its leads?", target.campaign);
             if !yes && !output.json && !confirmed(&question)? {
                 bail!("nothing was changed");
             }
-            target.order(app, Order::Cancel, actor, output).await
+            target.order(to, Order::Cancel, output).await
         }
         CampaignCommand::Status(target) => {
-            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
-            let status = campaigns::status(&app.engine, client, campaign).await?;
+            let status = to.campaign_status(to.find_campaign(&target.campaign).await?).await?;
             output.say(text_of(&status), &status);
             Ok(())
         }
         CampaignCommand::StatusLink { target, public_url } => {
+            let (app, actor) = to.database("campaign status-link")?;
             let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
             let by = By { actor, reason: target.reason.as_deref() };
             let path = status::give_link(&app.engine, client, campaign, by).await?;
@@ -257,43 +263,34 @@ pub(super) async fn run(
 }
 
 impl Target {
-    async fn order(&self, app: &App, order: Order, actor: &str, output: &Output) -> anyhow::Result<()> {
-        let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
-        let reason = self.reason.as_deref();
-        let ordered = campaigns::order(&app.engine, client, campaign, order, actor, reason).await?;
+    async fn order(&self, to: &Backend<'_>, order: Order, output: &Output) -> anyhow::Result<()> {
+        let campaign = to.find_campaign(&self.campaign).await?;
+        let ordered = to.order_campaign(campaign, order, self.reason.as_deref(), None).await?;
         output.say(told(&self.campaign, &ordered), &ordered);
         Ok(())
     }
 
-    async fn pause(
-        &self,
-        app: &App,
-        until: Option<&str>,
-        actor: &str,
-        output: &Output,
-    ) -> anyhow::Result<()> {
-        let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
+    async fn pause(&self, to: &Backend<'_>, until: Option<&str>, output: &Output) -> anyhow::Result<()> {
+        let campaign = to.find_campaign(&self.campaign).await?;
         let resume_at = match until {
-            Some(given) => Some(moment(given, app.engine.now().await?)?),
+            Some(given) => Some(moment(given, to.now().await?)?),
             None => None,
         };
-        let (pause, reason) = (Order::Pause, self.reason.as_deref());
-        let ordered =
-            campaigns::order_until(&app.engine, client, campaign, pause, actor, reason, resume_at).await?;
+        let reason = self.reason.as_deref();
+        let ordered = to.order_campaign(campaign, Order::Pause, reason, resume_at).await?;
         output.say(told(&self.campaign, &ordered), &ordered);
         Ok(())
     }
 
     async fn edit(
         &self,
-        app: &App,
+        to: &Backend<'_>,
         flags: &RuleFlags,
         preview: bool,
-        actor: &str,
         output: &Output,
     ) -> anyhow::Result<()> {
-        let (client, campaign) = campaigns::find(&app.engine, &self.campaign).await?;
-        let (revision, before) = campaigns::rules(&app.engine, client, campaign).await?;
+        let campaign = to.find_campaign(&self.campaign).await?;
+        let (revision, before) = to.campaign_rules(campaign).await?;
         let after = flags.over(before.clone())?;
         let changes = changes(&serde_json::to_value(&before)?, &serde_json::to_value(&after)?);
         if changes.is_empty() {
@@ -309,8 +306,7 @@ impl Target {
             );
             return Ok(());
         }
-        let by = By { actor, reason: self.reason.as_deref() };
-        let revision = campaigns::edit(&app.engine, client, campaign, revision, &after, by).await?;
+        let revision = to.edit_campaign(campaign, revision, &after, self.reason.as_deref()).await?;
         let text = format!("`{}` has revision {} now:\n{listed}", self.campaign, revision.0);
         output.say(text, &json!({ "revision": revision, "changes": changes }));
         Ok(())
@@ -360,7 +356,7 @@ fn told(campaign: &str, ordered: &Ordered) -> String {
 
 fn text_of(status: &Status) -> String {
     let campaign = &status.campaign;
-    let rows = |counts: &std::collections::BTreeMap<String, i64>| {
+    let rows = |counts: &BTreeMap<String, i64>| {
         counts.iter().map(|(name, count)| vec![name.replace('_', " "), count.to_string()]).collect::<Vec<_>>()
     };
     let because = campaign.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -399,11 +395,10 @@ fn lanes_of(status: &Status) -> String {
 }
 
 impl Create {
-    async fn run(self, app: &App, new: &NewCampaign, actor: &str, output: &Output) -> anyhow::Result<()> {
+    async fn run(self, to: &Backend<'_>, new: &NewCampaign, output: &Output) -> anyhow::Result<()> {
         let rules = self.rules.begun(new)?;
-        let (client, account) = setup::find_account(&app.engine, &self.account).await?;
-        let spec = CampaignSpec { name: &self.name, account, rules: &rules, actor };
-        let campaign = campaigns::create(&app.engine, client, spec).await?;
+        let account = to.find_account(&self.account).await?;
+        let campaign = to.create_campaign(account, &self.name, &rules).await?;
         let value = json!({ "id": campaign, "name": self.name, "rules": rules });
         output.say(format!("made campaign `{}` ({campaign}), in draft", self.name), &value);
         Ok(())

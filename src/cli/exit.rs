@@ -7,6 +7,7 @@ use outdial_jobs::engine::{AccountError, EngineError};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::store::StoreError;
 
+use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::postgres::PostgresError;
 
@@ -17,7 +18,7 @@ Exit codes:
   1    refused, or problems were found
   2    wrong usage, of the command line or of the configuration
   3    what was named is not there
-  4    the database cannot be reached, or not be asked now; for judge: there is no verdict
+  4    database or server cannot be reached, or not be asked now; for judge: there is no verdict
   130  stopped by Ctrl-C (demo and bench)";
 
 /// How a command ended.
@@ -31,7 +32,7 @@ pub enum Exit {
     Usage = 2,
     /// What was named is not there.
     NotFound = 3,
-    /// The database cannot be reached, or is not to be asked now: the same again may do later.
+    /// Database or server cannot be reached, or is not to be asked now: the same again may do later.
     Unreachable = 4,
 }
 
@@ -88,6 +89,9 @@ fn meaning(cause: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return of_store(error);
     }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(of_server(error));
+    }
     cause.downcast_ref::<sqlx::Error>().and_then(of_database)
 }
 
@@ -127,6 +131,21 @@ fn of_store(error: &StoreError) -> Option<Exit> {
         StoreError::Database(error) => of_database(error),
         StoreError::Silent { .. } => Some(Exit::Unreachable),
         StoreError::Unreadable { .. } | StoreError::Panicked(_) => Some(Exit::Refused),
+    }
+}
+
+/// A missing key is wrong usage, as it is never sent; one that the server does not take is refused.
+fn of_server(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Unreachable { .. } | ClientError::Stranger { .. } => Exit::Unreachable,
+        ClientError::Header(_) => Exit::Usage,
+        ClientError::Unreadable(_) | ClientError::File(_) => Exit::Refused,
+        ClientError::Problem(problem) => match problem.status {
+            404 => Exit::NotFound,
+            429 | 502 | 503 | 504 => Exit::Unreachable,
+            _ if problem.is_under_way() => Exit::Unreachable,
+            _ => Exit::Refused,
+        },
     }
 }
 

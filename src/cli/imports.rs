@@ -10,15 +10,15 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::import::{self, Summary};
 use outdial_jobs::operations::consents::ConsentSpec;
-use outdial_jobs::operations::imports::{self, ImportState, NoteKind, Sent};
-use outdial_jobs::operations::{By, campaigns};
+use outdial_jobs::operations::imports::{ImportState, Note, NoteKind};
 use outdial_workflows::packs::ConsentLevel;
 use serde_json::json;
 
+use super::backend::{Backend, Sending};
 use super::consents::consent;
+use super::exit::usage;
 use super::orders::{confirmed, told};
 use super::output::{Output, table};
-use crate::app::App;
 
 #[derive(Args, Debug)]
 pub(super) struct Import {
@@ -32,6 +32,12 @@ pub(super) struct Import {
     /// Check the file, and write nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Wait until the file has been taken in, as is usual.
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// Through a server: leave once it has the file.
+    #[arg(long, overrides_with = "wait")]
+    no_wait: bool,
 }
 
 /// What is said of rows.
@@ -78,36 +84,29 @@ impl RowFlags {
     }
 }
 
-/// Takes a file in. One that an interruption cut short is gone on with where it stands.
+/// Takes a file in, or sends it.
 pub(super) async fn import_file(
-    app: &App,
+    to: &Backend<'_>,
     import: &Import,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    let (client, campaign) = campaigns::find(&app.engine, &import.campaign).await?;
+    let campaign = to.find_campaign(&import.campaign).await?;
     let options = import.rows.options()?;
     let name = import.file.display().to_string();
     let file = opened(&import.file).with_context(|| format!("cannot read {name}"))?;
     let bar = bar(output, file.metadata().map_or(0, |about| about.len()));
-    let summary = if import.dry_run {
-        let rows = import::read(bar.wrap_read(file), &options).with_context(|| name.clone())?;
-        import::rehearse(rows, |so_far| bar.set_message(so_far.rows.to_string()))
-    } else {
-        let sent = Sent { client, campaign, name: &name, options: &options, by: By { actor, reason: None } };
-        let import = imports::begin(&app.engine, sent, &imports::digest(&file)?).await?;
-        if import.line > 0 {
-            bar.println(format!("going on behind line {}, where it was interrupted", import.line));
-        }
-        let moved = |import: &imports::Import| bar.set_message(import.counts.rows.to_string());
-        let done = imports::take_in(&app.engine, import, bar.wrap_read(file), moved).await?;
-        if let Some(failed_for) = &done.failed_for {
-            bar.finish_and_clear();
-            bail!("{name}: {failed_for}");
-        }
-        imports::summary(&app.engine, &done).await?
-    };
+    let (dry_run, no_wait) = (import.dry_run, import.no_wait && !import.dry_run);
+    if no_wait && matches!(to, Backend::Database(..)) {
+        return Err(usage("--no-wait is for a server, which goes on by itself: leave it out"));
+    }
+    let sending = Sending { name: &name, file, options: &options, dry_run, no_wait, bar: bar.clone() };
+    let taken = to.take_in(campaign, sending).await;
     bar.finish_and_clear();
+    let summary = taken?;
+    if let Some(id) = summary.import.filter(|_| no_wait) {
+        output.say(format!("{name} is kept; `outdial import show {id}` says how far it is"), &summary);
+        return Ok(ExitCode::SUCCESS);
+    }
     output.say(&summary, &summary);
     let nothing = summary.accepted == 0 && summary.duplicates == 0 && summary.problems_total > 0;
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -183,15 +182,13 @@ fn note_kind(text: &str) -> Result<NoteKind, String> {
 }
 
 pub(super) async fn run(
-    app: &App,
+    to: &Backend<'_>,
     command: ImportCommand,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
         ImportCommand::List { campaign, limit } => {
-            let (client, campaign) = campaigns::find(&app.engine, &campaign).await?;
-            let found = imports::list(&app.engine, client, campaign, None, limit.into()).await?;
+            let found = to.imports(to.find_campaign(&campaign).await?, limit).await?;
             let head = ["id", "name", "state", "rows", "accepted", "duplicates", "problems", "by", "at"];
             let rows = found.iter().map(|import| {
                 let counts = &import.counts;
@@ -207,8 +204,8 @@ pub(super) async fn run(
             output.say(table(&head, rows), &summaries);
         }
         ImportCommand::Show { id } => {
-            let import = imports::find(&app.engine, &id).await?;
-            let summary = imports::summary(&app.engine, &import).await?;
+            let import = to.import(&id).await?;
+            let summary = to.import_summary(&import).await?;
             let state = match (&import.failed_for, import.state) {
                 (Some(why), _) => format!("failed: {why}"),
                 (None, ImportState::Running | ImportState::Receiving) => {
@@ -218,9 +215,9 @@ pub(super) async fn run(
             };
             output.say(format!("{}: {state}\n{summary}", import.name), &summary);
         }
-        ImportCommand::Notes { id, only } => return notes(app, &id, only, output).await,
+        ImportCommand::Notes { id, only } => return notes(to, &id, only, output).await,
         ImportCommand::Undo { id, reason, yes } => {
-            let import = imports::find(&app.engine, &id).await?;
+            let import = to.import(&id).await?;
             let question = format!(
                 "This ends the leads of {} that were not called yet, of {} accepted.",
                 import.name, import.counts.accepted
@@ -228,8 +225,7 @@ pub(super) async fn run(
             if !yes && !confirmed(&question)? {
                 bail!("nothing was changed");
             }
-            let by = By { actor, reason: reason.as_deref() };
-            let operation = imports::undo(&app.engine, &id, by).await?;
+            let operation = to.undo_import(&import, reason.as_deref()).await?;
             output.say(told(&operation), &operation);
         }
     }
@@ -237,12 +233,16 @@ pub(super) async fn run(
 }
 
 /// Page by page, so that any number will do: lines of JSON, or CSV.
-async fn notes(app: &App, id: &str, only: Option<NoteKind>, output: &Output) -> anyhow::Result<ExitCode> {
-    const PAGE: i64 = 1_000;
-    let import = imports::find(&app.engine, id).await?;
+async fn notes(
+    to: &Backend<'_>,
+    id: &str,
+    only: Option<NoteKind>,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let import = to.import(id).await?;
     let (mut after, mut head) = (0, true);
     loop {
-        let page = imports::notes(&app.engine, &import, only, after, PAGE).await?;
+        let page = to.import_notes(&import, only, after).await?;
         let said = match output.json {
             true => lines(&page),
             false => rows(&page, head)?,
@@ -257,11 +257,11 @@ async fn notes(app: &App, id: &str, only: Option<NoteKind>, output: &Output) -> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(notes: &[imports::Note]) -> String {
+fn lines(notes: &[Note]) -> String {
     notes.iter().map(|note| format!("{}\n", json!(note))).collect()
 }
 
-fn rows(notes: &[imports::Note], head: bool) -> anyhow::Result<String> {
+fn rows(notes: &[Note], head: bool) -> anyhow::Result<String> {
     let mut rows = csv::Writer::from_writer(vec![]);
     if head {
         rows.write_record(["line", "note", "column", "value", "problem"])?;

@@ -3,15 +3,14 @@
 use chrono::TimeDelta;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use outdial_jobs::operations::keys::{self, ApiKey, KeySpec, Role};
-use outdial_jobs::operations::{By, Part, setup};
+use outdial_jobs::operations::keys::{ApiKey, KeySpec, Role};
 use outdial_workflows::Moment;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::backend::Backend;
 use super::output::{Output, table};
-use crate::app::App;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyCommand {
@@ -65,31 +64,30 @@ fn role() -> impl TypedValueParser<Value = Role> {
 }
 
 /// The most keys that are listed.
-const LISTED: i64 = 1_000;
+const LISTED: usize = 1_000;
 
-pub(super) async fn run(app: &App, command: KeyCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
-    let engine = &app.engine;
+pub(super) async fn run(to: &Backend<'_>, command: KeyCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         KeyCommand::Create { name, role, client, expires_in } => {
             let client = match client {
-                Some(client) => Some(setup::find_client(engine, &client).await?),
+                Some(client) => Some(to.find_client(&client).await?),
                 None => None,
             };
             let expires_at = match expires_in {
-                Some(time) => Some(engine.now().await? + TimeDelta::from_std(time)?),
+                Some(time) => Some(to.now().await? + TimeDelta::from_std(time)?),
                 None => None,
             };
             let spec = KeySpec { name: &name, role, client, expires_at };
-            let (key, token) = keys::create(engine, spec, By { actor, reason: None }).await?;
+            let (key, token) = to.create_key(spec).await?;
             made(&key, token.expose_secret(), output);
         }
         KeyCommand::List { client } => {
             let client = match client {
-                Some(client) => Some(setup::find_client(engine, &client).await?),
+                Some(client) => Some(to.find_client(&client).await?),
                 None => None,
             };
-            let keys = keys::list(engine, client, Part::newest(LISTED)).await?;
-            let now = engine.now().await?;
+            let keys = to.keys(client, LISTED).await?;
+            let now = to.now().await?;
             let time = |at: Option<Moment>| {
                 at.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
             };
@@ -109,12 +107,12 @@ pub(super) async fn run(app: &App, command: KeyCommand, actor: &str, output: &Ou
             output.say(table(&["id", "name", "role", "client", "ends in", "good", "last used"], rows), &keys);
         }
         KeyCommand::Revoke { id, reason } => {
-            let key = keys::revoke(engine, id, None, By { actor, reason: reason.as_deref() }).await?;
+            let key = to.revoke_key(id, reason.as_deref()).await?;
             output.say(format!("`{}` (…{}) is good for nothing now", key.name, key.hint), &key);
         }
         KeyCommand::Rotate { id, overlap, reason } => {
-            let by = By { actor, reason: reason.as_deref() };
-            let (key, token) = keys::rotate(engine, id, None, TimeDelta::from_std(overlap)?, by).await?;
+            let overlap = TimeDelta::from_std(overlap)?;
+            let (key, token) = to.rotate_key(id, overlap, reason.as_deref()).await?;
             made(&key, token.expose_secret(), output);
         }
     }

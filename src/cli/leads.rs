@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::judging::{self, Evidence};
-use outdial_jobs::operations::leads;
-use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::input::Command;
 use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
+use super::backend::Backend;
 use super::imports;
 use super::orders::{Many, moment};
 use super::output::{Output, columns};
@@ -49,22 +49,22 @@ pub(super) enum LeadsCommand {
 }
 
 pub(super) async fn many(
-    app: &App,
+    to: &Backend<'_>,
     command: LeadsCommand,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     let (leads, command) = match command {
-        LeadsCommand::Import(import) => return imports::import_file(app, &import, actor, output).await,
+        LeadsCommand::Import(import) => return imports::import_file(to, &import, output).await,
         LeadsCommand::Pause(leads) => (leads, Command::Pause),
         LeadsCommand::Resume(leads) => (leads, Command::Resume),
         LeadsCommand::Cancel(leads) => (leads, Command::Cancel),
         LeadsCommand::Retry(leads) => (leads, Command::Retry),
         LeadsCommand::Reschedule { at, leads } => {
-            (leads, Command::Reschedule { at: moment(&at, app.engine.now().await?)? })
+            (leads, Command::Reschedule { at: moment(&at, to.now().await?)? })
         }
         LeadsCommand::Prioritise { to, leads } => (leads, Command::Prioritise { priority: to }),
     };
+    let (app, actor) = to.database("leads")?;
     leads.order(app, command, actor, output).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -114,42 +114,34 @@ pub(super) struct Target {
     reason: Option<String>,
 }
 
-pub(super) async fn one(
-    app: &App,
-    command: LeadCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<ExitCode> {
+pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output) -> anyhow::Result<ExitCode> {
     match command {
         LeadCommand::Explain { lead } => {
-            let person = leads::find(&app.engine, &lead).await?;
-            let told = judging::explain_lead(&app.engine, person.client, person.lead).await?;
+            let told = to.explain_lead(to.find_lead(&lead).await?).await?;
             output.say(told.text(columns()).trim_end(), &told);
             return Ok(if told.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        LeadCommand::Pause(target) => target.order(app, Command::Pause, actor, output).await?,
-        LeadCommand::Resume(target) => target.order(app, Command::Resume, actor, output).await?,
-        LeadCommand::Cancel(target) => target.order(app, Command::Cancel, actor, output).await?,
-        LeadCommand::Retry(target) => target.order(app, Command::Retry, actor, output).await?,
+        LeadCommand::Pause(target) => target.order(to, Command::Pause, output).await?,
+        LeadCommand::Resume(target) => target.order(to, Command::Resume, output).await?,
+        LeadCommand::Cancel(target) => target.order(to, Command::Cancel, output).await?,
+        LeadCommand::Retry(target) => target.order(to, Command::Retry, output).await?,
         LeadCommand::Reschedule { at, target } => {
-            let at = moment(&at, app.engine.now().await?)?;
-            target.order(app, Command::Reschedule { at }, actor, output).await?;
+            let at = moment(&at, to.now().await?)?;
+            target.order(to, Command::Reschedule { at }, output).await?;
         }
-        LeadCommand::Prioritise { to, target } => {
-            target.order(app, Command::Prioritise { priority: to }, actor, output).await?;
+        LeadCommand::Prioritise { to: priority, target } => {
+            target.order(to, Command::Prioritise { priority }, output).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Target {
-    async fn order(&self, app: &App, command: Command, actor: &str, output: &Output) -> anyhow::Result<()> {
-        let person = leads::find(&app.engine, &self.lead).await?;
-        let reason = self.reason.as_deref();
-        let answer = leads::order(&app.engine, person.client, person.lead, command, actor, reason).await?;
-        let deferred = answer == Answer::Deferred;
+    async fn order(&self, to: &Backend<'_>, command: Command, output: &Output) -> anyhow::Result<()> {
+        let (client, lead) = to.find_lead(&self.lead).await?;
+        let deferred = to.order_lead((client, lead), command, self.reason.as_deref()).await?;
         let when = if deferred { ", once the call under way has resolved" } else { "" };
-        let value = json!({ "lead": person.lead, "command": command.name(), "deferred": deferred });
+        let value = json!({ "lead": lead, "command": command.name(), "deferred": deferred });
         output.say(format!("{command}: done{when}"), &value);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! The command line: a subcommand per task.
 
 mod accounts;
+mod api;
+mod backend;
 mod campaigns;
 mod config;
 mod consents;
@@ -28,10 +30,18 @@ use url::Url;
 use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
 use crate::{bench, demo};
+use backend::{Backend, Way};
+use exit::usage;
 pub use exit::{EXIT_CODES, Exit, WrongUsage};
 use orders::confirmed;
 use output::Output;
 pub(crate) use output::{columns, table};
+
+/// What to do instead, for commands about the database itself.
+const DATABASE: &str = "give it where the database is, without a server; on the command line --database-url or \
+                        --data-dir takes its place";
+/// What to do instead, for commands that bring all that they need.
+const ALONE: &str = "it brings all that it needs; leave the server out";
 
 /// Calls people who asked, or agreed, to be called: every lead a durable workflow.
 #[derive(Parser, Debug)]
@@ -76,6 +86,8 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Send any request to the API of a server, for what has no command.
+    Api(api::ApiArgs),
     /// Tenants.
     #[command(subcommand)]
     Client(accounts::ClientCommand),
@@ -174,12 +186,20 @@ async fn carry_out(
         _ => config?,
     };
     let settings = &config.settings;
+    let way = Way::chosen(global, &config, given)?;
     match cli.command {
         Command::Config(command) => config::run(&command, &config, given, output),
         Command::Completions { shell } => completions(shell, output),
-        Command::Demo(args) => return demo::run(global, &args, output.json).await,
-        Command::Serve(serving) => app::serve(global, &serving).await?,
+        Command::Demo(args) => {
+            way.not_a_server("demo", ALONE)?;
+            return demo::run(global, &args, output.json).await;
+        }
+        Command::Serve(serving) => {
+            way.not_a_server("serve", DATABASE)?;
+            app::serve(global, &serving).await?;
+        }
         Command::Emulator { port, speed, until_input_ends } => {
+            way.not_a_server("emulator", ALONE)?;
             let ended = async {
                 match until_input_ends {
                     true => input_ended().await,
@@ -188,62 +208,110 @@ async fn carry_out(
             };
             emulate(port, speed, output, ended).await?;
         }
-        Command::Bench(command) => return bench::run(global, command, output.json).await,
-        Command::Doctor(args) => return Ok(doctor::run(&args, global, Ok(config), output).await),
+        Command::Bench(command) => {
+            way.not_a_server("bench", ALONE)?;
+            return bench::run(global, command, output.json).await;
+        }
+        Command::Doctor(args) => {
+            return Ok(match &way {
+                Way::Database => doctor::run(&args, global, Ok(config), output).await,
+                Way::Server(named) => doctor::run_for(named, &config, output).await,
+            });
+        }
         Command::Migrate => {
+            way.not_a_server("migrate", DATABASE)?;
             open(global).await?.close().await?;
             output.say("the schema is up to date", &serde_json::json!({ "migrated": true }));
         }
+        Command::Api(args) => {
+            let Way::Server(named) = &way else {
+                return Err(usage(
+                    "`outdial api` speaks to a server: say which with --server, or OUTDIAL_SERVER",
+                ));
+            };
+            args.run(&named.client()?, output).await?;
+        }
         Command::Client(command) => {
-            with(global, async |app| accounts::client(app, command, &global.actor, output).await).await?;
+            with(&way, global, async |to| accounts::client(to, command, output).await).await?;
         }
         Command::Account(command) => {
-            let account =
-                async |app: &App| accounts::account(app, command, settings, &global.actor, output).await;
-            return with(global, account).await;
+            return with(&way, global, async |to| accounts::account(to, command, settings, output).await)
+                .await;
         }
         Command::Number(command) => {
-            with(global, async |app| limits::number(app, command, &global.actor, output).await).await?;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("number")?;
+                limits::number(app, command, actor, output).await
+            };
+            with(&way, global, run).await?;
         }
         Command::Key(command) => {
-            with(global, async |app| keys::run(app, command, &global.actor, output).await).await?;
+            with(&way, global, async |to| keys::run(to, command, output).await).await?;
         }
         Command::Campaign(command) => {
             let new = &settings.new_campaign;
-            with(global, async |app| campaigns::run(app, command, new, &global.actor, output).await).await?;
+            with(&way, global, async |to| campaigns::run(to, command, new, output).await).await?;
         }
         Command::Leads(command) => {
-            return with(global, async |app| leads::many(app, command, &global.actor, output).await).await;
+            return with(&way, global, async |to| leads::many(to, command, output).await).await;
         }
         Command::Import(command) => {
-            return with(global, async |app| imports::run(app, command, &global.actor, output).await).await;
+            return with(&way, global, async |to| imports::run(to, command, output).await).await;
         }
         Command::Export(args) => {
-            with(global, async |app| exports::export(app, args, output).await).await?;
+            let run = async |to: &Backend<'_>| exports::export(to.database("export")?.0, args, output).await;
+            with(&way, global, run).await?;
         }
         Command::Analytics(args) => {
-            with(global, async |app| exports::analytics(app, args, output).await).await?;
+            let run =
+                async |to: &Backend<'_>| exports::analytics(to.database("analytics")?.0, args, output).await;
+            with(&way, global, run).await?;
         }
         Command::Sheet(command) => {
-            return with(global, async |app| sheets::run(app, command, &global.actor, output).await).await;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("sheet")?;
+                sheets::run(app, command, actor, output).await
+            };
+            return with(&way, global, run).await;
         }
         Command::Lead(command) => {
-            return with(global, async |app| leads::one(app, command, &global.actor, output).await).await;
+            return with(&way, global, async |to| leads::one(to, command, output).await).await;
         }
         Command::Consent(command) => {
-            with(global, async |app| consents::run(app, command, &global.actor, output).await).await?;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("consent")?;
+                consents::run(app, command, actor, output).await
+            };
+            with(&way, global, run).await?;
         }
         Command::Suppression(command) => {
-            let run = async |app: &App| suppressions::run(app, command, &global.actor, output).await;
-            return with(global, run).await;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("suppression")?;
+                suppressions::run(app, command, actor, output).await
+            };
+            return with(&way, global, run).await;
         }
         Command::Subscriber(command) => {
-            with(global, async |app| subscribers::run(app, command, &global.actor, output).await).await?;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("subscriber")?;
+                subscribers::run(app, command, actor, output).await
+            };
+            with(&way, global, run).await?;
         }
         Command::Operation(command) => {
-            with(global, async |app| orders::run(app, command, &global.actor, output).await).await?;
+            let run = async |to: &Backend<'_>| {
+                let (app, actor) = to.database("operation")?;
+                orders::run(app, command, actor, output).await
+            };
+            with(&way, global, run).await?;
         }
-        Command::Judge(args) => return with(global, async |app| leads::judge(app, args, output).await).await,
+        Command::Judge(args) => {
+            way.not_a_server("judge", DATABASE)?;
+            let app = open(global).await?;
+            let judged = leads::judge(&app, args, output).await;
+            app.close().await?;
+            return judged;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -299,11 +367,21 @@ async fn open(global: &Global) -> anyhow::Result<App> {
     App::open(global, Url::parse("http://127.0.0.1/")?).await
 }
 
-async fn with<T>(global: &Global, work: impl AsyncFnOnce(&App) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let app = open(global).await?;
-    let done = work(&app).await;
-    app.close().await?;
-    done
+/// Does a command's work at the database, or through the server.
+async fn with<T>(
+    way: &Way,
+    global: &Global,
+    work: impl AsyncFnOnce(&Backend<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    match way {
+        Way::Server(named) => work(&Backend::Server(&named.client()?)).await,
+        Way::Database => {
+            let app = open(global).await?;
+            let done = work(&Backend::Database(&app, &global.actor)).await;
+            app.close().await?;
+            done
+        }
+    }
 }
 
 /// Logs go to standard error: what a command prints stays clean.

@@ -26,7 +26,7 @@ use crate::postgres::{Lifetime, Options, Search, default_dir};
 pub use defaults::{Exotel, NewAccount, NewCampaign, call_length, hours, time_of_day};
 pub(crate) use layers::without_environment;
 pub use layers::{Layers, Problem, Source};
-pub use options::{Global, Role, Serving, Settings};
+pub use options::{ApiKey, Global, Role, Serving, Settings};
 pub(crate) use options::{address, is_secret};
 pub use reference::reference;
 pub use show::{Shown, planned, shown};

@@ -33,6 +33,9 @@ pub struct Settings {
     /// What every command may be told.
     #[command(flatten)]
     pub global: Global,
+    /// What proves to a server who we are.
+    #[command(flatten)]
+    pub api_key: ApiKey,
     /// What a serving process may be told.
     #[command(flatten)]
     pub serving: Serving,
@@ -55,6 +58,20 @@ pub struct Global {
     /// configuration directory, where there is one.
     #[arg(long, global = true, env = "OUTDIAL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// A running `outdial serve` to give the command to, instead of to the database: where it is reached, as
+    /// `https://calls.example.com`. It takes a key, from OUTDIAL_API_KEY or server.api_key of the configuration
+    /// file. On the command line, this and --database-url take the place of whatever is set elsewhere; set
+    /// elsewhere, a server comes before a database.
+    #[arg(
+        id = "server.url",
+        long = "server",
+        global = true,
+        env = "OUTDIAL_SERVER",
+        value_parser = address,
+        value_name = "URL"
+    )]
+    pub server: Option<Url>,
 
     /// The database. Without it, outdial runs a private Postgres of its own.
     #[arg(
@@ -116,7 +133,7 @@ pub struct Global {
         hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub json: bool,
 
-    /// Who gives the order, for the record.
+    /// Who gives the order, for the record. Through a server it is whoever the key belongs to.
     #[arg(
         id = "command.actor",
         long = "actor",
@@ -137,6 +154,22 @@ pub struct Global {
         default_missing_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set,
         hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub log_json: bool,
+}
+
+/// What proves to a server who we are. Part of no command: what stands in a command line is seen in lists of
+/// processes, so that what is hidden here is no flag.
+#[derive(Args, Clone, Debug)]
+pub struct ApiKey {
+    /// The key for the server that commands are given to, as `outdial key create` prints it.
+    #[arg(
+        id = "server.api_key",
+        long = "server-api-key",
+        hide = true,
+        env = "OUTDIAL_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub api_key: Option<SecretString>,
 }
 
 /// What a serving process may be told.

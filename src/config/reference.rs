@@ -52,7 +52,8 @@ secrets in it should be readable by its owner only (`chmod 600`), which `outdial
 ";
 
 /// The sections, in their order, with what they are about.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
+    ("server", "For commands that are given to a running server, instead of to the database."),
     ("database", "For every command."),
     ("events", "For every command."),
     ("command", "For every command."),
@@ -94,7 +95,8 @@ fn row(setting: &Arg, key: &str) -> String {
     let own = setting.get_env().and_then(|name| name.to_str());
     let names = own.into_iter().chain(aliases(key).iter().copied());
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    let flag = setting.get_long().map(|flag| format!("`--{flag}`")).unwrap_or_default();
+    let flag = setting.get_long().filter(|_| !setting.is_hide_set());
+    let flag = flag.map(|flag| format!("`--{flag}`")).unwrap_or_default();
     let defaults: Vec<_> = setting.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     let default = if defaults.is_empty() { "–".to_owned() } else { format!("`{}`", defaults.join(",")) };
     let kind = match Kind::of(setting) {

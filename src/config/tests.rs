@@ -227,6 +227,7 @@ fn every_setting_is_in_the_reference_and_can_be_given_in_each_way() {
     for setting in all.get_arguments().filter(|arg| arg.get_id().as_str().contains('.')) {
         let key = setting.get_id().as_str();
         assert!(setting.get_long().is_some() && setting.get_env().is_some(), "{key}");
+        assert_eq!(setting.is_hide_set(), key == "server.api_key", "what is hidden is no flag: {key}");
         assert!(reference().contains(&format!("| `{key}` | `")), "{key} is in no section of the reference");
     }
 }

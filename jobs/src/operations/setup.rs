@@ -117,7 +117,9 @@ pub async fn accounts_named(
 ) -> Result<Vec<store::accounts::Account>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
     match store::accounts::named(&mut conn, client, name).await? {
-        Some(found) => Ok(store::accounts::page(&mut conn, Some(client), Some(found), Part::newest(1)).await?),
+        Some(found) => {
+            Ok(store::accounts::page(&mut conn, Some(client), Some(found), Part::newest(1)).await?)
+        }
         None => Ok(vec![]),
     }
 }

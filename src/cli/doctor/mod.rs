@@ -1,11 +1,13 @@
 //! `outdial doctor`: looks at everything that outdial needs, and says what is wrong and what to do.
 //!
 //! It looks and changes nothing in a database that was named: not even the schema, which other commands
-//! bring up to date. The private Postgres it opens as they do, so that a first start is tried, too.
+//! bring up to date. The private Postgres it opens as they do, so that a first start is tried, too. Of a server
+//! it looks at what whoever gives commands to it can see.
 
 mod database;
 mod machine;
 mod network;
+mod server;
 
 use std::process::ExitCode;
 
@@ -13,6 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use url::Url;
 
+use super::backend::Named;
 use super::exit::Exit;
 use super::output::Output;
 use crate::app::App;
@@ -83,6 +86,18 @@ pub(super) async fn run(
             findings.push(Finding::problem("all the rest", says).remedy("mend the configuration first"));
         }
     }
+    told(&findings, output)
+}
+
+/// Looks at a server, as those see it who give commands to it.
+pub(super) async fn run_for(named: &Named, config: &Config, output: &Output) -> ExitCode {
+    let mut findings = vec![machine::program()];
+    findings.extend(machine::configuration(config));
+    findings.extend(server::looked(named).await);
+    told(&findings, output)
+}
+
+fn told(findings: &[Finding], output: &Output) -> ExitCode {
     let ok = findings.iter().all(|finding| finding.ok);
     let lines: Vec<String> = findings.iter().map(Finding::line).collect();
     output.say(lines.join("\n"), &serde_json::json!({ "ok": ok, "findings": findings }));

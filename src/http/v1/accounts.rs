@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::input::wrong;
 use super::limits::LimitForm;
-use super::{Asked, Body, Caller, Named, Page, NamedQuery};
+use super::{Asked, Body, Caller, Named, NamedQuery, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 

@@ -1,0 +1,54 @@
+//! Leads, one by one.
+
+use outdial_jobs::operations::{judging, leads};
+use outdial_workflows::explain::Explanation;
+use outdial_workflows::ids::{ClientId, LeadId};
+use outdial_workflows::input::{Answer, Command};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Backend;
+use crate::client::Call;
+
+#[derive(Deserialize)]
+struct Ordered {
+    deferred: bool,
+}
+
+impl Backend<'_> {
+    /// Where a lead stands, and why.
+    pub(in crate::cli) async fn explain_lead(
+        &self,
+        (client, lead): (ClientId, LeadId),
+    ) -> anyhow::Result<Explanation> {
+        match self {
+            Self::Database(app, _) => Ok(judging::explain_lead(&app.engine, client, lead).await?),
+            Self::Server(server) => Ok(server.get(&format!("/v1/leads/{lead}/explanation")).await?),
+        }
+    }
+
+    /// Gives a lead an order. Says whether it waits for an attempt that is under way.
+    pub(in crate::cli) async fn order_lead(
+        &self,
+        (client, lead): (ClientId, LeadId),
+        command: Command,
+        reason: Option<&str>,
+    ) -> anyhow::Result<bool> {
+        match self {
+            Self::Database(app, actor) => {
+                let answer = leads::order(&app.engine, client, lead, command, actor, reason).await?;
+                Ok(answer == Answer::Deferred)
+            }
+            Self::Server(server) => {
+                let mut body = json!({ "order": command.name() });
+                match command {
+                    Command::Reschedule { at } => body["at"] = json!(at),
+                    Command::Prioritise { priority } => body["priority"] = json!(priority.name()),
+                    Command::Pause | Command::Resume | Command::Cancel | Command::Retry | Command::Undo => {}
+                }
+                let call = Call::post(format!("/v1/leads/{lead}/orders")).because(reason)?.json(body);
+                Ok(server.read::<Ordered>(&call).await?.deferred)
+            }
+        }
+    }
+}
