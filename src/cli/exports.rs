@@ -8,16 +8,15 @@ use anyhow::{Context, bail};
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use outdial_jobs::operations::analytics::{self, Asked};
-use outdial_jobs::operations::exports::{Export, Format, What};
-use outdial_jobs::operations::{campaigns, setup};
+use outdial_jobs::operations::analytics::Asked;
+use outdial_jobs::operations::exports::{Format, What};
 use outdial_workflows::analytics::{Analysis, Rate};
 use outdial_workflows::calendar::parse_zone;
 
+use super::backend::Backend;
 use super::leads::spinner;
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
 
 #[derive(Args, Debug)]
 pub(super) struct ExportArgs {
@@ -49,8 +48,8 @@ fn what() -> impl TypedValueParser<Value = What> {
     })
 }
 
-pub(super) async fn export(app: &App, args: ExportArgs, output: &Output) -> anyhow::Result<()> {
-    let (client, campaign) = campaigns::find(&app.engine, &args.campaign).await?;
+pub(super) async fn export(to: &Backend<'_>, args: ExportArgs, output: &Output) -> anyhow::Result<()> {
+    let campaign = to.find_campaign(&args.campaign).await?;
     let format = match args.format {
         FormatName::Csv => Format::Csv,
         FormatName::Jsonl => Format::JsonLines,
@@ -61,18 +60,15 @@ pub(super) async fn export(app: &App, args: ExportArgs, output: &Output) -> anyh
         }
         None => Box::new(std::io::stdout().lock()),
     };
-    let bar = spinner(output, "rows written");
-    let mut rows = Export::new(client, campaign, args.of);
-    let mut piece = format.head(args.of);
-    loop {
+    let bar = spinner(output, "bytes written");
+    let mut rows = to.export(campaign, args.of, format).await?;
+    while let Some(piece) = rows.next().await? {
         match into.write_all(&piece) {
             // Whoever reads may have read enough, as `head` does.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
             written => written?,
         }
-        let Some(page) = rows.next(&app.engine).await? else { break };
-        bar.inc(page.len() as u64);
-        piece = format.rows(args.of, &page);
+        bar.inc(piece.len() as u64);
     }
     let _ = into.flush();
     bar.finish_and_clear();
@@ -102,20 +98,19 @@ fn zone(text: &str) -> Result<Tz, String> {
     parse_zone(text).map_err(|error| error.to_string())
 }
 
-pub(super) async fn analytics(app: &App, args: AnalyticsArgs, output: &Output) -> anyhow::Result<()> {
-    let engine = &app.engine;
+pub(super) async fn analytics(to: &Backend<'_>, args: AnalyticsArgs, output: &Output) -> anyhow::Result<()> {
     let (client, campaign) = match (&args.campaign, &args.client) {
         (Some(campaign), _) => {
-            let (client, campaign) = campaigns::find(engine, campaign).await?;
+            let (client, campaign) = to.find_campaign(campaign).await?;
             (client, Some(campaign))
         }
-        (None, Some(client)) => (setup::find_client(engine, client).await?, None),
+        (None, Some(client)) => (to.find_client(client).await?, None),
         (None, None) => bail!("say whose calls: --campaign or --client"),
     };
-    let now = engine.now().await?;
+    let now = to.now().await?;
     let time = |given: &Option<String>| given.as_deref().map(|given| moment(given, now)).transpose();
     let (from, until, zone) = (time(&args.from)?, time(&args.until)?, Some(args.zone));
-    let told = analytics::calls(engine, client, Asked { campaign, from, until, zone }).await?;
+    let told = to.analytics(client, Asked { campaign, from, until, zone }).await?;
     output.say(text(&told), &told);
     Ok(())
 }
@@ -134,8 +129,7 @@ fn text(told: &Analysis) -> String {
         told.cost,
         told.cost_per_success.as_ref().map_or(String::new(), |cost| format!(", {cost} a success")),
     );
-    let outcomes =
-        told.by_outcome.iter().map(|(outcome, count)| vec![(*outcome).to_owned(), count.to_string()]);
+    let outcomes = told.by_outcome.iter().map(|(outcome, count)| vec![outcome.clone(), count.to_string()]);
     let row = |name: String, rate: &Rate| {
         let share = percent((rate.attempts > 0).then(|| ratio(rate.answered, rate.attempts)));
         vec![name, rate.attempts.to_string(), rate.answered.to_string(), share, rate.successes.to_string()]

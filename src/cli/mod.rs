@@ -259,13 +259,10 @@ async fn carry_out(
             return with(&way, global, async |to| imports::run(to, command, output).await).await;
         }
         Command::Export(args) => {
-            let run = async |to: &Backend<'_>| exports::export(to.database("export")?.0, args, output).await;
-            with(&way, global, run).await?;
+            with(&way, global, async |to| exports::export(to, args, output).await).await?;
         }
         Command::Analytics(args) => {
-            let run =
-                async |to: &Backend<'_>| exports::analytics(to.database("analytics")?.0, args, output).await;
-            with(&way, global, run).await?;
+            with(&way, global, async |to| exports::analytics(to, args, output).await).await?;
         }
         Command::Sheet(command) => {
             let run = async |to: &Backend<'_>| {

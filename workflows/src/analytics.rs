@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, TimeDelta, Timelike};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::attempt::Attempt;
@@ -92,7 +92,7 @@ impl Deltas {
 }
 
 /// A share, with what it is a share of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// Attempts.
     pub attempts: i64,
@@ -111,10 +111,10 @@ impl Rate {
 }
 
 /// How the calls of some campaigns go.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// By whose clock hours and weekdays are told.
-    pub zone: &'static str,
+    pub zone: String,
     /// All of them.
     pub total: Rate,
     /// Of the attempts, the share that was answered, from 0 to 1; absent without attempts.
@@ -124,7 +124,7 @@ pub struct Analysis {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_rate: Option<f64>,
     /// How many came to what.
-    pub by_outcome: BTreeMap<&'static str, i64>,
+    pub by_outcome: BTreeMap<String, i64>,
     /// By the hour of day in which they were made, 0 to 23.
     pub by_hour: [Rate; 24],
     /// By the weekday, from Monday.
@@ -168,7 +168,7 @@ pub fn is_success(outcome: Outcome) -> bool {
 pub fn analyse<'a>(counts: impl IntoIterator<Item = (&'a Key, &'a Sum)>, zone: Tz) -> Analysis {
     let mut sum = Sum::default();
     let mut analysis = Analysis {
-        zone: zone.name(),
+        zone: zone.name().to_owned(),
         total: Rate::default(),
         answer_rate: None,
         success_rate: None,
@@ -185,7 +185,7 @@ pub fn analyse<'a>(counts: impl IntoIterator<Item = (&'a Key, &'a Sum)>, zone: T
     for (key, counted) in counts {
         sum.add(counted, 1);
         let local = key.span.with_timezone(&zone);
-        *analysis.by_outcome.entry(key.outcome.name()).or_default() += counted.attempts;
+        *analysis.by_outcome.entry(key.outcome.name().to_owned()).or_default() += counted.attempts;
         let number = usize::from(key.number.clamp(1, LAST_NUMBER)) - 1;
         let hour = usize::try_from(local.hour()).unwrap_or_default();
         let weekday = usize::try_from(local.weekday().num_days_from_monday()).unwrap_or_default();
@@ -250,7 +250,8 @@ mod tests {
         assert_eq!(told.by_attempt[9].answered, 2);
         assert_eq!((told.talk_s, told.mean_talk_s), (140.0, Some(35.0)));
         assert_eq!((told.cost.as_str(), told.cost_per_success.as_deref()), ("5.00", Some("2.50")));
-        assert_eq!(told.by_outcome, [("no_answer", 6), ("sale_made", 2), ("voicemail", 2)].into());
+        let outcomes = [("no_answer", 6), ("sale_made", 2), ("voicemail", 2)];
+        assert_eq!(told.by_outcome, outcomes.map(|(name, count)| (name.to_owned(), count)).into());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! needs is a method here that does it in both ways, and says the same either way.
 
 mod campaigns;
+mod exports;
 mod imports;
 mod keys;
 mod leads;

@@ -33,6 +33,9 @@ async fn whatever_is_looked_at_looks_the_same() {
         &["lead", "explain", "Nobody's"],
         &["lead", "explain", "0199f000-0000-7000-8000-000000000000"],
         &["import", "list", "--campaign", &campaign],
+        &["analytics", "--campaign", &campaign, "--zone", "Asia/Kolkata"],
+        &["analytics", "--client", "A client", "--until", "1h"],
+        &["analytics", "--client", &client, "--from", "2030-01-01T00:00:00Z"],
         &["import", "show", "0199f000-0000-7000-8000-000000000000"],
         &["import", "show", "nothing"],
     ] {
@@ -66,6 +69,11 @@ async fn people_read_the_same_text() {
         &["campaign", "status", &campaign],
         &["lead", "explain", "+919876500001"],
         &["campaign", "status", "Nobody's"],
+        &["analytics", "--campaign", &campaign],
+        &["export", &campaign],
+        &["export", &campaign, "--format", "jsonl"],
+        &["export", &campaign, "--of", "attempts"],
+        &["export", "Nobody's"],
     ] {
         let through = remote.here.says(&environment, arguments).await;
         let direct = remote.here.hear(world.program(arguments), &[]).await;

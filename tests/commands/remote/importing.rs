@@ -1,5 +1,6 @@
 //! Files of leads.
 
+use outdial_jobs::operations::keys::Role;
 use serde_json::{Value, json};
 
 use super::{Remote, without};
@@ -95,5 +96,18 @@ async fn whoever_does_not_wait_is_told_how_to_go_on() {
     .await;
     let remote = Remote::new(&world).await;
     assert_eq!(remote.alike(&["import", "show", &id]).await["accepted"], 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_large_file_that_is_refused_says_why() {
+    let world = World::new().await;
+    let remote = Remote::with(&world, Role::Viewer, None).await;
+    let campaign = world.draft(json!({})).await.to_string();
+    let rows: String = (0..400_000).map(|n| format!("+9198{n:08},Person {n}\n")).collect();
+    let file = remote.here.write("leads.csv", &format!("phone,name\n{rows}")).display().to_string();
+    let said = remote.says(&["leads", "import", &file, "--campaign", &campaign]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("this takes the role operator"), "{said:?}");
     world.end().await;
 }
