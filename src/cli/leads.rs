@@ -64,8 +64,7 @@ pub(super) async fn many(
         }
         LeadsCommand::Prioritise { to, leads } => (leads, Command::Prioritise { priority: to }),
     };
-    let (app, actor) = to.database("leads")?;
-    leads.order(app, command, actor, output).await?;
+    leads.order(to, command, output).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -296,11 +296,7 @@ async fn carry_out(
             with(&way, global, run).await?;
         }
         Command::Operation(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("operation")?;
-                orders::run(app, command, actor, output).await
-            };
-            with(&way, global, run).await?;
+            with(&way, global, async |to| orders::run(to, command, output).await).await?;
         }
         Command::Judge(args) => {
             way.not_a_server("judge", DATABASE)?;

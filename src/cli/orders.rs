@@ -7,8 +7,7 @@ use anyhow::bail;
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use outdial_jobs::operations::bulk::{self, Filter, Operation};
-use outdial_jobs::operations::{By, Part, campaigns, imports, setup};
+use outdial_jobs::operations::bulk::{Filter, Operation};
 use outdial_jobs::store::bulk::BulkState;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
@@ -16,9 +15,9 @@ use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::{Priority, State};
 
+use super::backend::Backend;
 use super::exit::usage;
 use super::output::{Output, table};
-use crate::app::App;
 
 /// Which leads, and how.
 #[derive(Args, Debug)]
@@ -88,13 +87,13 @@ pub(super) fn moment(given: &str, now: Moment) -> anyhow::Result<Moment> {
 }
 
 impl Many {
-    async fn filter(&self, app: &App) -> anyhow::Result<(ClientId, Filter)> {
+    async fn filter(&self, to: &Backend<'_>) -> anyhow::Result<(ClientId, Filter)> {
         let (client, campaign) = match (&self.campaign, &self.client) {
             (Some(given), _) => {
-                let (client, campaign) = campaigns::find(&app.engine, given).await?;
+                let (client, campaign) = to.find_campaign(given).await?;
                 (client, Some(campaign))
             }
-            (None, Some(given)) => (setup::find_client(&app.engine, given).await?, None),
+            (None, Some(given)) => (to.find_client(given).await?, None),
             (None, None) => {
                 return Err(usage(
                     "say which leads are meant: --campaign, or --client for all of a client's",
@@ -102,7 +101,7 @@ impl Many {
             }
         };
         let import = match &self.import {
-            Some(given) => Some(imports::find(&app.engine, given).await?.id),
+            Some(given) => Some(to.import(given).await?.id),
             None => None,
         };
         let filter = Filter {
@@ -119,13 +118,12 @@ impl Many {
 
     pub(super) async fn order(
         &self,
-        app: &App,
+        to: &Backend<'_>,
         command: Command,
-        actor: &str,
         output: &Output,
     ) -> anyhow::Result<()> {
-        let (client, filter) = self.filter(app).await?;
-        let preview = bulk::preview(&app.engine, client, &filter).await?;
+        let (client, filter) = self.filter(to).await?;
+        let preview = to.preview_order(client, &filter, command).await?;
         let count =
             if preview.exact { preview.leads.to_string() } else { format!("more than {}", preview.leads) };
         if self.preview {
@@ -136,9 +134,9 @@ impl Many {
             bail!("nothing was changed");
         }
         let reason = self.reason.as_deref();
-        let mut operation = bulk::order(&app.engine, client, &filter, command, actor, reason).await?;
+        let mut operation = to.order_many(client, &filter, command, reason).await?;
         if self.wait {
-            operation = followed(app, &operation.id.to_string(), Some(preview.leads), output).await?;
+            operation = followed(to, &operation.id.to_string(), Some(preview.leads), output).await?;
         }
         output.say(told(&operation), &operation);
         Ok(())
@@ -164,15 +162,10 @@ pub(super) enum OperationCommand {
     },
 }
 
-pub(super) async fn run(
-    app: &App,
-    command: OperationCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(super) async fn run(to: &Backend<'_>, command: OperationCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         OperationCommand::List => {
-            let operations = bulk::list(&app.engine, None, Part::newest(50)).await?;
+            let operations = to.operations(50).await?;
             let head = ["id", "order", "state", "looked at", "changed", "deferred", "declined", "by"];
             let rows = operations.iter().map(|operation| {
                 let tally = &operation.tally;
@@ -190,13 +183,13 @@ pub(super) async fn run(
         }
         OperationCommand::Show { id, wait } => {
             let operation = match wait {
-                true => followed(app, &id, None, output).await?,
-                false => bulk::find(&app.engine, &id).await?,
+                true => followed(to, &id, None, output).await?,
+                false => to.operation(&id).await?,
             };
             output.say(told(&operation), &operation);
         }
         OperationCommand::Cancel { id } => {
-            let operation = bulk::cancel(&app.engine, &id, By { actor, reason: None }).await?;
+            let operation = to.cancel_operation(&id).await?;
             output.say(told(&operation), &operation);
         }
     }
@@ -204,7 +197,12 @@ pub(super) async fn run(
 }
 
 /// Looks at an operation until it has ended, showing how far it is.
-async fn followed(app: &App, id: &str, expected: Option<u64>, output: &Output) -> anyhow::Result<Operation> {
+async fn followed(
+    to: &Backend<'_>,
+    id: &str,
+    expected: Option<u64>,
+    output: &Output,
+) -> anyhow::Result<Operation> {
     const LOOK: Duration = Duration::from_millis(300);
     let bar = if output.json { ProgressBar::hidden() } else { ProgressBar::no_length() };
     let template = match expected {
@@ -216,7 +214,7 @@ async fn followed(app: &App, id: &str, expected: Option<u64>, output: &Output) -
     };
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     loop {
-        let operation = bulk::find(&app.engine, id).await?;
+        let operation = to.operation(id).await?;
         let tally = &operation.tally;
         bar.set_position(u64::try_from(tally.changed + tally.deferred + tally.declined).unwrap_or_default());
         if operation.state != BulkState::Running {

@@ -5,7 +5,7 @@ use outdial_workflows::explain::Explanation;
 use outdial_workflows::ids::{ClientId, LeadId};
 use outdial_workflows::input::{Answer, Command};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Backend;
 use crate::client::Call;
@@ -40,15 +40,22 @@ impl Backend<'_> {
                 Ok(answer == Answer::Deferred)
             }
             Self::Server(server) => {
-                let mut body = json!({ "order": command.name() });
-                match command {
-                    Command::Reschedule { at } => body["at"] = json!(at),
-                    Command::Prioritise { priority } => body["priority"] = json!(priority.name()),
-                    Command::Pause | Command::Resume | Command::Cancel | Command::Retry | Command::Undo => {}
-                }
-                let call = Call::post(format!("/v1/leads/{lead}/orders")).because(reason)?.json(body);
+                let call = Call::post(format!("/v1/leads/{lead}/orders")).because(reason)?;
+                let call = call.json(ordered(command));
                 Ok(server.read::<Ordered>(&call).await?.deferred)
             }
+        }
+    }
+}
+
+/// An order, as the API takes it.
+pub(super) fn ordered(command: Command) -> Value {
+    let order = command.name();
+    match command {
+        Command::Reschedule { at } => json!({ "order": order, "at": at }),
+        Command::Prioritise { priority } => json!({ "order": order, "priority": priority.name() }),
+        Command::Pause | Command::Resume | Command::Cancel | Command::Retry | Command::Undo => {
+            json!({ "order": order })
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What commands speak to: the database, or a server over its API. It is chosen once; each thing that a command
 //! needs is a method here that does it in both ways, and says the same either way.
 
+mod bulk;
 mod campaigns;
 mod exports;
 mod imports;

@@ -104,3 +104,36 @@ async fn clients_and_keys_are_made_alike() {
     assert!(nobodys["error"].is_string(), "{nobodys}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn many_leads_are_ordered_alike() {
+    let world = World::working().await;
+    let remote = Remote::new(&world).await;
+    let (one, other) = (world.draft(json!({})).await, world.draft(json!({})).await);
+    for (campaign, first) in [(one, 1), (other, 11)] {
+        world.leads(campaign, &crate::support::world::phones(first, 3)).await;
+    }
+    let campaign = |name| if name == "one" { one.to_string() } else { other.to_string() };
+    let of_its_own = ["id", "filter", "actor", "created_at", "changed_at", "error"];
+    for order in [
+        "pause --preview --state waiting",
+        "pause --yes --wait --state waiting,held --reason pause",
+        "resume --yes --wait --why held_by_person --outcome busy",
+        "reschedule --at 2030-01-14T10:00:00+05:30 --yes --wait",
+        "prioritise --to low --yes --wait --priority normal",
+        "cancel --yes --wait",
+        "cancel --yes --wait --import 0199f000-0000-7000-8000-000000000000",
+    ] {
+        let given = |name| words(&format!("leads {order} --campaign {}", campaign(name)));
+        both(&remote, given, &of_its_own).await;
+    }
+    let all = remote.alike(&["operation", "list"]).await;
+    assert_eq!(all.as_array().map(Vec::len), Some(10), "{all}");
+    let id = all[0]["id"].as_str().expect("an id").to_owned();
+    for arguments in
+        [["operation", "show", &id], ["operation", "cancel", &id], ["operation", "show", "nothing"]]
+    {
+        remote.alike(&arguments).await;
+    }
+    world.end().await;
+}

@@ -89,7 +89,7 @@ async fn what_is_not_done_through_a_server_says_so_before_anything_is_looked_at(
         &["campaign", "schedule", "list", "Spring"],
         &["client", "pause", "A client"],
         &["account", "test", "Exotel"],
-        &["leads", "cancel", "--campaign", "Spring", "--yes"],
+        &["consent", "list", "+919876500001", "--client", "A client"],
     ];
     for said in join_all(given.map(|arguments| here.says(&[NOWHERE, FAKE], arguments))).await {
         assert_eq!(said.code, Some(2), "{said:?}");
