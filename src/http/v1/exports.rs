@@ -54,10 +54,11 @@ pub(crate) enum FormatName {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
     /// What a row is.
+    #[param(inline)]
     of: WhatName,
     /// How rows are written: `csv` unless told.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(inline, required = false)]
     format: FormatName,
 }
 
