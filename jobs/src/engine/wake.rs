@@ -105,6 +105,7 @@ impl Hub {
     pub fn missed_some(&self) {
         self.jobs.notify_one();
         self.admission.notify_one();
+        self.change_subscribers();
     }
 
     /// Waits for jobs.

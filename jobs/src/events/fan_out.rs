@@ -28,8 +28,8 @@ const ATTENTIVE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
 /// How often is looked otherwise while anybody subscribes: another process may have committed.
 const FALLBACK: Duration = Duration::from_secs(1);
-/// How often is looked whether anybody subscribes.
-const LOOK_FOR_SUBSCRIBERS: Duration = Duration::from_secs(10);
+/// How often is looked whether anybody subscribes: it is announced, and nothing is lost in between.
+const LOOK_FOR_SUBSCRIBERS: Duration = Duration::from_secs(60);
 
 /// Turns journals into deliveries until told to stop.
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {

@@ -7,7 +7,6 @@ mod inbox;
 mod orders;
 mod partitions;
 mod prune;
-mod sheets;
 mod stale_calls;
 
 use std::collections::HashSet;
@@ -43,11 +42,10 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 7] {
+fn all() -> [&'static dyn Sweep; 6] {
     [
         &stale_calls::StaleCalls,
         &orders::Orders,
-        &sheets::Sheets,
         &inbox::Inbox,
         &costs::Costs,
         &prune::Prune,
@@ -204,7 +202,7 @@ async fn roll_up(engine: Engine, stop: CancellationToken) {
     let mut idle = 0_u32;
     loop {
         // Readers add what is pending: nothing is late while it is not rolled up.
-        let wait = ROLL_UP * 2_u32.pow(idle.min(5));
+        let wait = ROLL_UP * 2_u32.pow(idle.min(6));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => return,

@@ -1,11 +1,11 @@
-//! What people ordered for a time that has come: recurring orders, and the ends of pauses.
+//! What people ordered for a time that has come: recurring orders, the ends of pauses, and sheets to be read.
 
 use async_trait::async_trait;
 use outdial_workflows::Moment;
 
 use super::Sweep;
 use crate::engine::Engine;
-use crate::operations::recurring;
+use crate::operations::{recurring, sheets};
 use crate::store::StoreError;
 
 pub(super) struct Orders;
@@ -21,6 +21,7 @@ impl Sweep for Orders {
     }
 
     async fn run(&self, engine: &Engine, now: Moment) -> Result<u64, StoreError> {
-        recurring::carry_out_due(engine, now).await
+        let orders = recurring::carry_out_due(engine, now).await?;
+        Ok(orders + sheets::refresh_due(engine, now).await?)
     }
 }
