@@ -5,4 +5,5 @@
 
 mod calls;
 mod dialling;
+mod gate;
 mod orders;
