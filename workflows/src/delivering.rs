@@ -23,9 +23,32 @@ const LONGEST_REST: TimeDelta = TimeDelta::minutes(5);
 /// The longest rest that a subscriber may ask for by `Retry-After`.
 const LONGEST_ASKED: TimeDelta = TimeDelta::hours(1);
 
-/// When an event is sent again that was sent `tries` times; `None` if that was the last. `chance` spreads
-/// those that failed together over a tenth of the pause.
-pub fn again(tries: u16, now: Moment, chance: u64) -> Option<Moment> {
+/// How long an event waits that met a subscriber which says that it is gone, and is disabled for it.
+const AFTER_GONE: TimeDelta = TimeDelta::hours(1);
+
+/// What becomes of an event that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It was taken.
+    Delivered,
+    /// It is sent again, at this time.
+    Again(Moment),
+    /// It was sent often enough.
+    Failed,
+}
+
+/// What becomes of an event that was sent `tries` times, and answered so. `chance` spreads those that failed
+/// together over a tenth of the pause.
+pub fn next(response: &Response, tries: u16, now: Moment, chance: u64) -> Next {
+    match response {
+        Response::Took => Next::Delivered,
+        Response::Gone => Next::Again(now + AFTER_GONE),
+        Response::Failed { .. } => again(tries, now, chance).map_or(Next::Failed, Next::Again),
+    }
+}
+
+/// When an event is sent again that was sent `tries` times; `None` if that was the last.
+fn again(tries: u16, now: Moment, chance: u64) -> Option<Moment> {
     let pause = *PAUSES_S.get(usize::from(tries.max(1)) - 1)?;
     let spread = i64::try_from(chance % 101).unwrap_or(0) * pause;
     Some(now + TimeDelta::seconds(pause) + TimeDelta::milliseconds(spread))
@@ -105,6 +128,15 @@ mod tests {
             let pause = again(2, noon(), chance).expect("another") - noon();
             assert!(pause >= TimeDelta::seconds(300) && pause <= TimeDelta::seconds(330), "{pause}");
         }
+    }
+
+    #[test]
+    fn an_event_is_delivered_sent_again_or_has_failed() {
+        let after = |response, tries| next(&response, tries, noon(), 0);
+        assert_eq!(after(Response::Took, 3), Next::Delivered);
+        assert_eq!(after(failed(), 1), Next::Again(noon() + TimeDelta::seconds(5)));
+        assert_eq!(after(failed(), TRIES), Next::Failed);
+        assert_eq!(after(Response::Gone, TRIES), Next::Again(noon() + AFTER_GONE), "for when it is enabled");
     }
 
     fn failed() -> Response {

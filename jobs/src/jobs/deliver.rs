@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use outdial_workflows::Moment;
-use outdial_workflows::delivering::{Response, again};
+use outdial_workflows::delivering::{Next, Response, next};
 use outdial_workflows::ids::{ClientId, LeadId};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
@@ -212,12 +211,9 @@ fn settled(delivery: &mut Delivery, response: &Response, now: Moment) {
     delivery.tries = delivery.tries.saturating_add(1);
     delivery.changed_at = now;
     let tries = u16::try_from(delivery.tries).unwrap_or(u16::MAX);
-    (delivery.state, delivery.next_at) = match response {
-        Response::Took => (DeliveryState::Delivered, None),
-        Response::Gone => (DeliveryState::Waiting, Some(now + TimeDelta::hours(1))),
-        Response::Failed { .. } => match again(tries, now, rand::random()) {
-            Some(at) => (DeliveryState::Waiting, Some(at)),
-            None => (DeliveryState::Failed, None),
-        },
+    (delivery.state, delivery.next_at) = match next(response, tries, now, rand::random()) {
+        Next::Delivered => (DeliveryState::Delivered, None),
+        Next::Again(at) => (DeliveryState::Waiting, Some(at)),
+        Next::Failed => (DeliveryState::Failed, None),
     };
 }
