@@ -1,5 +1,7 @@
 //! What people take out of a campaign: rows of named values, page by page, as CSV or lines of JSON.
 
+use std::borrow::Cow;
+
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use outdial_workflows::money::Cost;
 use outdial_workflows::workflow::State;
@@ -261,7 +263,7 @@ impl Format {
         match self {
             Self::Csv => rows
                 .iter()
-                .flat_map(|row| csv_line(what.columns().iter().map(|column| cell(row.get(*column)))))
+                .flat_map(|row| csv_line(what.columns().iter().map(|column| cell(column, row.get(*column)))))
                 .collect(),
             Self::JsonLines => rows.iter().flat_map(|row| format!("{}\n", json!(row)).into_bytes()).collect(),
         }
@@ -275,22 +277,25 @@ fn csv_line(cells: impl Iterator<Item = String>) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-/// A value as a cell. Lists and objects are JSON.
-fn cell(value: Option<&Value>) -> String {
+/// A value as a cell. Lists and objects are JSON; phone numbers keep their plus.
+fn cell(column: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => harmless(text),
+        Some(Value::String(text)) if ["phone", "from"].contains(&column) && is_number(text) => text.clone(),
+        Some(Value::String(text)) => harmless(text).into_owned(),
         Some(other) => other.to_string(),
     }
 }
 
-/// A text that no spreadsheet takes for a formula. A phone number's plus stays, since nothing but digits
-/// follows it.
-fn harmless(text: &str) -> String {
-    let is_number = text.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number {
-        true => format!("'{text}"),
-        false => text.to_owned(),
+fn is_number(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A text that no spreadsheet takes for a formula: before what would begin one stands an apostrophe.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
     }
 }
 
@@ -313,6 +318,24 @@ mod tests {
         );
         let lines = Format::JsonLines.rows(What::Outcomes, &rows);
         assert_eq!(serde_json::from_slice::<Value>(&lines).ok(), Some(json!(rows[0])));
+    }
+
+    #[test]
+    fn what_would_begin_a_formula_has_an_apostrophe_before_it() {
+        for (cell, shown) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("\n=1", "'\n=1"),
+            ("Asha = Rao", "Asha = Rao"),
+            ("A-1", "A-1"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(cell), shown);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::SecondsFormat;
 use futures_util::stream;
 use outdial_jobs::operations::OperationError;
+use outdial_jobs::operations::exports::harmless;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::status::{self, PAGE, Standing};
 use outdial_workflows::Moment;
@@ -83,21 +84,13 @@ fn time(at: Option<Moment>) -> Cow<'static, str> {
 
 fn why(lead: &Standing) -> Cow<'static, str> {
     match serde_json::from_value::<Why>(lead.why.clone()) {
-        Ok(why) => harmless(why.to_string().into()),
+        Ok(why) => harmless(&why.to_string()).into_owned().into(),
         Err(_) => "its reason cannot be read by this version".into(),
     }
 }
 
 fn text(text: Option<&str>) -> Cow<'_, str> {
-    harmless(text.unwrap_or_default().into())
-}
-
-/// A cell that no spreadsheet takes for a formula: before what would begin one stands an apostrophe.
-fn harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        true => format!("'{cell}").into(),
-        false => cell,
-    }
+    harmless(text.unwrap_or_default())
 }
 
 /// Read how leads stand, as CSV
@@ -211,26 +204,4 @@ fn written(page: &[Standing], head: bool, view: View) -> std::io::Result<Vec<u8>
         rows.write_record(view.row(lead).iter().map(|cell| cell.as_bytes()))?;
     }
     rows.into_inner().map_err(|error| error.into_error())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::harmless;
-
-    #[test]
-    fn what_would_begin_a_formula_has_an_apostrophe_before_it() {
-        for (cell, shown) in [
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("\r=1", "'\r=1"),
-            ("Asha = Rao", "Asha = Rao"),
-            ("A-1", "A-1"),
-            ("", ""),
-        ] {
-            assert_eq!(harmless(cell.into()), shown);
-        }
-    }
 }
