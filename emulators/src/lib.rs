@@ -9,6 +9,7 @@
 //! It refuses to know our side. Nothing here shares a wire struct with `jobs`, so that a misreading
 //! of a carrier's documents shows as a failing test rather than being made twice.
 
+pub mod carrier;
 mod clock;
 pub mod exotel;
 mod millis;

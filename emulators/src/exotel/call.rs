@@ -5,14 +5,17 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     dial::{DialRequest, Mode},
-    phone::Phone,
+    phone::domestic,
     stream::StreamReport,
 };
-use crate::millis;
+use crate::{
+    carrier::{self, Base, Phone},
+    millis,
+};
 
 /// Call status as v1 shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,28 +103,56 @@ pub struct CallReport {
 
 /// The emulator's record of a call. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// Counts accepted calls from 1; cursors are made of it.
-    pub(super) sequence: u64,
-    pub(super) sid: Arc<str>,
-    pub(super) account: Arc<str>,
+pub struct Call {
+    pub(super) base: Base,
     pub(super) request: Arc<DialRequest>,
     pub(super) status: Status,
-    pub(super) created: DateTime<Utc>,
-    pub(super) updated: DateTime<Utc>,
     pub(super) answered: Option<DateTime<Utc>>,
     pub(super) ended: Option<DateTime<Utc>>,
     /// When `EndTime`, `Duration` and `Price` may be shown.
     pub(super) settled: Option<Instant>,
     pub(super) talk: Duration,
     pub(super) stream: Option<StreamReport>,
-    /// Ends what the call waits for: ringing, or talking.
-    pub(super) nudge: Arc<Notify>,
+}
+
+impl carrier::Call for Call {
+    type Report = CallReport;
+
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
+    }
+
+    fn report(&self) -> CallReport {
+        CallReport {
+            sid: self.sid().to_owned(),
+            account: self.account().to_owned(),
+            key: self.request.custom_field.clone(),
+            number: self.phone().to_string(),
+            status: self.status,
+            accepted_at: self.base.created,
+            answered_at: self.answered,
+            ended_at: self.ended,
+            talk: self.talk,
+            stream: self.stream.clone(),
+        }
+    }
 }
 
 impl Call {
+    pub(super) fn sid(&self) -> &str {
+        &self.base.id
+    }
+
+    pub(super) fn account(&self) -> &str {
+        &self.base.account
+    }
+
     pub(super) fn phone(&self) -> Phone {
-        self.request.phone
+        self.base.phone
     }
 
     /// `To`: the second person, or else the ExoPhone.
@@ -134,38 +165,23 @@ impl Call {
 
     pub(super) fn recording_url(&self) -> Option<String> {
         let recorded = self.request.record && self.status == Status::Completed;
-        recorded.then(|| format!("https://recordings.exotel.com/{}/{}.mp3", self.account, self.sid))
-    }
-
-    pub(super) fn report(&self) -> CallReport {
-        CallReport {
-            sid: self.sid.to_string(),
-            account: self.account.to_string(),
-            key: self.request.custom_field.clone(),
-            number: self.phone().to_string(),
-            status: self.status,
-            accepted_at: self.created,
-            answered_at: self.answered,
-            ended_at: self.ended,
-            talk: self.talk,
-            stream: self.stream.clone(),
-        }
+        recorded.then(|| format!("https://recordings.exotel.com/{}/{}.mp3", self.account(), self.sid()))
     }
 
     /// The object inside `{"Call": …}`; `shown` replaces the true status in the connect response.
     pub(super) fn v1(&self, zone: Zone, shown: Option<Status>) -> Value {
         let settled = self.settled.is_some_and(|at| at <= Instant::now());
         json!({
-            "Sid": &*self.sid,
+            "Sid": self.sid(),
             "ParentCallSid": null,
-            "DateCreated": zone.v1(self.created),
-            "DateUpdated": zone.v1(self.updated),
-            "AccountSid": &*self.account,
-            "To": self.to().domestic(),
-            "From": self.phone().domestic(),
-            "PhoneNumberSid": self.request.exophone.domestic(),
+            "DateCreated": zone.v1(self.base.created),
+            "DateUpdated": zone.v1(self.base.updated),
+            "AccountSid": self.account(),
+            "To": domestic(self.to()),
+            "From": domestic(self.phone()),
+            "PhoneNumberSid": domestic(self.request.exophone),
             "Status": shown.unwrap_or(self.status).name(),
-            "StartTime": zone.v1(self.answered.unwrap_or(self.created)),
+            "StartTime": zone.v1(self.answered.unwrap_or(self.base.created)),
             "EndTime": self.ended.filter(|_| settled).map(|at| zone.v1(at)),
             "Duration": settled.then(|| self.talk.as_secs().to_string()),
             "Price": settled.then(|| self.price()),
@@ -173,7 +189,7 @@ impl Call {
             "AnsweredBy": null,
             "ForwardedFrom": null,
             "CallerName": null,
-            "Uri": format!("/v1/Accounts/{}/Calls.json/{}", self.account, self.sid),
+            "Uri": format!("/v1/Accounts/{}/Calls.json/{}", self.account(), self.sid()),
             "RecordingUrl": self.recording_url(),
         })
     }
@@ -209,14 +225,14 @@ impl Call {
     pub(super) fn v3(&self, zone: Zone, origin: &str) -> Value {
         let end = self.ended.unwrap_or(DateTime::UNIX_EPOCH);
         json!({
-            "sid": &*self.sid,
+            "sid": self.sid(),
             "direction": "outbound-api",
             "virtual_number": self.request.exophone.to_string(),
             "state": if self.status.is_terminal() { "terminal" } else { "active" },
             "status": self.v3_status(),
-            "created_time": zone.v3(self.created),
-            "updated_time": zone.v3(self.updated),
-            "start_time": zone.v3(self.answered.unwrap_or(self.created)),
+            "created_time": zone.v3(self.base.created),
+            "updated_time": zone.v3(self.base.updated),
+            "start_time": zone.v3(self.answered.unwrap_or(self.base.created)),
             "end_time": zone.v3(end),
             "total_duration": self.talk.as_secs(),
             "total_talk_time": self.talk.as_secs(),
@@ -227,7 +243,7 @@ impl Call {
             },
             "digits": null,
             "recordings": self.recording_url().map(|url| json!({"url": url})).into_iter().collect::<Vec<_>>(),
-            "legs": format!("{origin}/v3/accounts/{}/calls/{}/legs", self.account, self.sid),
+            "legs": format!("{origin}/v3/accounts/{}/calls/{}/legs", self.account(), self.sid()),
         })
     }
 

@@ -1,29 +1,24 @@
 //! Status callbacks: what they say (protocol page, §3) and how they are delivered.
 
-use std::time::Duration;
-
 use reqwest::{RequestBuilder, multipart};
 use serde_json::{Map, Value, json};
-use tokio::{
-    sync::mpsc,
-    time::{self, Instant},
-};
+use tokio::sync::mpsc;
 
 use super::{
+    Hub,
     call::{Call, Status, Zone},
     config::FormEncoding,
     dial::{CallbackRequest, Event},
-    hub::Hub,
-    scenario::Quirk,
+    phone::domestic,
 };
+use crate::carrier::{self, Manner, Notice, Quirk, Schedule};
 
 /// A moment in a call's life.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct News {
     pub(super) event: Event,
     /// The call as it then was.
     pub(super) call: Call,
-    pub(super) at: Instant,
 }
 
 /// Delivers a call's callbacks, one after the other, until the sender is dropped.
@@ -31,57 +26,15 @@ pub(super) async fn deliver(
     hub: &Hub,
     call: &Call,
     quirks: &[Quirk],
-    mut inbox: mpsc::UnboundedReceiver<Notice>,
+    inbox: mpsc::UnboundedReceiver<Notice<News>>,
 ) {
-    let Some(request) = &call.request.callback else { return };
-    let manner = Manner::of(quirks);
-    if manner.none {
-        return;
-    }
-    let mut held = Vec::new();
-    while let Some(notice) = inbox.recv().await {
-        if !is_wanted(request, notice.event) {
-            continue;
-        }
-        if manner.reordered {
-            held.push(notice);
-        } else {
-            send_copies(hub, request, &notice, &manner).await;
-        }
-    }
-    for notice in held.iter().rev() {
-        send_copies(hub, request, notice, &manner).await;
-    }
-}
-
-/// How the scenario wants a call's callbacks.
-#[derive(Debug, Default)]
-struct Manner {
-    copies: u32,
-    reordered: bool,
-    late: Duration,
-    none: bool,
-}
-
-impl Manner {
-    fn of(quirks: &[Quirk]) -> Self {
-        let mut manner = Self { copies: 1, ..Self::default() };
-        for quirk in quirks {
-            match quirk {
-                Quirk::DuplicateCallbacks { extra } => manner.copies += extra,
-                Quirk::ReorderedCallbacks => manner.reordered = true,
-                Quirk::LateCallbacks { by } => manner.late += *by,
-                Quirk::NoCallbacks => manner.none = true,
-                Quirk::AcceptThenDrop
-                | Quirk::DropBeforeAccepting { .. }
-                | Quirk::Reply(_)
-                | Quirk::Hang { .. }
-                | Quirk::SlowResponse { .. }
-                | Quirk::StreamBreaks { .. } => {}
-            }
-        }
-        manner
-    }
+    let Some(to) = &call.request.callback else { return };
+    let config = hub.config();
+    let retries = usize::try_from(config.callbacks.attempts).unwrap_or(usize::MAX).saturating_sub(1);
+    let schedule = Schedule { gaps: vec![config.callbacks.retry_gap; retries], again: |_| true };
+    let request = |news: &News, _| request(hub, to, news);
+    carrier::deliver(hub, &Manner::of(quirks), &schedule, inbox, |news| is_wanted(to, news.event), request)
+        .await;
 }
 
 /// Without events, the end alone is reported.
@@ -89,54 +42,11 @@ fn is_wanted(request: &CallbackRequest, event: Event) -> bool {
     if request.events.is_empty() { event == Event::Terminal } else { request.events.contains(&event) }
 }
 
-async fn send_copies(hub: &Hub, request: &CallbackRequest, notice: &Notice, manner: &Manner) {
-    let late = hub.config().pace().wall(manner.late);
-    time::sleep_until(notice.at + late).await;
-    let fields = fields(notice, request, hub.zone());
-    for _ in 0..manner.copies {
-        // Boxed: a call waits far longer than it sends, and should not carry room for a request.
-        let delivered = Box::pin(attempt(hub, request, &fields)).await;
-        hub.count(|totals| {
-            totals.callbacks_delivered += u64::from(delivered);
-            totals.callbacks_lost += u64::from(!delivered);
-        });
-    }
-}
-
-/// Tries until a 2xx or the attempts are used up.
-async fn attempt(hub: &Hub, request: &CallbackRequest, fields: &Map<String, Value>) -> bool {
+fn request(hub: &Hub, to: &CallbackRequest, news: &News) -> RequestBuilder {
     let config = hub.config();
-    for attempt in 1..=config.callbacks.attempts {
-        let body = hub.http.post(request.url.clone()).timeout(config.callbacks.timeout);
-        let body = if request.json {
-            body.json(fields)
-        } else {
-            with_form(body, form(fields), config.callbacks.encoding)
-        };
-        if send(hub, body).await {
-            return true;
-        }
-        if attempt < config.callbacks.attempts {
-            time::sleep(config.pace().wall(config.callbacks.retry_gap)).await;
-        }
-    }
-    false
-}
-
-async fn send(hub: &Hub, request: RequestBuilder) -> bool {
-    let _turn = hub.callbacks.acquire().await.expect("the semaphore is never closed");
-    hub.count(|totals| totals.callback_requests += 1);
-    match request.send().await {
-        Ok(response) => {
-            let accepted = response.status().is_success();
-            // Read to its end, so that the connection can be used again.
-            response.bytes().await.is_ok() && accepted
-        }
-        Err(error) => {
-            tracing::debug!(%error, "a callback was not delivered");
-            false
-        }
-    }
+    let fields = fields(news, to, config.zone());
+    let request = hub.http.post(to.url.clone()).timeout(config.callbacks.timeout);
+    if to.json { request.json(&fields) } else { with_form(request, form(&fields), config.callbacks.encoding) }
 }
 
 fn with_form(
@@ -154,16 +64,16 @@ fn with_form(
     }
 }
 
-fn fields(notice: &Notice, request: &CallbackRequest, zone: Zone) -> Map<String, Value> {
-    let call = &notice.call;
+fn fields(news: &News, request: &CallbackRequest, zone: Zone) -> Map<String, Value> {
+    let call = &news.call;
     let mut body = json!({
-        "CallSid": &*call.sid,
-        "DateUpdated": zone.v1(call.updated),
+        "CallSid": call.sid(),
+        "DateUpdated": zone.v1(call.base.updated),
         "Status": call.status.name(),
         "RecordingUrl": call.recording_url(),
     });
     if !request.events.is_empty() {
-        add_event_fields(&mut body, notice, zone);
+        add_event_fields(&mut body, news, zone);
     }
     match body {
         Value::Object(fields) => fields,
@@ -171,19 +81,19 @@ fn fields(notice: &Notice, request: &CallbackRequest, zone: Zone) -> Map<String,
     }
 }
 
-fn add_event_fields(body: &mut Value, notice: &Notice, zone: Zone) {
-    let call = &notice.call;
-    body["EventType"] = notice.event.name().into();
-    body["DateCreated"] = zone.v1(call.created).into();
-    body["To"] = call.to().domestic().into();
-    body["From"] = call.phone().domestic().into();
-    body["PhoneNumberSid"] = call.request.exophone.domestic().into();
-    body["StartTime"] = zone.v1(call.answered.unwrap_or(call.created)).into();
+fn add_event_fields(body: &mut Value, news: &News, zone: Zone) {
+    let call = &news.call;
+    body["EventType"] = news.event.name().into();
+    body["DateCreated"] = zone.v1(call.base.created).into();
+    body["To"] = domestic(call.to()).into();
+    body["From"] = domestic(call.phone()).into();
+    body["PhoneNumberSid"] = domestic(call.request.exophone).into();
+    body["StartTime"] = zone.v1(call.answered.unwrap_or(call.base.created)).into();
     body["EndTime"] = call.ended.map(|at| zone.v1(at)).unwrap_or_default().into();
     body["ConversationDuration"] = call.talk.as_secs().into();
     body["Direction"] = "outbound-api".into();
     body["CustomField"] = call.request.custom_field.clone().into();
-    if notice.event == Event::Terminal {
+    if news.event == Event::Terminal {
         body["Legs"] = call.legs().map(|status| leg(call, status)).collect();
     }
 }

@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::scenario::Scenario;
-use crate::{clock::Pace, millis};
+use super::{call::Zone, scenario::Scenario};
+use crate::{
+    carrier::{ConfigError, Fallback, Settings},
+    millis,
+};
 
 /// Everything that can be set. The default is one account, honest behaviour and real time.
 ///
@@ -29,7 +32,7 @@ pub struct Config {
     /// call limit and the gap between callback attempts are nominal; dates and timeouts are real.
     pub speed: f64,
     /// What a number does that has no script.
-    pub fallback: Fallback,
+    pub fallback: Fallback<Scenario>,
     /// Budgets.
     pub limits: Limits,
     /// How responses look.
@@ -65,43 +68,43 @@ impl Default for Config {
     }
 }
 
-/// Why a config cannot be used.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ConfigError {
-    /// Time must pass, and forwards.
-    #[error("speed must be positive and finite, not {0}")]
-    Speed(f64),
-    /// Without one no request could be let in.
-    #[error("at least one account is needed")]
-    NoAccount,
-    /// A minute of no calls would refuse everything; leave the limit out instead.
-    #[error("calls_per_minute must be at least 1; null turns the limit off")]
-    NoCallsPerMinute,
-    /// Local time differs from UTC by less than a day.
-    #[error("zone_minutes must lie within a day, not {0}")]
-    Zone(i32),
+impl Settings for Config {
+    type Scenario = Scenario;
+
+    fn check(&self) -> Result<(), ConfigError> {
+        ConfigError::check_speed(self.speed)?;
+        let problem = if self.accounts.is_empty() {
+            "at least one account is needed".to_owned()
+        } else if self.limits.calls_per_minute == Some(0) {
+            "calls_per_minute must be at least 1; null turns the limit off".to_owned()
+        } else if self.reads.zone_minutes.abs() >= 24 * 60 {
+            format!("zone_minutes must lie within a day, not {}", self.reads.zone_minutes)
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError(problem))
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    fn fallback(&self) -> &Fallback<Scenario> {
+        &self.fallback
+    }
+
+    fn forget_finished_after(&self) -> Option<Duration> {
+        self.forget_finished_after
+    }
 }
 
 impl Config {
-    /// Says what is wrong, if anything.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if Pace::new(self.speed).is_none() {
-            return Err(ConfigError::Speed(self.speed));
-        }
-        if self.accounts.is_empty() {
-            return Err(ConfigError::NoAccount);
-        }
-        if self.limits.calls_per_minute == Some(0) {
-            return Err(ConfigError::NoCallsPerMinute);
-        }
-        if self.reads.zone_minutes.abs() >= 24 * 60 {
-            return Err(ConfigError::Zone(self.reads.zone_minutes));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn pace(&self) -> Pace {
-        Pace::new(self.speed).expect("a checked config has a usable speed")
+    pub(super) fn zone(&self) -> Zone {
+        Zone::new(self.reads.zone_minutes)
     }
 }
 
@@ -135,16 +138,6 @@ impl fmt::Debug for Account {
 pub struct Flow {
     /// Where its Voicebot applet connects; without one the flow only listens until the caller goes.
     pub stream_url: Option<String>,
-}
-
-/// What an unscripted number does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fallback {
-    /// Every dial alike.
-    Always(Scenario),
-    /// [`Scenario::by_number`]: varied, the same on every run.
-    Mix,
 }
 
 /// Budgets of an account.

@@ -1,27 +1,29 @@
 //! `POST /v1/Accounts/{account}/Calls/connect[.json]`: placing a call, or failing to in style.
 
-use std::{future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     extract::{ConnectInfo, Path, Request, State},
-    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
-    response::{Html, IntoResponse as _, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
+    ExotelV1, Hub, World,
     call::{Call, Status},
     config::{AcceptedStatus, Config},
     dial::{self, DialRequest},
     door::{Entry, Purpose},
     form::Form,
-    hub::Hub,
     reply::{self, Format, Refusal},
-    scenario::{Quirk, Reply, ReplyBody},
-    world::Ruling,
 };
-use crate::socket::Wire;
+use crate::{
+    carrier::{self, Order, Phone, Placement, Reply},
+    socket::Wire,
+};
 
 pub(super) async fn post(
     State(hub): State<Arc<Hub>>,
@@ -47,8 +49,8 @@ pub(super) async fn post(
         Some(refusal) => refusal.respond(format, config.replies.error_code),
         None => match read(&hub, &config, &account, form) {
             Ok(request) => {
-                let exchange = Exchange { hub, config: config.clone(), wire, account, format };
-                exchange.run(request).await
+                let order = Connect { account, format, request: Arc::new(request) };
+                carrier::dial(hub, wire, order).await
             }
             Err(refusal) => refusal.respond(format, config.replies.error_code),
         },
@@ -71,119 +73,61 @@ fn read(
     request.map_err(Refusal::bad_request)
 }
 
-/// One valid request and the connection it came on.
+/// One valid request.
 #[derive(Clone)]
-struct Exchange {
-    hub: Arc<Hub>,
-    config: Arc<Config>,
-    wire: Wire,
+struct Connect {
     account: String,
     format: Format,
+    request: Arc<DialRequest>,
 }
 
-impl Exchange {
-    async fn run(self, request: DialRequest) -> Response {
-        match self.rule(request.clone()) {
-            Ruling::Fault(Quirk::SlowResponse { by, .. }) => {
-                // A task of its own, since the carrier goes on when the client has gone.
-                let tasks = self.hub.tasks.clone();
-                let stopping = self.hub.stopping.clone();
-                let wire = self.wire.clone();
-                let slowly = stopping.run_until_cancelled_owned(self.run_after(by, request));
-                let response = tasks.spawn(slowly).await.ok().flatten();
-                response.unwrap_or_else(|| cut(&wire))
-            }
-            ruling => self.carry_out(ruling).await,
+impl Order<ExotelV1> for Connect {
+    fn phone(&self) -> Phone {
+        self.request.phone
+    }
+
+    fn place(&self, world: &mut World, config: &Config) -> Result<Call, Box<Response>> {
+        if config.limits.max_concurrent.is_some_and(|most| world.live(&self.account) >= most) {
+            world.counters.totals.over_concurrency += 1;
+            let status = config.limits.max_concurrent_status;
+            let message = "Concurrent call limit reached";
+            let refusal = Refusal::new(status, "CONCURRENT_CALL_LIMIT_EXCEEDED", message);
+            return Err(Box::new(refusal.respond(self.format, config.replies.error_code)));
         }
+        let placement = Placement {
+            id: Uuid::new_v4().simple().to_string(),
+            account: self.account.clone(),
+            key: self.request.custom_field.clone(),
+            phone: self.request.phone,
+            number: self.request.from.clone(),
+            caller_id: self.request.exophone.to_string(),
+        };
+        Ok(world.place(placement, |base| Call {
+            base,
+            request: self.request.clone(),
+            status: Status::Queued,
+            answered: None,
+            ended: None,
+            settled: None,
+            talk: Duration::ZERO,
+            stream: None,
+        }))
     }
 
-    async fn run_after(self, by: Duration, request: DialRequest) -> Response {
-        let mut wait = by;
-        loop {
-            tokio::time::sleep(self.config.pace().wall(wait)).await;
-            match self.rule(request.clone()) {
-                Ruling::Fault(Quirk::SlowResponse { by, .. }) => wait = by,
-                ruling => return self.carry_out(ruling).await,
-            }
-        }
-    }
-
-    fn rule(&self, request: DialRequest) -> Ruling {
-        self.hub.change(|world| world.rule(&self.account, request, &self.config))
-    }
-
-    async fn carry_out(&self, ruling: Ruling) -> Response {
-        match ruling {
-            Ruling::Refused(refusal) => refusal.respond(self.format, self.config.replies.error_code),
-            Ruling::Fault(fault) => self.suffer(&fault, None).await,
-            Ruling::Placed { call, scenario, fault } => {
-                self.hub.set_off(Call::clone(&call), scenario);
-                match fault {
-                    Some(fault) => self.suffer(&fault, Some(&call)).await,
-                    None => self.accepted(&call),
-                }
-            }
-        }
-    }
-
-    /// Answers, or does not, as `fault` has it; `call` is the one placed, if any.
-    async fn suffer(&self, fault: &Quirk, call: Option<&Call>) -> Response {
-        match fault {
-            Quirk::AcceptThenDrop | Quirk::DropBeforeAccepting { .. } => {
-                self.hub.count(|totals| totals.dropped += 1);
-                cut(&self.wire)
-            }
-            Quirk::Hang { .. } => {
-                self.hub.count(|totals| totals.hung += 1);
-                future::pending().await
-            }
-            Quirk::Reply(reply) => {
-                self.hub.count(|totals| totals.answered_by_quirk += 1);
-                self.reply(reply)
-            }
-            Quirk::SlowResponse { by, .. } => {
-                tokio::time::sleep(self.config.pace().wall(*by)).await;
-                call.map_or_else(|| cut(&self.wire), |call| self.accepted(call))
-            }
-            Quirk::DuplicateCallbacks { .. }
-            | Quirk::ReorderedCallbacks
-            | Quirk::LateCallbacks { .. }
-            | Quirk::NoCallbacks
-            | Quirk::StreamBreaks { .. } => unreachable!("{fault:?} is no fault of a request"),
-        }
-    }
-
-    fn accepted(&self, call: &Call) -> Response {
-        let shown = match self.config.replies.accepted_status {
+    async fn accepted(&self, hub: &Arc<Hub>, call: &Call) -> Response {
+        let config = hub.config();
+        let shown = match config.replies.accepted_status {
             AcceptedStatus::InProgress => Status::InProgress,
             AcceptedStatus::Queued => Status::Queued,
         };
-        self.format.ok(&json!({"Call": call.v1(self.hub.zone(), Some(shown))}))
+        self.format.ok(&json!({"Call": call.v1(config.zone(), Some(shown))}))
     }
 
-    fn reply(&self, reply: &Reply) -> Response {
-        let code = self.config.replies.error_code;
-        let status = reply::status(reply.status);
-        let mut response = match reply.body {
-            ReplyBody::RestException => {
-                let body = reply::rest_exception(reply.status, &reply.code, &reply.message, code);
-                self.format.respond(status, &body)
-            }
-            ReplyBody::Html => {
-                let page = format!("<html><body><h1>{}</h1></body></html>", reply.message);
-                (status, Html(page)).into_response()
-            }
-            ReplyBody::Empty => status.into_response(),
-        };
-        if let Some(seconds) = reply.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        response
+    fn reply(&self, config: &Config, reply: &Reply) -> Response {
+        reply.respond(|reply, status| {
+            let code = config.replies.error_code;
+            let body = reply::rest_exception(reply.status, &reply.code, &reply.message, code);
+            self.format.respond(status, &body)
+        })
     }
-}
-
-/// Resets the connection; the response is never seen.
-pub(super) fn cut(wire: &Wire) -> Response {
-    wire.cut();
-    StatusCode::NO_CONTENT.into_response()
 }

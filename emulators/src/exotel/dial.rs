@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{config::Config, form::Form, phone::Phone, stream::target::Target};
+use super::{config::Config, form::Form, phone, stream::target::Target};
+use crate::carrier::Phone;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
@@ -97,7 +98,7 @@ impl DialRequest {
     /// `Err` is the message of a 400.
     pub(super) fn read(form: &Form, account: &str, config: &Config) -> Result<Self, String> {
         let from = required(form, "From")?;
-        let phone = phone("From", from)?;
+        let phone = phone_of("From", from)?;
         let exophone = exophone(form, config)?;
         one_of(form, "CallType", &["trans"])?;
         one_of(form, "RecordingChannels", &["single", "dual"])?;
@@ -139,13 +140,13 @@ fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, String> {
     })
 }
 
-fn phone(name: &str, value: &str) -> Result<Phone, String> {
-    Phone::parse(value).ok_or_else(|| format!("{name} is not a valid phone number: '{value}'"))
+fn phone_of(name: &str, value: &str) -> Result<Phone, String> {
+    phone::parse(value).ok_or_else(|| format!("{name} is not a valid phone number: '{value}'"))
 }
 
 fn exophone(form: &Form, config: &Config) -> Result<Phone, String> {
-    let exophone = phone("CallerId", required(form, "CallerId")?)?;
-    let owned = |number: &String| Phone::parse(number) == Some(exophone);
+    let exophone = phone_of("CallerId", required(form, "CallerId")?)?;
+    let owned = |number: &String| phone::parse(number) == Some(exophone);
     if config.exophones.is_empty() || config.exophones.iter().any(owned) {
         Ok(exophone)
     } else {
@@ -190,7 +191,7 @@ fn mode(form: &Form, account: &str, config: &Config) -> Result<Mode, String> {
     match given {
         (Some(stream), None, None) => bot(form, stream),
         (None, Some(url), None) => flow(url, account, config),
-        (None, None, Some(to)) => Ok(Mode::Bridge { to: phone("To", to)? }),
+        (None, None, Some(to)) => Ok(Mode::Bridge { to: phone_of("To", to)? }),
         (None, None, None) => Err(match form.misspelt("StreamUrl") {
             Some(name) => format!(
                 "One of StreamUrl, Url or To is mandatory \

@@ -7,8 +7,8 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
+    Hub,
     config::Config,
-    hub::Hub,
     reply::{Quota, Refusal},
 };
 
@@ -41,7 +41,7 @@ impl Entry {
             return Self { refusal: Some(refusal), quota: None };
         }
         let budgeted = purpose == Purpose::Connect || config.limits.reads_count;
-        let quota = hub.change(|world| budgeted.then(|| world.draw(account, config)).flatten());
+        let quota = hub.change(|world| budgeted.then(|| world.more.draw(account, config)).flatten());
         let over = quota.is_some_and(|quota| quota.retry_after_s.is_some());
         hub.count(|totals| match (purpose, over) {
             (Purpose::Connect, true) => totals.throttled += 1,

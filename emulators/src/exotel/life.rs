@@ -5,14 +5,15 @@ use std::{future, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time};
 
 use super::{
+    Hub,
     call::{Call, Status},
-    callback::{self, Notice},
+    callback::{self, News},
     config::Config,
     dial::Event,
-    hub::Hub,
     scenario::{Outcome, Scenario},
     stream,
 };
+use crate::carrier::{Notice, Paced as _};
 
 /// How long a phone rings at most when the request does not say, for a silent call.
 const SILENT_RING: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ struct Life<'a> {
     config: Arc<Config>,
     call: &'a Call,
     scenario: &'a Scenario,
-    notices: mpsc::UnboundedSender<Notice>,
+    notices: mpsc::UnboundedSender<Notice<News>>,
 }
 
 impl Life<'_> {
@@ -85,14 +86,14 @@ impl Life<'_> {
         self.update(|call| call.status = Status::InProgress);
         let ring = self.call.request.ring_timeout.unwrap_or(SILENT_RING);
         self.wait(ring + self.call.request.time_limit).await;
-        self.hub.change(|world| world.finish(self.call, Status::Failed, Duration::ZERO, &self.config));
+        self.finish(Status::Failed, Duration::ZERO);
     }
 
     /// Waits until `nominal` has passed or somebody nudges the call on.
     async fn wait(&self, nominal: Duration) {
         let wall = self.config.pace().wall(nominal);
         tokio::select! {
-            () = self.call.nudge.notified() => {}
+            () = self.call.base.nudge.notified() => {}
             () = time::sleep(wall), if !wall.is_zero() => {}
             () = future::ready(()), if wall.is_zero() => {}
         }
@@ -102,15 +103,27 @@ impl Life<'_> {
         let now = self.update(|call| {
             call.status = status;
             if event == Event::Answered {
-                call.answered = Some(call.updated);
+                call.answered = Some(call.base.updated);
             }
         });
         self.tell(event, now);
     }
 
     fn end(&self, status: Status, talk: Duration) {
-        let ended = self.hub.change(|world| world.finish(self.call, status, talk, &self.config));
+        let ended = self.finish(status, talk);
         self.tell(Event::Terminal, ended);
+    }
+
+    fn finish(&self, status: Status, talk: Duration) -> Option<Call> {
+        let lag = self.config.pace().wall(self.config.reads.details_lag);
+        self.hub.change(|world| {
+            world.finish(self.call, &self.config, |call| {
+                call.status = status;
+                call.talk = talk;
+                call.ended = Some(call.base.updated);
+                call.settled = Some(time::Instant::now() + lag);
+            })
+        })
     }
 
     fn update(&self, change: impl FnOnce(&mut Call)) -> Option<Call> {
@@ -120,6 +133,6 @@ impl Life<'_> {
     fn tell(&self, event: Event, call: Option<Call>) {
         let Some(call) = call else { return };
         // Nobody listens if the request named no callback.
-        let _ = self.notices.send(Notice { event, call, at: time::Instant::now() });
+        let _ = self.notices.send(Notice::now(News { event, call }));
     }
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
+    Hub,
     call::{Call, Status, Zone},
     config::Config,
-    hub::Hub,
-    phone::Phone,
+    phone,
     reply::Refusal,
 };
-use crate::clock;
+use crate::{carrier::Phone, clock};
 
 const PAGE_USUAL: usize = 50;
 const PAGE_MAX: usize = 100;
@@ -25,16 +25,16 @@ const AGE_MONTHS: Months = Months::new(6);
 
 /// One page of the account's calls.
 pub(super) fn page(hub: &Hub, config: &Config, account: &str, query: &str) -> Result<Value, Refusal> {
-    let query = Query::read(query, hub.zone()).map_err(Refusal::bad_request)?;
+    let query = Query::read(query, hub.config().zone()).map_err(Refusal::bad_request)?;
     let world = hub.read();
     let hidden = |call: &Call| config.reads.list_hides_live_calls && !call.status.is_terminal();
     let mut found = world.calls(&query.from);
-    found.retain(|call| &*call.account == account && !hidden(call) && query.matches(call));
+    found.retain(|call| call.account() == account && !hidden(call) && query.matches(call));
     if !query.ascending {
         found.reverse();
     }
     let page = query.cut(&found);
-    let calls: Vec<_> = page.calls.iter().map(|call| call.v1(hub.zone(), None)).collect();
+    let calls: Vec<_> = page.calls.iter().map(|call| call.v1(hub.config().zone(), None)).collect();
     let uri = |cursor: Option<(&str, u64)>| query.uri(account, cursor);
     let (previous, next) = (
         page.previous.map(|before| uri(Some(("Before", before)))),
@@ -135,10 +135,10 @@ impl Query {
 
     fn matches(&self, call: &Call) -> bool {
         let any = |phones: &[Phone], phone| phones.is_empty() || phones.contains(&phone);
-        (self.sids.is_empty() || self.sids.contains(&*call.sid))
+        (self.sids.is_empty() || self.sids.contains(call.sid()))
             && any(&self.to, call.to())
             && any(&self.exophones, call.request.exophone)
-            && (self.least.timestamp()..=self.most.timestamp()).contains(&call.created.timestamp())
+            && (self.least.timestamp()..=self.most.timestamp()).contains(&call.base.created.timestamp())
             && self.status.is_none_or(|status| status == call.status)
             && self.direction.as_deref().is_none_or(|direction| direction == "outbound-api")
     }
@@ -146,9 +146,9 @@ impl Query {
     /// The page that the cursors point at; both name the sequence of a call they exclude.
     fn cut<'a>(&self, found: &'a [&'a Call]) -> Page<'a> {
         let is_past = |call: &Call, cursor: u64| {
-            if self.ascending { call.sequence > cursor } else { call.sequence < cursor }
+            if self.ascending { call.base.sequence > cursor } else { call.base.sequence < cursor }
         };
-        let reaches = |call: &Call, cursor: u64| call.sequence == cursor || is_past(call, cursor);
+        let reaches = |call: &Call, cursor: u64| call.base.sequence == cursor || is_past(call, cursor);
         let (start, end) = match (self.after, self.before) {
             (Some(after), _) => {
                 let start = found.partition_point(|call| !is_past(call, after));
@@ -164,8 +164,8 @@ impl Query {
         let calls = &found[start.min(end)..end];
         Page {
             calls,
-            previous: calls.first().filter(|_| start > 0).map(|call| call.sequence),
-            next: calls.last().filter(|_| end < found.len()).map(|call| call.sequence),
+            previous: calls.first().filter(|_| start > 0).map(|call| call.base.sequence),
+            next: calls.last().filter(|_| end < found.len()).map(|call| call.base.sequence),
         }
     }
 
@@ -189,7 +189,7 @@ fn comma_list<'a>(name: &str, value: &'a str, most: usize) -> Result<impl Iterat
 fn phones(name: &str, value: &str) -> Result<Vec<Phone>, String> {
     let refusal = |text: &str| format!("{name} is not a valid phone number: '{text}'");
     let listed = comma_list(name, value, NUMBERS_MAX)?;
-    listed.map(|text| Phone::parse(text).ok_or_else(|| refusal(text))).collect()
+    listed.map(|text| phone::parse(text).ok_or_else(|| refusal(text))).collect()
 }
 
 fn status(value: &str) -> Result<Status, String> {

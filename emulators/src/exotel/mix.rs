@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use super::{
-    phone::Phone,
-    scenario::{Quirk, Reply, Scenario},
-};
+use super::{phone, scenario::Scenario};
+use crate::carrier::{Dice, Phone, Quirk, Reply};
 
 /// What goes on in a hundred dials. The last five go wrong in one of the ways of [`misfortune`].
 const ANSWERED: u64 = 45;
@@ -18,25 +16,25 @@ impl Scenario {
     /// answer, 15 % busy, 5 % failed, and 5 % answered or unanswered with a quirk. It depends on
     /// nothing but the arguments.
     pub fn by_number(number: &str, dial: u32) -> Self {
-        Self::by_phone(Phone::parse(number).unwrap_or_default(), dial)
+        scenario(phone::parse(number).unwrap_or_default(), dial)
     }
+}
 
-    pub(crate) fn by_phone(phone: Phone, dial: u32) -> Self {
-        let mut dice = Dice(scramble(phone.0 ^ (u64::from(dial) << 52)));
-        let ring = dice.seconds(3, 15);
-        let talk = dice.seconds(10, 150);
-        let share = dice.below(100);
-        if share < ANSWERED {
-            Self::answered(talk).ringing_for(ring)
-        } else if share < ANSWERED + NO_ANSWER {
-            Self::no_answer()
-        } else if share < ANSWERED + NO_ANSWER + BUSY {
-            Self::busy().ringing_for(ring)
-        } else if share < ANSWERED + NO_ANSWER + BUSY + FAILED {
-            Self::failed().ringing_for(Duration::from_secs(1))
-        } else {
-            misfortune(&mut dice, talk).ringing_for(ring)
-        }
+pub(super) fn scenario(phone: Phone, dial: u32) -> Scenario {
+    let mut dice = Dice::of(phone, dial);
+    let ring = dice.seconds(3, 15);
+    let talk = dice.seconds(10, 150);
+    let share = dice.below(100);
+    if share < ANSWERED {
+        Scenario::answered(talk).ringing_for(ring)
+    } else if share < ANSWERED + NO_ANSWER {
+        Scenario::no_answer()
+    } else if share < ANSWERED + NO_ANSWER + BUSY {
+        Scenario::busy().ringing_for(ring)
+    } else if share < ANSWERED + NO_ANSWER + BUSY + FAILED {
+        Scenario::failed().ringing_for(Duration::from_secs(1))
+    } else {
+        misfortune(&mut dice, talk).ringing_for(ring)
     }
 }
 
@@ -51,26 +49,6 @@ fn misfortune(dice: &mut Dice, talk: Duration) -> Scenario {
         6 => Scenario::no_answer().with(Quirk::Reply(Reply::server_error(503, true))),
         _ => Scenario::no_answer().with(Quirk::DropBeforeAccepting { times: 1 }),
     }
-}
-
-/// A stream of numbers from a seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        scramble(self.0) % bound
-    }
-
-    fn seconds(&mut self, least: u64, span: u64) -> Duration {
-        Duration::from_secs(least + self.below(span))
-    }
-}
-
-fn scramble(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    Hub,
     config::Config,
     door::{Entry, Purpose},
-    hub::Hub,
     list,
     reply::{Format, Refusal},
 };
@@ -29,9 +29,9 @@ pub(super) async fn call(
     let (sid, format) = Format::of(&resource);
     answer(&hub, &headers, &account, format, |_| {
         let world = hub.read();
-        let call = world.find(&account, sid);
+        let call = world.by_id(sid).filter(|call| call.account() == account);
         let call = call.ok_or_else(|| Refusal::not_found(format!("Call {sid} does not exist")))?;
-        let mut shown = call.v1(hub.zone(), None);
+        let mut shown = call.v1(hub.config().zone(), None);
         if asks_for_details(query.as_deref().unwrap_or_default()) {
             shown["Details"] = call.details();
         }
@@ -60,7 +60,7 @@ pub(super) async fn collection(
 
 /// The two documented bodies disagree; XML has the one, JSON the other.
 fn active_streams(hub: &Hub, config: &Config, account: &str, format: Format) -> Value {
-    let active = hub.read().streams(account);
+    let active = hub.read().more.streams(account);
     let most = config.limits.max_streams;
     match format {
         Format::Xml => json!({"Stream": {"ActiveStreamCount": active, "ThrottleLimit": most}}),
@@ -83,7 +83,7 @@ pub(super) async fn call_v3(
     let entry = Entry::new(&hub, &config, &headers, &account, Purpose::Read);
     let response = match &entry.refusal {
         Some(refusal) => refusal.respond_v3(),
-        None => match hub.read().find(&account, &sid) {
+        None => match hub.read().by_id(&sid).filter(|call| call.account() == account) {
             Some(call) if config.reads.v3_details => Json(json!({
                 "request_id": Uuid::new_v4().simple().to_string(),
                 "method": "GET",
@@ -92,7 +92,7 @@ pub(super) async fn call_v3(
                     "code": 200,
                     "error_data": null,
                     "status": "success",
-                    "call_details": call.v3(hub.zone(), &hub.origin),
+                    "call_details": call.v3(hub.config().zone(), &hub.origin),
                 },
             }))
             .into_response(),

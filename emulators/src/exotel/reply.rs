@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::config::ErrorCode;
+use crate::carrier::status;
 
 /// What a v1 resource was asked to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +119,6 @@ pub(super) fn rest_exception(status: u16, code: &str, message: &str, form: Error
         ErrorCode::Absent => {}
     }
     json!({ "RestException": exception })
-}
-
-/// A status from a script; one that HTTP does not have becomes 500.
-pub(super) fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// What is left of a minute's budget, for the response headers.

@@ -5,7 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::millis;
+use super::mix;
+use crate::{
+    carrier::{self, Phone, Quirk},
+    millis,
+};
 
 /// One dial, from the request to the last callback. All times are nominal unless they say real.
 ///
@@ -59,138 +63,6 @@ pub enum Outcome {
     /// Nothing is heard of it again: no callback, and details say `in-progress` until ring timeout
     /// and time limit (30 s and 4 h unless given) have both passed, then `failed`.
     Silent,
-}
-
-/// What goes wrong.
-///
-/// Those with `times` that place no call are suffered by that many requests, one after the other in
-/// the order listed, and only then is the number's call accepted. The number's script moves to its
-/// next scenario when a call is accepted, never before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Quirk {
-    /// Each callback is sent this many times more. The fields are the same; a multipart boundary
-    /// is not, so a hash of the raw body would not recognise the copy.
-    DuplicateCallbacks {
-        /// Copies beyond the first.
-        extra: u32,
-    },
-    /// All callbacks wait for the end and then come in reverse: terminal, answered, ringing.
-    ReorderedCallbacks,
-    /// Each callback comes late.
-    LateCallbacks {
-        /// By this much.
-        #[serde(rename = "by_ms", with = "millis")]
-        by: Duration,
-    },
-    /// No callback ever; details stay readable.
-    NoCallbacks,
-    /// The call is placed, the connection reset, and no byte of a response sent.
-    AcceptThenDrop,
-    /// The connection is reset and no call placed.
-    DropBeforeAccepting {
-        /// Requests that suffer this.
-        times: u32,
-    },
-    /// The request gets this answer instead.
-    Reply(Reply),
-    /// The request is never answered; the connection stays open until the client goes.
-    Hang {
-        /// Whether the call is placed all the same.
-        accepted: bool,
-        /// Requests that suffer this (once if a call is placed).
-        times: u32,
-    },
-    /// The response is right but slow.
-    SlowResponse {
-        /// By this much.
-        #[serde(rename = "by_ms", with = "millis")]
-        by: Duration,
-        /// Whether the call is placed after the wait (even if the client has gone), not before.
-        accepted_last: bool,
-    },
-    /// The carrier's network drops the bot's socket without `stop` or a close frame.
-    StreamBreaks {
-        /// Time since the socket opened.
-        #[serde(rename = "after_ms", with = "millis")]
-        after: Duration,
-    },
-}
-
-/// An answer to the connect request that is not the usual one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Reply {
-    /// HTTP status; 200 with a body that is not JSON is possible too.
-    pub status: u16,
-    /// `RestException.Code`, where codes are text.
-    pub code: String,
-    /// `RestException.Message`.
-    pub message: String,
-    /// What the body is.
-    pub body: ReplyBody,
-    /// Sent as `Retry-After`, in real seconds.
-    pub retry_after_s: Option<u32>,
-    /// Whether the call is placed all the same.
-    pub accepted: bool,
-    /// Requests that suffer this (once if a call is placed).
-    pub times: u32,
-}
-
-impl Default for Reply {
-    fn default() -> Self {
-        Self {
-            status: 503,
-            code: "SERVICE_UNAVAILABLE".into(),
-            message: "Service unavailable".into(),
-            body: ReplyBody::RestException,
-            retry_after_s: None,
-            accepted: false,
-            times: 1,
-        }
-    }
-}
-
-impl Reply {
-    /// 429 before accepting.
-    pub fn throttled(times: u32, retry_after_s: Option<u32>) -> Self {
-        Self {
-            status: 429,
-            code: "RATE_LIMIT_EXCEEDED".into(),
-            message: "Rate limit exceeded".into(),
-            retry_after_s,
-            times,
-            ..Self::default()
-        }
-    }
-
-    /// A 5xx that does not say whether the call was placed.
-    pub fn server_error(status: u16, accepted: bool) -> Self {
-        Self { status, accepted, ..Self::default() }
-    }
-
-    /// Any other refusal, such as 402 or 403, for this many requests.
-    pub fn refusal(status: u16, code: &str, message: &str, times: u32) -> Self {
-        Self { status, code: code.into(), message: message.into(), times, ..Self::default() }
-    }
-
-    /// The same with another kind of body.
-    pub fn with_body(self, body: ReplyBody) -> Self {
-        Self { body, ..self }
-    }
-}
-
-/// The body of a [`Reply`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplyBody {
-    /// The documented one.
-    #[default]
-    RestException,
-    /// A gateway's HTML page.
-    Html,
-    /// Nothing.
-    Empty,
 }
 
 /// What comes from the far end of an answered call.
@@ -292,6 +164,16 @@ impl Scenario {
     pub fn pressing(mut self, digit: char, after: Duration) -> Self {
         self.caller.presses.push(Keypress { after, digit });
         self
+    }
+}
+
+impl carrier::Scenario for Scenario {
+    fn quirks(&self) -> &[Quirk] {
+        &self.quirks
+    }
+
+    fn by_phone(phone: Phone, dial: u32) -> Self {
+        mix::scenario(phone, dial)
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use outdial_emulators::exotel::{
-    CallReport, Config, ConfigError, Dials, Exotel, Fallback, Scenario, StartError, Totals, serve,
-};
+use outdial_emulators::exotel::{CallReport, Config, Dials, Exotel, Fallback, Scenario, StartError, Totals};
 use serde_json::{Value, json};
 
 use crate::harness::{Api, CUSTOMER, Receiver, fast, flow, within};
@@ -143,9 +141,9 @@ async fn dropping_it_frees_its_port() {
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused_at_start() {
     let refused = Exotel::start(Config { speed: 0.0, ..Config::default() }).await;
-    assert!(matches!(refused, Err(StartError::Config(ConfigError::Speed(_)))));
+    assert!(matches!(refused, Err(StartError::Config(why)) if why.to_string().contains("speed")));
     let refused = Exotel::start(Config { accounts: Vec::new(), ..Config::default() }).await;
-    assert!(matches!(refused, Err(StartError::Config(ConfigError::NoAccount))));
+    assert!(matches!(refused, Err(StartError::Config(why)) if why.to_string().contains("account")));
 }
 
 #[tokio::test]
@@ -162,7 +160,7 @@ async fn serve_says_where_it_is_and_runs_until_told_to_stop() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let tell = |base: &str| started.send(base.to_owned()).expect("the test waits for it");
     let until = async { stopped.await.expect("the test says so") };
-    let served = tokio::spawn(serve(Config::default(), tell, until));
+    let served = tokio::spawn(Exotel::serve(Config::default(), tell, until));
     let base = within(address).await.expect("it starts");
     let address = base.trim_start_matches("http://").to_owned();
     tokio::net::TcpStream::connect(&address).await.expect("it listens");

@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 };
 
 use self::{session::Session, target::Target};
-use super::{call::Call, config::Config, hub::Hub, scenario::Scenario};
+use super::{Hub, call::Call, config::Config, scenario::Scenario};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -110,15 +110,15 @@ struct Seat<'a> {
 
 impl<'a> Seat<'a> {
     fn take(hub: &'a Hub, call: &Call, config: &Config) -> Option<Self> {
-        let account = call.account.clone();
-        let free = hub.change(|world| world.open_stream(&account, config.limits.max_streams));
+        let account = call.base.account.clone();
+        let free = hub.change(|world| world.more.open_stream(&account, config.limits.max_streams));
         free.then_some(Self { hub, account })
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.hub.change(|world| world.close_stream(&self.account));
+        self.hub.change(|world| world.more.close_stream(&self.account));
     }
 }
 

@@ -15,10 +15,13 @@ use super::{
     target::Target,
     wire::{FromBot, Script},
 };
-use crate::exotel::{
-    call::Call,
-    config::Config,
-    scenario::{Keypress, Quirk, Scenario},
+use crate::{
+    carrier::{Paced as _, Quirk},
+    exotel::{
+        call::Call,
+        config::Config,
+        scenario::{Keypress, Scenario},
+    },
 };
 
 /// Shortest real time between two ticks; at high speeds several frames go out per tick.
@@ -108,7 +111,7 @@ impl<'a> Session<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
-                () = self.call.nudge.notified() => return Ok(StreamEnd::Caller),
+                () = self.call.base.nudge.notified() => return Ok(StreamEnd::Caller),
                 _ = tick.tick() => {
                     if let Some(end) = self.tick(socket).await? {
                         return Ok(end);

@@ -33,8 +33,8 @@ impl Script {
         let parameters = target.custom_parameters.iter().cloned();
         let start = json!({
             "stream_sid": self.stream_sid,
-            "call_sid": &*call.sid,
-            "account_sid": &*call.account,
+            "call_sid": call.sid(),
+            "account_sid": call.account(),
             "from": from,
             "to": to,
             "custom_parameters": parameters.collect::<std::collections::BTreeMap<_, _>>(),
@@ -68,7 +68,7 @@ impl Script {
     }
 
     pub(super) fn stop(&mut self, call: &Call, reason: &str) -> Value {
-        let stop = json!({"call_sid": &*call.sid, "account_sid": &*call.account, "reason": reason});
+        let stop = json!({"call_sid": call.sid(), "account_sid": call.account(), "reason": reason});
         self.event("stop", stop)
     }
 

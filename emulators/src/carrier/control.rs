@@ -1,4 +1,4 @@
-//! `/_emulator/…`: the same levers as [`Exotel`](super::Exotel) has, for tests in another process.
+//! `/_emulator/…`: the same levers as [`Emulator`](super::Emulator) has, for tests in another process.
 
 use std::{future, sync::Arc};
 
@@ -12,36 +12,29 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    call::CallReport,
-    config::Config,
-    counters::{Dials, Totals},
-    hub::Hub,
-    phone::Phone,
-    scenario::Scenario,
-};
+use super::{Call as _, Dials, Hub, Protocol, Settings as _, Totals};
 
-pub(super) fn routes() -> Router<Arc<Hub>> {
+pub(super) fn routes<P: Protocol>() -> Router<Arc<Hub<P>>> {
     Router::new()
-        .route("/_emulator/health", get(|| future::ready(Json(json!({"emulates": "exotel"})))))
-        .route("/_emulator/config", get(config).patch(patch_config))
-        .route("/_emulator/scripts", post(add_scripts).delete(delete_scripts))
-        .route("/_emulator/dials", get(dials))
-        .route("/_emulator/totals", get(totals))
-        .route("/_emulator/calls", get(calls))
-        .route("/_emulator/calls/{sid}/proceed", post(proceed))
-        .route("/_emulator/reset", post(reset))
+        .route("/_emulator/health", get(|| future::ready(Json(json!({"emulates": P::NAME})))))
+        .route("/_emulator/config", get(config::<P>).patch(patch_config::<P>))
+        .route("/_emulator/scripts", post(add_scripts::<P>).delete(delete_scripts::<P>))
+        .route("/_emulator/dials", get(dials::<P>))
+        .route("/_emulator/totals", get(totals::<P>))
+        .route("/_emulator/calls", get(calls::<P>))
+        .route("/_emulator/calls/{id}/proceed", post(proceed::<P>))
+        .route("/_emulator/reset", post(reset::<P>))
 }
 
-async fn config(State(hub): State<Arc<Hub>>) -> Json<Config> {
-    Json(Config::clone(&hub.config()))
+async fn config<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Json<P::Config> {
+    Json(P::Config::clone(&hub.config()))
 }
 
 /// Objects are merged, anything else replaced.
-async fn patch_config(State(hub): State<Arc<Hub>>, Json(patch): Json<Value>) -> Response {
+async fn patch_config<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Json(patch): Json<Value>) -> Response {
     let patched = serde_json::to_value(&*hub.config()).and_then(|mut config| {
         merge(&mut config, patch);
-        serde_json::from_value::<Config>(config)
+        serde_json::from_value::<P::Config>(config)
     });
     match patched.map_err(|error| error.to_string()) {
         Ok(config) => match config.check() {
@@ -69,26 +62,26 @@ fn merge(into: &mut Value, patch: Value) {
 /// One number's script.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NumberScript {
+struct NumberScript<S> {
     number: String,
-    scenarios: Vec<Scenario>,
+    scenarios: Vec<S>,
 }
 
 /// Takes one script or a list of them.
-async fn add_scripts(State(hub): State<Arc<Hub>>, Json(scripts): Json<Value>) -> Response {
+async fn add_scripts<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Json(scripts): Json<Value>) -> Response {
     let many = if scripts.is_array() { scripts } else { json!([scripts]) };
-    let scripts: Vec<NumberScript> = match serde_json::from_value(many) {
+    let scripts: Vec<NumberScript<P::Scenario>> = match serde_json::from_value(many) {
         Ok(scripts) => scripts,
         Err(error) => return refuse(&error.to_string()),
     };
     let known: Option<Vec<_>> =
-        scripts.into_iter().map(|one| Some((Phone::parse(&one.number)?, one.scenarios))).collect();
+        scripts.into_iter().map(|one| Some((P::phone(&one.number)?, one.scenarios))).collect();
     let Some(known) = known else { return refuse("a number is not a phone number") };
     hub.change(|world| known.into_iter().for_each(|(phone, script)| world.script(phone, script)));
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn delete_scripts(State(hub): State<Arc<Hub>>) -> StatusCode {
+async fn delete_scripts<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> StatusCode {
     hub.change(|world| world.clear_scripts());
     StatusCode::NO_CONTENT
 }
@@ -101,36 +94,39 @@ struct Only {
     number: Option<String>,
 }
 
-async fn dials(State(hub): State<Arc<Hub>>, Query(only): Query<Only>) -> Json<Dials> {
+async fn dials<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Query(only): Query<Only>) -> Json<Dials> {
     let mut dials = hub.read().counters.snapshot();
     if let Some(key) = &only.key {
         dials.keys.retain(|known, _| known == key);
         dials.timeline.retain(|dial| dial.key.as_ref() == Some(key));
     }
-    if let Some(phone) = only.number.as_deref().and_then(Phone::parse) {
-        dials.numbers.retain(|known, _| Phone::parse(known) == Some(phone));
-        dials.timeline.retain(|dial| Phone::parse(&dial.from) == Some(phone));
+    if let Some(phone) = only.number.as_deref().and_then(P::phone) {
+        dials.numbers.retain(|known, _| P::phone(known) == Some(phone));
+        dials.timeline.retain(|dial| P::phone(&dial.number) == Some(phone));
     }
     Json(dials)
 }
 
-async fn totals(State(hub): State<Arc<Hub>>) -> Json<Totals> {
+async fn totals<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Json<Totals> {
     Json(hub.read().counters.totals)
 }
 
-async fn calls(State(hub): State<Arc<Hub>>, Query(only): Query<Only>) -> Json<Vec<CallReport>> {
-    let phones: Vec<_> = only.number.as_deref().and_then(Phone::parse).into_iter().collect();
+async fn calls<P: Protocol>(
+    State(hub): State<Arc<Hub<P>>>,
+    Query(only): Query<Only>,
+) -> Json<Vec<<P::Call as super::Call>::Report>> {
+    let phones: Vec<_> = only.number.as_deref().and_then(P::phone).into_iter().collect();
     let world = hub.read();
     let mut calls = world.calls(&phones);
-    calls.retain(|call| only.key.is_none() || call.request.custom_field == only.key);
+    calls.retain(|call| only.key.is_none() || call.base().key.as_deref() == only.key.as_deref());
     Json(calls.into_iter().map(|call| call.report()).collect())
 }
 
-async fn proceed(State(hub): State<Arc<Hub>>, Path(sid): Path<String>) -> StatusCode {
-    if hub.proceed(&sid) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+async fn proceed<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Path(id): Path<String>) -> StatusCode {
+    if hub.proceed(&id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
-async fn reset(State(hub): State<Arc<Hub>>) -> StatusCode {
+async fn reset<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> StatusCode {
     hub.reset();
     StatusCode::NO_CONTENT
 }

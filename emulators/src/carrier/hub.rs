@@ -5,74 +5,65 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    call::{Call, Zone},
-    config::Config,
-    counters::Totals,
-    life,
-    scenario::Scenario,
-    world::World,
-};
+use super::{Call as _, Protocol, Totals, World};
 
-/// Callback requests under way at once, over all calls. More wait their turn.
-const CALLBACKS_AT_ONCE: usize = 256;
+/// Webhook requests under way at once, over all calls. More wait their turn.
+const WEBHOOKS_AT_ONCE: usize = 256;
 
-pub(super) struct Hub {
-    config: RwLock<Arc<Config>>,
-    world: Mutex<World>,
+/// The emulator's inside.
+pub struct Hub<P: Protocol> {
+    config: RwLock<Arc<P::Config>>,
+    world: Mutex<World<P>>,
     /// Cancelled and replaced by a reset: calls live under it.
     era: Mutex<CancellationToken>,
-    pub(super) stopping: CancellationToken,
-    pub(super) tasks: TaskTracker,
-    pub(super) http: reqwest::Client,
-    pub(super) callbacks: Semaphore,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) http: reqwest::Client,
+    pub(crate) webhooks: Semaphore,
     /// Where clients reach us.
-    pub(super) origin: String,
+    pub(crate) origin: String,
     changed: watch::Sender<()>,
 }
 
-impl Hub {
-    pub(super) fn new(config: Config, http: reqwest::Client, origin: String) -> Self {
+impl<P: Protocol> Hub<P> {
+    pub(super) fn new(config: P::Config, http: reqwest::Client, origin: String) -> Self {
         let stopping = CancellationToken::new();
         Self {
             config: RwLock::new(Arc::new(config)),
-            world: Mutex::default(),
+            world: Mutex::new(World::default()),
             era: Mutex::new(stopping.child_token()),
             stopping,
             tasks: TaskTracker::new(),
             http,
-            callbacks: Semaphore::new(CALLBACKS_AT_ONCE),
+            webhooks: Semaphore::new(WEBHOOKS_AT_ONCE),
             origin,
             changed: watch::channel(()).0,
         }
     }
 
-    pub(super) fn config(&self) -> Arc<Config> {
+    /// The settings now in force.
+    pub(crate) fn config(&self) -> Arc<P::Config> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn configure(&self, config: Config) {
+    pub(super) fn configure(&self, config: P::Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
-    pub(super) fn zone(&self) -> Zone {
-        Zone::new(self.config().reads.zone_minutes)
-    }
-
     /// Reads without telling anybody.
-    pub(super) fn read(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn read(&self) -> MutexGuard<'_, World<P>> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the world, and wakes whoever waits for a change.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World<P>) -> T) -> T {
         let result = change(&mut self.read());
         self.changed.send_replace(());
         result
     }
 
     /// Adds to the sums.
-    pub(super) fn count(&self, add: impl FnOnce(&mut Totals)) {
+    pub(crate) fn count(&self, add: impl FnOnce(&mut Totals)) {
         self.change(|world| add(&mut world.counters.totals));
     }
 
@@ -91,15 +82,20 @@ impl Hub {
     }
 
     /// Lets a placed call take its course, in a task of its own.
-    pub(super) fn set_off(self: &Arc<Self>, call: Call, scenario: Scenario) {
+    pub(crate) fn set_off(self: &Arc<Self>, call: P::Call, scenario: P::Scenario) {
+        let life = P::live(self.clone(), call, scenario);
+        self.spawn(life);
+    }
+
+    /// Runs until it is done, a reset, or the emulator's end.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let era = self.era.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let life = life::live(self.clone(), call, scenario);
-        self.tasks.spawn(era.run_until_cancelled_owned(life));
+        self.tasks.spawn(era.run_until_cancelled_owned(work));
     }
 
     /// Ends what a call waits for now; `false` if there is no such call.
-    pub(super) fn proceed(&self, sid: &str) -> bool {
-        self.read().by_sid(sid).map(|call| call.nudge.notify_one()).is_some()
+    pub(crate) fn proceed(&self, id: &str) -> bool {
+        self.read().by_id(id).map(|call| call.base().nudge.notify_one()).is_some()
     }
 
     /// Forgets everything but the config; calls under way vanish without a word.

@@ -8,36 +8,36 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::phone::Phone;
+use super::Phone;
 
 /// Sums over all accounts since the start or the last reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Connect requests whose body arrived, whatever became of them.
+    /// Dial requests whose body arrived, whatever became of them.
     pub requests: u64,
     /// Calls placed: each is a phone that rang.
     pub accepted: u64,
-    /// Connect requests and reads with missing or wrong credentials.
+    /// Dial requests and reads with missing or wrong credentials.
     pub unauthorized: u64,
-    /// Connect requests and reads for an account that does not exist.
+    /// Dial requests and reads for an account that does not exist.
     pub unknown_account: u64,
-    /// Connect requests refused for their parameters.
+    /// Dial requests refused for their parameters.
     pub invalid: u64,
     /// Parameters sent that the protocol does not have (misspelt, or in lower case).
     pub unknown_parameters: u64,
-    /// Connect requests over the budget of the minute.
+    /// Dial requests over the carrier's budget.
     pub throttled: u64,
-    /// Connect requests over the limit on concurrent calls.
+    /// Dial requests over the limit on concurrent calls.
     pub over_concurrency: u64,
-    /// Connect requests that a scenario answered with [`Quirk::Reply`](super::Quirk::Reply).
+    /// Dial requests that a scenario answered with [`Quirk::Reply`](super::Quirk::Reply).
     pub answered_by_quirk: u64,
-    /// Connect requests whose connection was reset; those with a call placed count in `accepted` too.
+    /// Dial requests whose connection was reset; those with a call placed count in `accepted` too.
     pub dropped: u64,
-    /// Connect requests that were left without an answer.
+    /// Dial requests that were left without an answer.
     pub hung: u64,
     /// Details, lists and other reads that were let in.
     pub reads: u64,
-    /// Reads over the budget of the minute.
+    /// Reads over the carrier's budget.
     pub reads_throttled: u64,
     /// Calls in flight now.
     pub live: u64,
@@ -45,11 +45,11 @@ pub struct Totals {
     pub live_max: u64,
     /// Calls that have ended.
     pub finished: u64,
-    /// Callback requests sent, copies and retries included.
+    /// Webhook requests sent, copies and retries included.
     pub callback_requests: u64,
-    /// Callbacks, copies included, that got a 2xx.
+    /// Webhooks, copies included, that got a 2xx.
     pub callbacks_delivered: u64,
-    /// Callbacks given up after the last attempt.
+    /// Webhooks given up after the last attempt.
     pub callbacks_lost: u64,
     /// Bot sockets opened.
     pub streams: u64,
@@ -57,10 +57,10 @@ pub struct Totals {
     pub handshakes_failed: u64,
 }
 
-/// What happened under one `CustomField`.
+/// What happened under one of our dial keys, wherever the carrier has us put it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCount {
-    /// Connect requests received, refused ones included.
+    /// Dial requests received, refused ones included.
     pub requests: u32,
     /// Calls placed. More than one means that a person was rung twice for one attempt.
     pub accepted: u32,
@@ -80,14 +80,14 @@ pub struct NumberCount {
 pub struct Dial {
     /// When, by the emulator's clock.
     pub at: DateTime<Utc>,
-    /// The request's `CustomField`.
+    /// Our dial key, if the request has one.
     pub key: Option<String>,
-    /// The request's `From`, as sent.
-    pub from: String,
-    /// The request's `CallerId`, in E.164.
+    /// The number dialled, as sent.
+    pub number: String,
+    /// The number that the call comes from, in E.164.
     pub caller_id: String,
-    /// The call's SID.
-    pub sid: String,
+    /// The carrier's name for the call.
+    pub call_id: String,
 }
 
 /// All evidence at one moment.
@@ -95,7 +95,7 @@ pub struct Dial {
 pub struct Dials {
     /// Sums.
     pub totals: Totals,
-    /// By `CustomField`; requests without one are under the empty string. Keys whose call was
+    /// By dial key; requests without one are under the empty string. Keys whose call was
     /// forgotten are left out, unless they were rung twice.
     pub keys: BTreeMap<String, KeyCount>,
     /// By phone, in E.164.
@@ -125,20 +125,20 @@ impl Dials {
 
 /// What is known of one phone, its place in its script included.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    pub(super) count: NumberCount,
+pub(crate) struct Line {
+    pub(crate) count: NumberCount,
     /// Calls placed since the script was set.
-    pub(super) step: u32,
+    pub(crate) step: u32,
     /// Requests that the current step has already failed.
-    pub(super) faults: u32,
+    pub(crate) faults: u32,
     live: u32,
 }
 
 /// The tallies behind [`Dials`].
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) totals: Totals,
-    pub(super) lines: HashMap<Phone, Line>,
+pub(crate) struct Counters {
+    pub(crate) totals: Totals,
+    pub(crate) lines: HashMap<Phone, Line>,
     keys: HashMap<String, KeyCount>,
     /// Counts of keys whose calls were forgotten, by hash: a redial must still be seen.
     old_keys: HashMap<u64, KeyCount>,
@@ -147,12 +147,12 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn requested(&mut self, key: &str) {
+    pub(crate) fn requested(&mut self, key: &str) {
         self.totals.requests += 1;
         self.key(key).requests += 1;
     }
 
-    pub(super) fn accepted(&mut self, phone: Phone, dial: Dial) {
+    pub(crate) fn accepted(&mut self, phone: Phone, dial: Dial) {
         self.totals.accepted += 1;
         self.totals.live += 1;
         self.totals.live_max = self.totals.live_max.max(self.totals.live);
@@ -166,7 +166,7 @@ impl Counters {
         self.timeline.push_back(dial);
     }
 
-    pub(super) fn finished(&mut self, phone: Phone) {
+    pub(crate) fn finished(&mut self, phone: Phone) {
         self.totals.live -= 1;
         self.totals.finished += 1;
         if let Some(line) = self.lines.get_mut(&phone) {
@@ -175,7 +175,7 @@ impl Counters {
     }
 
     /// Shrinks what is kept of a finished call to two counters. Evidence of a key rung twice stays.
-    pub(super) fn forget(&mut self, key: &str) {
+    pub(crate) fn forget(&mut self, key: &str) {
         if self.keys.get(key).is_some_and(|count| count.accepted <= 1)
             && let Some(count) = self.keys.remove(key)
         {
@@ -184,12 +184,12 @@ impl Counters {
     }
 
     /// Keeps the newest `keep` entries, one for each call still remembered.
-    pub(super) fn forget_timeline(&mut self, keep: usize) {
+    pub(crate) fn forget_timeline(&mut self, keep: usize) {
         let surplus = self.timeline.len().saturating_sub(keep);
         self.timeline.drain(..surplus);
     }
 
-    pub(super) fn snapshot(&self) -> Dials {
+    pub(crate) fn snapshot(&self) -> Dials {
         let line = |(phone, line): (&Phone, &Line)| (phone.to_string(), line.count);
         Dials {
             totals: self.totals,
