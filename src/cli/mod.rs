@@ -323,7 +323,7 @@ async fn emulate(
     output: &Output,
     ended: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    use outdial_emulators::exotel::{Config, Fallback, Limits, serve};
+    use outdial_emulators::exotel::{Config, Exotel, Fallback, Limits};
     let limits = Limits { calls_per_minute: None, ..Limits::default() };
     let config = Config { port, speed, limits, fallback: Fallback::Mix, ..Config::default() };
     let account = config.accounts.first().cloned().unwrap_or_default();
@@ -341,7 +341,7 @@ async fn emulate(
             () = ended => {}
         }
     };
-    serve(config, started, stop).await?;
+    Exotel::serve(config, started, stop).await?;
     Ok(())
 }
 

@@ -184,7 +184,7 @@ async fn a_lead_is_tried_again_from_the_number_that_called_it_before() {
     world.all_finished().await;
     let mut used: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for dial in world.carrier.dials().timeline {
-        used.entry(dial.from).or_default().push(dial.caller_id);
+        used.entry(dial.number).or_default().push(dial.caller_id);
     }
     for (phone, numbers) in &used {
         assert_eq!(numbers.len(), 3, "{phone}");
@@ -206,7 +206,7 @@ async fn a_lead_is_called_from_the_number_nearest_to_its_own() {
     world.order(campaign, Order::Start).await;
     world.all_finished().await;
     for dial in world.carrier.dials().timeline {
-        assert_eq!(dial.caller_id[..5], dial.from[..5], "{dial:?}");
+        assert_eq!(dial.caller_id[..5], dial.number[..5], "{dial:?}");
     }
     world.end().await;
 }
