@@ -1,6 +1,7 @@
 //! Where time comes from.
 
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -8,6 +9,12 @@ use outdial_workflows::Moment;
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
+
+/// This machine's clock: for what is about the world outside and decides nothing here, such as whether a
+/// signature is stale. Tests that set the engine's clock leave it alone, as carriers' clocks do.
+pub fn wall() -> Moment {
+    SystemTime::now().into()
+}
 
 /// Tells the time inside a transaction, after its locks are held.
 #[async_trait]

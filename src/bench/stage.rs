@@ -9,7 +9,7 @@ use outdial_emulators::exotel::Account;
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store::{self, measure::Durability};
@@ -95,7 +95,7 @@ impl Stage {
         let postmaster = cpu::postmaster_of(store::measure::backend_pid(&mut conn).await?);
         drop(conn);
         progress.step("starting the carrier");
-        let client = outdial_jobs::providers::exotel::http_client()?;
+        let client = outdial_jobs::providers::http_client()?;
         let provider = match props.provider_url {
             Some(url) => Provider::at(url.clone(), client),
             None => Provider::start(props.events, client).await?,
@@ -209,15 +209,12 @@ async fn campaign(
     props: &Props<'_>,
 ) -> anyhow::Result<CampaignId> {
     let spec = AccountSpec {
-        name: "Exotel",
-        base_url: provider,
-        credentials: props.credentials.clone(),
-        settings: Settings::default(),
         limits: (props.concurrency > 0)
             .then_some(Limit::Concurrent { max: props.concurrency })
             .into_iter()
             .collect(),
         without_default_limits: true,
+        ..AccountSpec::with::<Adapter>("Exotel", provider, &props.credentials, &Settings::default())
     };
     let account = setup::create_account(&app.engine, client, spec).await?;
     // One attempt a lead: whatever comes of it ends the run. Where nobody is dialled the hours are those of

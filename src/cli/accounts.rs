@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::{By, pausing};
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::{ExposeSecret, SecretString};
@@ -293,12 +293,9 @@ impl Add {
         let mut limits = vec![Limit::Concurrent { max }];
         limits.extend(self.calls_per_second.map(Limit::per_second));
         let spec = AccountSpec {
-            name: &self.name,
-            base_url: &self.base_url,
-            credentials,
-            settings,
             limits,
             without_default_limits: self.no_default_limits,
+            ..AccountSpec::with::<Adapter>(&self.name, &self.base_url, &credentials, &settings)
         };
         let by = By { actor, reason: None };
         let account = setup::add_account(&app.engine, client, spec, by).await?;

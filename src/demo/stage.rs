@@ -8,7 +8,7 @@ use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::judging;
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store;
@@ -136,13 +136,11 @@ async fn campaign(
         ..Settings::default()
     };
     let at_once = args.max_concurrent.or(args.leads.map(|n| (n / 10).clamp(10, 500))).unwrap_or(10);
+    let base_url = Url::parse(carrier.base_url())?;
     let spec = AccountSpec {
-        name: "Emulated Exotel",
-        base_url: &Url::parse(carrier.base_url())?,
-        credentials,
-        settings,
         limits: vec![Limit::Concurrent { max: at_once }],
         without_default_limits: true,
+        ..AccountSpec::with::<Adapter>("Emulated Exotel", &base_url, &credentials, &settings)
     };
     let account = setup::create_account(&app.engine, client, spec).await?;
     let rules: Rules = serde_json::from_value(serde_json::json!({

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use outdial_jobs::providers::Provider;
 use outdial_jobs::store;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -32,8 +33,8 @@ impl Metrics {
         Ok(Self { registry, webhooks, jobs })
     }
 
-    pub(crate) fn webhook(&self, result: &str) {
-        self.webhooks.with_label_values(&["exotel", result]).inc();
+    pub(crate) fn webhook(&self, provider: Provider, result: &str) {
+        self.webhooks.with_label_values(&[provider.name(), result]).inc();
     }
 }
 

@@ -29,6 +29,10 @@ use problem::Problem;
 /// A webhook larger than this is refused; Exotel's are under a kilobyte.
 const BODY_LIMIT: usize = 256 * 1024;
 
+/// The same of carriers whose webhooks bear transcripts, with the time of each word: an hour of talk is
+/// under 2 MB.
+const SIGNED_BODY_LIMIT: usize = 8 * 1024 * 1024;
+
 /// What handlers share.
 #[derive(Clone)]
 pub struct Api {
@@ -68,6 +72,10 @@ pub fn router(api: Api) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::render))
         .route("/webhooks/exotel/{key}/{secret}", post(webhooks::exotel))
+        .route(
+            "/webhooks/{provider}/{client}/{account}",
+            post(webhooks::signed).layer(DefaultBodyLimit::max(SIGNED_BODY_LIMIT)),
+        )
         .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })

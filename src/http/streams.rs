@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use outdial_jobs::providers::Provider;
 use outdial_jobs::providers::exotel::stream::{StreamEvent, parse};
 use outdial_workflows::call::{CallFact, CallId, CallStatus, Source};
 use outdial_workflows::ids::{AttemptRef, DialKey};
@@ -25,7 +26,7 @@ pub(super) async fn exotel(
     match webhooks::authentic(&api, &key, &secret) {
         Ok(key) => upgrade.on_upgrade(move |socket| attend(api, key, socket)),
         Err((result, problem)) => {
-            api.metrics.webhook(result);
+            api.metrics.webhook(Provider::Exotel, result);
             problem.into_response()
         }
     }

@@ -4,18 +4,36 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use outdial_jobs::engine::EngineError;
-use outdial_jobs::providers::{SharedCarrier, WebhookRequest};
-use outdial_workflows::call::Source;
-use outdial_workflows::ids::{AttemptRef, DialKey};
-use outdial_workflows::input::Input;
+use outdial_jobs::clock::wall;
+use outdial_jobs::engine::{AccountError, EngineError};
+use outdial_jobs::providers::{Provider, SharedCarrier, Webhook, WebhookError, WebhookRequest};
+use outdial_jobs::store::inbox::CallOf;
+use outdial_workflows::call::{CallFact, Source};
+use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, DialKey};
+use outdial_workflows::input::{CallNews, Input};
+use uuid::Uuid;
 
 use super::{Api, Problem};
 
 /// A commit that takes longer is answered 503; the carrier sends the webhook again.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// A webhook of an account whose carrier signs what it sends.
+pub(super) async fn signed(
+    State(api): State<Api>,
+    Path((provider, client, account)): Path<(String, Uuid, Uuid)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Ok(provider) = provider.parse::<Provider>() else {
+        return Problem::not_found("there is no such carrier").into_response();
+    };
+    let whose = (ClientId(client), AccountId(account));
+    let taken = take_signed(&api, provider, whose, &headers, &body);
+    answer(&api, provider, tokio::time::timeout(PATIENCE, taken).await)
+}
 
 /// Exotel signs nothing: the address itself is the proof, made anew for each attempt.
 pub(super) async fn exotel(
@@ -24,47 +42,152 @@ pub(super) async fn exotel(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let taken = tokio::time::timeout(PATIENCE, take(&api, &key, &secret, &headers, &body)).await;
+    let taken = take_unsigned(&api, &key, &secret, &headers, &body);
+    answer(&api, Provider::Exotel, tokio::time::timeout(PATIENCE, taken).await)
+}
+
+type Refused = (&'static str, Problem);
+/// What became of a webhook, as it is counted.
+type Taken = Result<&'static str, Refused>;
+
+fn answer(api: &Api, provider: Provider, taken: Result<Taken, tokio::time::error::Elapsed>) -> Response {
     let late =
         || Err(("late", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "not yet; send it again")));
     match taken.unwrap_or_else(|_| late()) {
-        Ok(()) => {
-            api.metrics.webhook("taken");
+        Ok(result) => {
+            api.metrics.webhook(provider, result);
             StatusCode::OK.into_response()
         }
         Err((result, problem)) => {
-            api.metrics.webhook(result);
+            api.metrics.webhook(provider, result);
             problem.into_response()
         }
     }
 }
 
-type Refused = (&'static str, Problem);
-
-async fn take(api: &Api, key: &str, secret: &str, headers: &HeaderMap, body: &Bytes) -> Result<(), Refused> {
-    let key = authentic(api, key, secret)?;
-    let carrier = carrier_of(api, key).await?;
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let webhook = carrier.webhook(WebhookRequest { content_type, body }).await.map_err(|error| {
-        tracing::warn!(attempt = %key, %error, "a webhook could not be read");
-        ("unreadable", Problem::new(StatusCode::BAD_REQUEST, "unreadable-webhook", error.to_string()))
+async fn take_signed(
+    api: &Api,
+    provider: Provider,
+    (client, account): (ClientId, AccountId),
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Taken {
+    let carrier = api.engine.carrier(client, account).await.map_err(|error| unusable(&error))?;
+    let is_its = |carrier: &SharedCarrier| carrier.provider() == provider && carrier.signs_webhooks();
+    let carrier = carrier.filter(is_its).ok_or_else(|| {
+        tracing::warn!("a webhook came for an account that does not exist, or does not sign");
+        ("unauthentic", Problem::new(StatusCode::UNAUTHORIZED, "unauthentic", "there is no such account"))
     })?;
-    if webhook.key.as_ref().is_some_and(|theirs| *theirs != key.to_string()) {
-        let detail = "the webhook names another attempt than its address";
-        return Err(("mismatched", Problem::new(StatusCode::BAD_REQUEST, "mismatched-webhook", detail)));
+    let mut read = read_with(&carrier, headers, body).await;
+    if let Err(WebhookError::Unauthentic(_)) = &read
+        && let Some(renewed) =
+            api.engine.renewed_carrier(client, account).await.map_err(|error| unusable(&error))?
+    {
+        read = read_with(&renewed, headers, body).await;
     }
-    let AttemptRef { client, lead, number } = key.0;
-    let news = Input::News { attempt: number, fact: webhook.fact, source: Source::Webhook };
-    match api.engine.input(client, lead, news, None).await {
-        // A quarantined workflow's news waits in the inbox.
-        Ok(_) | Err(EngineError::Quarantined(_)) => Ok(()),
-        Err(error) => {
-            tracing::warn!(attempt = %key, error = &error as &dyn std::error::Error, "a webhook was not taken in");
-            let detail = "it could not be taken in; send it again";
-            Err(("failed", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)))
+    match read.map_err(|error| turned_down(provider, &error))? {
+        Webhook::News { key: Some(key), fact } => {
+            // What the key names is checked like any input; a name of another client is not ours to take.
+            match key.parse::<DialKey>().ok().filter(|key| key.0.client == client) {
+                Some(key) => take_in(api, key, fact).await,
+                None => take_by_call(api, provider, (client, account), fact).await,
+            }
+        }
+        Webhook::News { key: None, fact } => take_by_call(api, provider, (client, account), fact).await,
+        Webhook::Nothing { event } => {
+            tracing::debug!(event, "a webhook that changes nothing");
+            Ok("ignored")
+        }
+        Webhook::Stranger { event } => {
+            tracing::warn!(
+                event,
+                provider = provider.name(),
+                "a webhook of a type that is not known is kept"
+            );
+            let kept = api.engine.keep_strange_webhook(client, account, &event, body).await;
+            kept.map_err(|error| busy(&error))?;
+            Ok("unknown_event")
         }
     }
+}
+
+async fn take_unsigned(api: &Api, key: &str, secret: &str, headers: &HeaderMap, body: &Bytes) -> Taken {
+    let key = authentic(api, key, secret)?;
+    let carrier = api.engine.carrier_of(key.0).await.map_err(|error| unusable(&error))?;
+    let carrier = carrier.ok_or_else(|| {
+        tracing::warn!(attempt = %key, "a webhook came for an attempt that is not in the ledger");
+        ("unknown", Problem::not_found("the ledger holds no such attempt"))
+    })?;
+    let read = read_with(&carrier, headers, body).await;
+    match read.map_err(|error| turned_down(Provider::Exotel, &error))? {
+        Webhook::News { key: Some(theirs), .. } if theirs != key.to_string() => {
+            let detail = "the webhook names another attempt than its address";
+            Err(("mismatched", Problem::new(StatusCode::BAD_REQUEST, "mismatched-webhook", detail)))
+        }
+        Webhook::News { fact, .. } => take_in(api, key, fact).await,
+        Webhook::Nothing { .. } | Webhook::Stranger { .. } => Ok("ignored"),
+    }
+}
+
+async fn read_with(
+    carrier: &SharedCarrier,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Webhook, WebhookError> {
+    carrier.webhook(WebhookRequest { headers, body, now: wall() }).await
+}
+
+fn turned_down(provider: Provider, error: &WebhookError) -> Refused {
+    tracing::warn!(provider = provider.name(), %error, "a webhook is turned down");
+    match error {
+        // What is wrong with a signature is for our log alone.
+        WebhookError::Unauthentic(_) => {
+            let detail = "its signature is missing, wrong or stale";
+            ("unauthentic", Problem::new(StatusCode::UNAUTHORIZED, "unauthentic", detail))
+        }
+        WebhookError::Unreadable(_) => {
+            let detail = error.to_string();
+            ("unreadable", Problem::new(StatusCode::BAD_REQUEST, "unreadable-webhook", detail))
+        }
+    }
+}
+
+async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
+    let AttemptRef { client, lead, number } = key.0;
+    let news = Input::News { attempt: number, fact, source: Source::Webhook };
+    match api.engine.input(client, lead, news, None).await {
+        // A quarantined workflow's news waits in the inbox.
+        Ok(_) | Err(EngineError::Quarantined(_)) => Ok("taken"),
+        // Of a lead that is gone, or of another installation with the same account.
+        Err(EngineError::NoSuchLead(_)) => Ok("unknown"),
+        Err(error) => Err(busy(&error)),
+    }
+}
+
+/// News that names its call in the carrier's words alone waits for the attempt that made the call.
+async fn take_by_call(
+    api: &Api,
+    provider: Provider,
+    (client, account): (ClientId, AccountId),
+    fact: CallFact,
+) -> Taken {
+    let Some(call) = fact.call_id.clone() else { return Ok("unknown") };
+    let of = CallOf { client, account, provider, call: &call };
+    let news = CallNews::Fact { fact, source: Source::Webhook };
+    api.engine.call_news(&of, &news).await.map_err(|error| busy(&error))?;
+    Ok("kept")
+}
+
+fn busy(error: &(dyn std::error::Error + 'static)) -> Refused {
+    tracing::warn!(error, "a webhook was not taken in");
+    let detail = "it could not be taken in; send it again";
+    ("failed", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail))
+}
+
+fn unusable(error: &AccountError) -> Refused {
+    tracing::error!(error = error as &dyn std::error::Error, "a webhook's account cannot be used");
+    let detail = "it could not be taken in; send it again";
+    ("failed", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail))
 }
 
 /// The attempt that an address names, if we made that address. Nothing is looked up for a wrong one,
@@ -76,19 +199,4 @@ pub(super) fn authentic(api: &Api, key: &str, secret: &str) -> Result<DialKey, R
         let detail = "this address was never given out";
         ("unauthentic", Problem::new(StatusCode::UNAUTHORIZED, "unauthentic", detail))
     })
-}
-
-async fn carrier_of(api: &Api, key: DialKey) -> Result<SharedCarrier, Refused> {
-    match api.engine.carrier_of(key.0).await {
-        Ok(Some(carrier)) => Ok(carrier),
-        Ok(None) => {
-            tracing::warn!(attempt = %key, "a webhook came for an attempt that is not in the ledger");
-            Err(("unknown", Problem::not_found("the ledger holds no such attempt")))
-        }
-        Err(error) => {
-            tracing::error!(attempt = %key, error = &error as &dyn std::error::Error, "a webhook's account cannot be used");
-            let detail = "it could not be taken in; send it again";
-            Err(("failed", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)))
-        }
-    }
 }

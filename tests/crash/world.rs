@@ -17,7 +17,7 @@ use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::subscribers::{self, Spec};
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
 use outdial_workflows::Moment;
@@ -451,12 +451,9 @@ async fn campaign(
         Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
     let base_url: Url = carrier.base_url().parse().expect("a URL");
     let spec = AccountSpec {
-        name: "Emulated",
-        base_url: &base_url,
-        credentials,
-        settings,
         limits,
         without_default_limits: true,
+        ..AccountSpec::with::<Adapter>("Emulated", &base_url, &credentials, &settings)
     };
     let account = setup::create_account(engine, client, spec).await.expect("an account");
     let rules: Rules = serde_json::from_value(serde_json::json!({

@@ -16,7 +16,7 @@ use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::subscribers::{self, Change, DeliveryState, Spec, Which};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;

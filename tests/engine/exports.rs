@@ -5,7 +5,7 @@ use std::time::Duration;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use reqwest::Response;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use outdial_emulators::exotel::{self as emulated, Scenario};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::Credentials;
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter};
 use outdial_workflows::ids::{AccountId, CampaignId};
 use serde_json::{Value, json};
 use url::Url;
@@ -17,17 +17,13 @@ use crate::support::world::{Setup, World, phones, settings, soon, told, until};
 /// A second account of the world's client with the same carrier, without limits, and a campaign on it.
 async fn second_account(world: &World) -> (AccountId, CampaignId) {
     let who = emulated::Account::default();
+    let base_url = Url::parse(world.carrier.base_url()).expect("a URL");
+    let credentials =
+        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: "token1".to_owned().into() };
     let spec = AccountSpec {
-        name: "Exotel, too",
-        base_url: &Url::parse(world.carrier.base_url()).expect("a URL"),
-        credentials: Credentials {
-            account_sid: who.sid,
-            api_key: who.api_key,
-            api_token: "token1".to_owned().into(),
-        },
-        settings: settings(),
         limits: vec![],
         without_default_limits: true,
+        ..AccountSpec::with::<Adapter>("Exotel, too", &base_url, &credentials, &settings())
     };
     let account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
     let (_, rules) =

@@ -4,7 +4,7 @@ use outdial_emulators::sheets::{Config, Document, Host, Scenario, Sheets, Tab};
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use outdial_jobs::sheets::Settings;
 use outdial_workflows::ids::CampaignId;
 use reqwest::{Method, StatusCode};

@@ -6,7 +6,7 @@ use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::status::PAGE;
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use outdial_jobs::store;
 use outdial_workflows::ids::LeadId;
 use reqwest::StatusCode;

@@ -2,7 +2,7 @@
 
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use outdial_workflows::ids::CampaignId;
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, StatusCode};

@@ -1,5 +1,6 @@
 //! The emulator, the adapter, and a server of ours that Exotel can reach.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +13,8 @@ use axum::http::{HeaderMap, Uri};
 use axum::routing::{any, post};
 use outdial_emulators::exotel::{Config, Exotel as Emulator, Scenario};
 use outdial_jobs::providers::exotel::stream::{self, StreamEvent};
-use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings, http_client};
+use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings};
+use outdial_jobs::providers::http_client;
 use outdial_jobs::providers::{
     Carrier, DialBody, DialOrder, Permit, Question, Requests, Webhook, WebhookRequest,
 };
@@ -74,7 +76,9 @@ impl World {
             key,
             phone: &self.phone,
             rules: &self.rules,
+            variables: &BTreeMap::new(),
             public_url: &self.public_url,
+            account: AccountId(Uuid::from_u128(3)),
             secret: "s3cret",
         };
         self.exotel.compose(&order).expect("composes")
@@ -112,13 +116,16 @@ impl World {
         next.expect("Exotel speaks within 10 s").expect("the server runs")
     }
 
-    /// The next callback, with its media type; what the bot hears meanwhile is passed over.
-    pub(super) async fn callback(&self, key: DialKey) -> (Webhook, String) {
+    /// The next callback's key and news, with its media type; what the bot hears meanwhile is passed over.
+    pub(super) async fn callback(&self, key: DialKey) -> (Option<String>, CallFact, String) {
         loop {
             if let Heard::Callback { path, content_type, body } = self.next().await {
                 assert_eq!(path, format!("/webhooks/exotel/{key}/s3cret"));
-                let request = WebhookRequest { content_type: &content_type, body: &body };
-                return (self.exotel.webhook(request).await.expect("reads"), content_type);
+                let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().expect("a header"))]);
+                let request = WebhookRequest { headers: &headers, body: &body, now: now() };
+                let webhook = self.exotel.webhook(request).await;
+                let Ok(Webhook::News { key, fact }) = webhook else { panic!("{webhook:?}") };
+                return (key, fact, content_type);
             }
         }
     }
@@ -127,9 +134,9 @@ impl World {
     pub(super) async fn callbacks(&self, key: DialKey) -> Vec<CallFact> {
         let mut facts = Vec::new();
         while facts.last().is_none_or(|fact: &CallFact| fact.end.is_none()) {
-            let (callback, _) = self.callback(key).await;
-            assert_eq!(callback.key, Some(key.to_string()));
-            facts.push(callback.fact);
+            let (echoed, fact, _) = self.callback(key).await;
+            assert_eq!(echoed, Some(key.to_string()));
+            facts.push(fact);
         }
         facts
     }
@@ -209,5 +216,6 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         recording_url: None,
         asked: 0,
         cost: None,
+        results: None,
     }
 }

@@ -10,11 +10,13 @@ use bolero::{TypeGenerator, check, generator};
 use bytes::Bytes;
 use outdial_jobs::events::Place;
 use outdial_jobs::import::{Options, read, read_numbers};
-use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings, http_client};
-use outdial_jobs::providers::{Carrier, WebhookRequest};
+use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings};
+use outdial_jobs::providers::{Carrier, WebhookRequest, http_client};
 use outdial_jobs::sheets::SheetLink;
+use outdial_workflows::Moment;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 /// Pieces of a text, by their place in a list, or bytes as they are.
 #[derive(Clone, Debug, TypeGenerator)]
@@ -135,7 +137,9 @@ fn a_webhook_is_read_or_refused() {
     let (carrier, runtime) = (AssertUnwindSafe(carrier), AssertUnwindSafe(runtime));
     check!().with_type::<(u8, Vec<Piece>)>().for_each(|(kind, pieces)| {
         let body = Bytes::from(text(pieces, &WEBHOOK));
-        let request = WebhookRequest { content_type: KINDS[usize::from(*kind) % KINDS.len()], body: &body };
+        let kind = KINDS[usize::from(*kind) % KINDS.len()].parse().expect("a header");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        let request = WebhookRequest { headers: &headers, body: &body, now: Moment::UNIX_EPOCH };
         let _ = runtime.block_on(carrier.webhook(request));
     });
 }

@@ -20,7 +20,7 @@ use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::worker::{Kinds, Worker};
@@ -141,17 +141,16 @@ impl World {
         let http = tokio::spawn(http::serve(listener, api, std::future::pending()));
         let client = setup::create_client(&engine, "A client").await.expect("a client");
         let who = emulated::Account::default();
+        let base_url = Url::parse(carrier.base_url()).expect("a URL");
+        let credentials = Credentials {
+            account_sid: who.sid,
+            api_key: who.api_key,
+            api_token: setup.token.to_owned().into(),
+        };
         let spec = AccountSpec {
-            name: "Exotel",
-            base_url: &Url::parse(carrier.base_url()).expect("a URL"),
-            credentials: Credentials {
-                account_sid: who.sid,
-                api_key: who.api_key,
-                api_token: setup.token.to_owned().into(),
-            },
-            settings: setup.settings,
             limits: setup.limits,
             without_default_limits: true,
+            ..AccountSpec::with::<Adapter>("Exotel", &base_url, &credentials, &setup.settings)
         };
         let account = setup::create_account(&engine, client, spec).await.expect("an account");
         let workers = vec![];

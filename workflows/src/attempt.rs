@@ -105,6 +105,8 @@ pub struct Attempt {
     pub asked: u16,
     /// What it cost, once the carrier has said.
     pub cost: Option<Cost>,
+    /// The digest of the last results that were taken in, so that what is told twice is noted once.
+    pub results: Option<i64>,
 }
 
 /// What an attempt takes of what may be spent.

@@ -28,7 +28,7 @@ impl Heard {
             DialReply::Unknown { .. } => Some(Self::Unreachable),
             DialReply::Refused(refusal) => match refusal.kind {
                 RefusalKind::InvalidNumber | RefusalKind::Barred => Some(Self::Works),
-                RefusalKind::Rejected => Some(Self::TurnedDown),
+                RefusalKind::Rejected | RefusalKind::Misconfigured => Some(Self::TurnedDown),
                 RefusalKind::NotSent => Some(Self::Unreachable),
                 RefusalKind::TooLate | RefusalKind::Throttled { .. } | RefusalKind::AccountUnusable => None,
             },

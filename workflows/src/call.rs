@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
+use crate::money::Cost;
 use crate::outcome::Outcome;
+use crate::results::CallResults;
 
 /// The carrier's name for a call. Opaque.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,18 +197,29 @@ pub struct CallFact {
     pub end: Option<CallEnd>,
     /// Where a recording lies, if there is one.
     pub recording_url: Option<String>,
+    /// What the call cost, if the carrier says so with the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// What the conversation yielded, as far as it is told here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Box<CallResults>>,
 }
 
 impl CallFact {
     /// News of a call under way.
     pub fn progress(call_id: Option<CallId>, status: CallStatus) -> Self {
-        Self { call_id, status, answered_at: None, end: None, recording_url: None }
+        Self { call_id, status, answered_at: None, end: None, recording_url: None, cost: None, results: None }
     }
 
     /// News of a call's end.
     pub fn ended(call_id: Option<CallId>, end: CallEnd) -> Self {
         let status = end.result.status();
-        Self { call_id, status, answered_at: None, end: Some(end), recording_url: None }
+        Self { end: Some(end), ..Self::progress(call_id, status) }
+    }
+
+    /// Whether the person asked not to be called again.
+    pub fn forbids(&self) -> bool {
+        self.results.as_ref().is_some_and(|results| results.outcome() == Some(Outcome::DoNotCall))
     }
 }
 
@@ -258,6 +271,9 @@ pub enum RefusalKind {
     Barred,
     /// The carrier turns this request down, and would do so again.
     Rejected,
+    /// What the request says of our side is wrong: a number that the account does not own, an agent
+    /// that does not exist, a variable without a value. Nothing about the person.
+    Misconfigured,
 }
 
 /// What to do about a refusal.
@@ -269,6 +285,8 @@ pub enum Remedy {
     RestAccount(TimeDelta),
     /// The lead ends with this outcome.
     GiveUp(Outcome),
+    /// Put the lead aside until somebody has mended what is wrong, and resumes it.
+    Hold,
 }
 
 impl RefusalKind {
@@ -288,6 +306,7 @@ impl RefusalKind {
             Self::AccountUnusable => Remedy::RestAccount(Self::REST_UNUSABLE),
             Self::InvalidNumber => Remedy::GiveUp(Outcome::InvalidNumber),
             Self::Barred | Self::Rejected => Remedy::GiveUp(Outcome::Failed),
+            Self::Misconfigured => Remedy::Hold,
         }
     }
 
@@ -299,7 +318,8 @@ impl RefusalKind {
             | Self::AccountUnusable
             | Self::InvalidNumber
             | Self::Barred
-            | Self::Rejected => true,
+            | Self::Rejected
+            | Self::Misconfigured => true,
         }
     }
 }

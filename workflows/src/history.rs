@@ -182,6 +182,20 @@ pub enum Event {
         /// Who.
         source: Source,
     },
+    /// Results of the conversation came in; they lie beside the ledger.
+    Results {
+        /// Which.
+        attempt: AttemptNumber,
+        /// Who told.
+        source: Source,
+    },
+    /// The same request was sent once more, to learn what became of the first.
+    Resent {
+        /// Which.
+        attempt: AttemptNumber,
+        /// The client's barrier version at that moment.
+        barrier: BarrierVersion,
+    },
     /// An attempt's outcome was recorded.
     OutcomeRecorded {
         /// Which.
@@ -256,6 +270,8 @@ impl Event {
             Self::Progressed { .. } => "progressed",
             Self::Ended { .. } => "ended",
             Self::Reported { .. } => "reported",
+            Self::Results { .. } => "results",
+            Self::Resent { .. } => "resent",
             Self::OutcomeRecorded { .. } => "outcome_recorded",
             Self::OutcomeAmended { .. } => "outcome_amended",
             Self::RetryScheduled { .. } => "retry_scheduled",
@@ -276,6 +292,7 @@ impl Event {
             | Self::Bound { .. }
             | Self::Refused { .. }
             | Self::BecameUnknown { .. }
+            | Self::Resent { .. }
             | Self::BoundLate { .. }
             | Self::SecondCall { .. } => Step::Dial,
             Self::Asked { .. }
@@ -285,6 +302,7 @@ impl Event {
             | Self::JobQuarantined { .. } => Step::AwaitStatus,
             Self::RetryScheduled { .. } => Step::Retry,
             Self::Reported { .. }
+            | Self::Results { .. }
             | Self::OutcomeRecorded { .. }
             | Self::OutcomeAmended { .. }
             | Self::Priced { .. }
@@ -311,6 +329,8 @@ impl Event {
             | Self::Progressed { attempt, .. }
             | Self::Ended { attempt, .. }
             | Self::Reported { attempt, .. }
+            | Self::Results { attempt, .. }
+            | Self::Resent { attempt, .. }
             | Self::OutcomeRecorded { attempt, .. }
             | Self::OutcomeAmended { attempt, .. }
             | Self::Suppressed { attempt } => Some(*attempt),
@@ -366,6 +386,10 @@ impl std::fmt::Display for Event {
                     write!(f, "asked about attempt {attempt}, without an answer: {cause}")
                 }
             },
+            Self::Results { attempt, .. } => write!(f, "results of attempt {attempt} came in"),
+            Self::Resent { attempt, .. } => {
+                write!(f, "the request of attempt {attempt} was sent once more, to learn what became of it")
+            }
             Self::Priced { attempt, cost } => write!(f, "attempt {attempt} cost {cost}"),
             Self::Absent { attempt } => write!(f, "attempt {attempt} certainly never reached the carrier"),
             Self::BoundLate { attempt, .. } => {

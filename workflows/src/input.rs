@@ -1,5 +1,6 @@
 //! Everything that can happen to a workflow.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::history::Event;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::money::Cost;
 use crate::outcome::Outcome;
+use crate::results::CallResults;
 use crate::rules::Rules;
 use crate::why::Why;
 use crate::workflow::{Priority, Workflow};
@@ -36,6 +38,14 @@ pub enum Input {
         /// Made by the asking process, which keeps it in memory only.
         token: Uuid,
         /// Whether the job's lease still holds.
+        lease_held: bool,
+    },
+    /// Somebody asks whether the very same request may be sent once more, to a carrier that tells copies
+    /// apart, in order to learn what became of the first.
+    Resend {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// Whether the asking job's lease still holds.
         lease_held: bool,
     },
     /// The process that holds the token says that nothing was sent.
@@ -211,6 +221,7 @@ impl Input {
     pub fn may_forbid(&self) -> bool {
         match self {
             Self::Verdict { outcome, .. } => *outcome == Outcome::DoNotCall,
+            Self::News { fact, .. } | Self::Asked { answer: Found::Call(fact), .. } => fact.forbids(),
             Self::Command { command, .. } => match command {
                 Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Undo => true,
                 Command::Resume | Command::Retry | Command::Prioritise { .. } => false,
@@ -219,8 +230,8 @@ impl Input {
             | Self::NumberBusy
             | Self::Submit { .. }
             | Self::NotSent { .. }
+            | Self::Resend { .. }
             | Self::Replied { .. }
-            | Self::News { .. }
             | Self::Asked { .. }
             | Self::Priced { .. }
             | Self::Timer
@@ -234,6 +245,7 @@ impl Input {
     pub fn attempt(&self) -> Option<AttemptNumber> {
         match self {
             Self::Submit { attempt, .. }
+            | Self::Resend { attempt, .. }
             | Self::NotSent { attempt, .. }
             | Self::Replied { attempt, .. }
             | Self::News { attempt, .. }
@@ -296,6 +308,9 @@ pub struct Context<'a> {
     pub revision: Revision,
     /// How patient to be with the carrier.
     pub times: CarrierTimes,
+    /// How long after its submission the same request may be sent once more, where the carrier tells
+    /// copies apart; `None` where it does not.
+    pub resend_within: Option<TimeDelta>,
     /// The client's barrier version.
     pub barrier: BarrierVersion,
     /// What the gate needs; read for admissions and submissions. Without it nothing is dialled.
@@ -345,6 +360,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What to queue.
     pub jobs: Vec<JobOrder>,
+    /// What conversations yielded, in the order in which it was told.
+    pub results: Vec<(AttemptNumber, CallResults)>,
     /// Whether the lead's number goes on the client's suppression list.
     pub suppress: Option<AttemptNumber>,
     /// Whether an account is to rest, until when, and why.

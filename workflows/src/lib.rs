@@ -34,10 +34,12 @@ pub mod phone;
 pub mod places;
 pub mod pool;
 pub mod preview;
+pub mod results;
 pub mod retry;
 pub mod rules;
 pub mod simulate;
 pub mod statistics;
+pub mod template;
 pub mod why;
 pub mod workflow;
 

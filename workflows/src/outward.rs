@@ -9,7 +9,7 @@ use crate::call::CallStatus;
 use crate::history::Event;
 
 /// Every type of event that is told, with what it means.
-pub const TYPES: [(&str, &str); 21] = [
+pub const TYPES: [(&str, &str); 22] = [
     ("lead.accepted", "A lead was accepted into a campaign."),
     ("lead.postponed", "It is called later: `until`, `reason`."),
     ("lead.held", "It waits for somebody to mend what is wrong, or to let it go: `reason`."),
@@ -25,6 +25,7 @@ pub const TYPES: [(&str, &str); 21] = [
     ("call.answered", "Somebody answered."),
     ("call.ended", "The call is over: `result`, `talk_ms`."),
     ("call.reported", "Somebody reported what came of the conversation: `outcome`."),
+    ("call.results", "Results of the conversation came in: read them from the attempt."),
     ("call.outcome", "What came of the attempt was recorded: `outcome`."),
     ("call.outcome_amended", "Late news changed what came of it: `outcome`."),
     ("call.priced", "The carrier said what it cost: `cost`."),
@@ -58,6 +59,7 @@ pub fn told(event: &Event) -> Option<Told> {
         Event::Reserved { .. }
         | Event::Withdrawn { .. }
         | Event::Asked { .. }
+        | Event::Resent { .. }
         | Event::JobQuarantined { .. } => return None,
         Event::Accepted => Told::new("lead.accepted", json!({})),
         Event::Postponed { until, reason } => {
@@ -96,6 +98,7 @@ pub fn told(event: &Event) -> Option<Told> {
             Told::new("call.ended", json!({ "result": result, "talk_ms": talk_ms }))
         }
         Event::Reported { outcome, .. } => Told::new("call.reported", json!({ "outcome": outcome })),
+        Event::Results { .. } => Told::new("call.results", json!({})),
         Event::OutcomeRecorded { outcome, .. } => Told::new("call.outcome", json!({ "outcome": outcome })),
         Event::OutcomeAmended { outcome, .. } => {
             Told::new("call.outcome_amended", json!({ "outcome": outcome }))

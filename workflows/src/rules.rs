@@ -3,6 +3,7 @@
 pub mod changes;
 mod holiday;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use chrono::TimeDelta;
@@ -16,6 +17,7 @@ use crate::limits::Limit;
 use crate::packs::{ConsentLevel, Purpose, Voice};
 use crate::pool::NumberChoice;
 use crate::retry::RetryPolicy;
+use crate::template::Template;
 
 pub use holiday::{BadHoliday, OwnHoliday};
 
@@ -43,6 +45,10 @@ pub struct Rules {
     pub number_choice: NumberChoice,
     /// What answers the phone.
     pub agent: Agent,
+    /// What the agent is told of the person before the call, by the names that its prompts use.
+    pub variables: BTreeMap<String, Template>,
+    /// Whether the agent is also told the lead's own attributes, by their names.
+    pub pass_attributes: bool,
     /// How long a phone rings before the carrier gives up, in seconds. 5 to 120; default 30.
     pub ring_timeout_s: u32,
     /// The longest call, in seconds. 1 to 14,400 (Exotel's bound); default 600.
@@ -73,6 +79,15 @@ pub struct Rules {
 /// So many own holidays fit into a campaign's rules: one for each day of a leap year.
 pub const MOST_HOLIDAYS: usize = 366;
 
+/// The longest name of an agent or of a variable, in bytes.
+const MOST_NAME: usize = 256;
+
+/// Names that every carrier and every prompt can bear.
+fn is_variable_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    (1..=MOST_NAME).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// So many numbers may a campaign call from.
 pub const MOST_NUMBERS: usize = 1_000;
 
@@ -98,6 +113,14 @@ pub enum Agent {
         /// The carrier's id for the flow.
         flow_id: String,
     },
+    /// An agent that the carrier's side runs.
+    Hosted {
+        /// The carrier's name for it: an agent id, or the name that a worker registered under.
+        agent_id: String,
+        /// Which version of it; `None` for the one that the carrier takes by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
 }
 
 impl Default for Rules {
@@ -110,6 +133,8 @@ impl Default for Rules {
             caller_ids: Vec::new(),
             number_choice: NumberChoice::default(),
             agent: Agent::default(),
+            variables: BTreeMap::new(),
+            pass_attributes: false,
             ring_timeout_s: 30,
             call_time_limit_s: 600,
             settle_ms: 0,
@@ -155,6 +180,17 @@ impl Rules {
             let problem = format!("`{flow_id}` is not a flow id; copy it from the carrier's flow list");
             return Err(RuleError { place: "agent.flow_id", problem });
         }
+        if let Agent::Hosted { agent_id, .. } = &self.agent
+            && (agent_id.trim() != agent_id || !(1..=MOST_NAME).contains(&agent_id.len()))
+        {
+            let problem = format!("`{agent_id}` names no agent; give its id, up to {MOST_NAME} characters");
+            return Err(RuleError { place: "agent.agent_id", problem });
+        }
+        if let Some(name) = self.variables.keys().find(|name| !is_variable_name(name)) {
+            let problem =
+                format!("`{name}` is no name for a variable; take letters, digits, `_`, `-` and `.`");
+            return Err(RuleError { place: "variables", problem });
+        }
         if self.holidays.len() > MOST_HOLIDAYS {
             let problem = format!("{} are too many; give at most {MOST_HOLIDAYS}", self.holidays.len());
             return Err(RuleError { place: "holidays", problem });
@@ -184,6 +220,11 @@ impl Rules {
             }
         }
         Ok(())
+    }
+
+    /// Whether the agent is told of the person before a call.
+    pub fn tells_of_people(&self) -> bool {
+        self.pass_attributes || !self.variables.is_empty()
     }
 
     /// How long results may still change the outcome.

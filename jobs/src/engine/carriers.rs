@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use outdial_workflows::ids::{AccountId, ClientId};
 use sqlx::PgConnection;
 use url::Url;
 
-use crate::providers::exotel::{self, Exotel};
-use crate::providers::{Provider, SharedCarrier};
-use crate::seal::{CannotOpen, SealKey};
+use crate::providers::{CannotOpen, SharedCarrier, http_client};
+use crate::seal::{self, SealKey};
 use crate::store::accounts::StoredAccount;
 use crate::store::{self, StoreError};
 
@@ -21,15 +21,10 @@ pub enum AccountError {
     NoSuchAccount(AccountId),
     /// Its credentials cannot be opened.
     #[error(transparent)]
-    Sealed(#[from] CannotOpen),
+    Sealed(#[from] seal::CannotOpen),
     /// What is stored of it does not fit its carrier.
-    #[error("the account's {what} cannot be read: {problem}")]
-    Unreadable {
-        /// Which part.
-        what: &'static str,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error("the account cannot be opened: {0}")]
+    Unreadable(#[from] CannotOpen),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,12 +35,17 @@ pub struct Carriers {
     key: SealKey,
     http: reqwest::Client,
     opened: Mutex<HashMap<(ClientId, AccountId), (i32, SharedCarrier)>>,
+    /// When it was last looked whether an account is stored anew.
+    looked: Mutex<HashMap<(ClientId, AccountId), Option<Instant>>>,
 }
+
+/// See [`Carriers::renewed`].
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Carriers {
     pub(super) fn new(key: SealKey) -> Self {
-        let http = exotel::http_client().expect("the TLS library takes its own defaults");
-        Self { key, http, opened: Mutex::default() }
+        let http = http_client().expect("the TLS library takes its own defaults");
+        Self { key, http, opened: Mutex::default(), looked: Mutex::default() }
     }
 
     /// The client that all carriers share.
@@ -75,7 +75,32 @@ impl Carriers {
         Ok(carrier)
     }
 
-    fn kept(&self, client: ClientId, account: AccountId, version: i32) -> Option<SharedCarrier> {
+    /// The account's carrier, if what is stored by now is newer than what was opened before. Looks at most
+    /// once in [`LOOK_AGAIN`] for an account, so that forged webhooks cost no look-ups.
+    pub(super) async fn renewed(
+        &self,
+        conn: &mut PgConnection,
+        client: ClientId,
+        account: AccountId,
+    ) -> Result<Option<SharedCarrier>, AccountError> {
+        let known = {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = looked.entry((client, account)).or_insert(None);
+            if last.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+                return Ok(None);
+            }
+            *last = Some(Instant::now());
+            let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.get(&(client, account)).map_or(0, |(version, _)| *version)
+        };
+        match self.get(conn, client, account, known.saturating_add(1)).await {
+            Ok(carrier) if self.kept(client, account, known.saturating_add(1)).is_some() => Ok(Some(carrier)),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn kept(&self, client: ClientId, account: AccountId, version: i32) -> Option<SharedCarrier> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let (kept, carrier) = opened.get(&(client, account))?;
         (*kept >= version).then(|| Arc::clone(carrier))
@@ -87,20 +112,9 @@ impl Carriers {
     /// If its credentials cannot be opened or its parts cannot be read.
     pub fn open(&self, client: ClientId, stored: &StoredAccount) -> Result<SharedCarrier, AccountError> {
         let credentials = self.key.open(client, stored.id, &stored.credentials)?;
-        let unreadable = |what, problem: String| AccountError::Unreadable { what, problem };
-        let base_url = Url::parse(&stored.base_url);
-        let base_url = base_url.map_err(|problem| unreadable("address", problem.to_string()))?;
-        match stored.provider {
-            Provider::Exotel => {
-                let credentials = serde_json::from_slice(&credentials);
-                let credentials =
-                    credentials.map_err(|problem| unreadable("credentials", problem.to_string()))?;
-                let settings = serde_json::from_value(stored.settings.clone());
-                let settings = settings.map_err(|problem| unreadable("settings", problem.to_string()))?;
-                let carrier = Exotel::new(self.http(), base_url, credentials, settings);
-                let carrier = carrier.map_err(|problem| unreadable("settings", problem.to_string()))?;
-                Ok(Arc::new(carrier))
-            }
-        }
+        let base_url = Url::parse(&stored.base_url)
+            .map_err(|problem| CannotOpen { place: "address", problem: problem.to_string() })?;
+        let open = stored.provider.registered().open;
+        Ok(open(self.http(), base_url, &credentials, &stored.settings)?)
     }
 }

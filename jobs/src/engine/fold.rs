@@ -18,11 +18,13 @@ use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::State;
+use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
 use super::wake::Signal;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::store::campaigns::CampaignFacts;
+use crate::store::leads::Briefing;
 use crate::store::spending::{Delta, Key};
 use crate::store::{self, StoreError};
 
@@ -88,6 +90,8 @@ impl Setting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
     pub(super) phone: Option<PhoneNumber>,
+    /// What else is known of the person, read where the campaign's agents are told of it.
+    pub(super) briefing: Option<Briefing>,
     pub(super) gate: Option<GateFacts>,
 }
 
@@ -99,6 +103,8 @@ pub(super) struct Case {
     pub(super) jobs: Vec<JobOrder>,
     pub(super) suppress: bool,
     pub(super) bodies: BTreeMap<AttemptNumber, DialBody>,
+    /// What conversations yielded, later tellings over earlier ones.
+    pub(super) results: BTreeMap<AttemptNumber, Map<String, Value>>,
 }
 
 impl Case {
@@ -110,6 +116,7 @@ impl Case {
             jobs: vec![],
             suppress: false,
             bodies: BTreeMap::new(),
+            results: BTreeMap::new(),
         }
     }
 
@@ -172,6 +179,7 @@ pub(super) fn step(
         rules: setting.rules.as_deref(),
         revision: setting.facts.revision,
         times: setting.times(),
+        resend_within: setting.carrier.as_ref().and_then(|carrier| carrier.resend_within()),
         barrier: setting.facts.barrier,
         gate: reading.and_then(|reading| reading.gate.as_ref()),
         phone: reading.and_then(|reading| reading.phone.as_ref()),
@@ -180,6 +188,11 @@ pub(super) fn step(
     case.run = decision.run;
     case.events.extend(decision.events);
     case.jobs.extend(decision.jobs);
+    for (number, results) in decision.results {
+        if let Ok(Value::Object(told)) = serde_json::to_value(results) {
+            case.results.entry(number).or_default().extend(told);
+        }
+    }
     case.suppress |= decision.suppress.is_some();
     (decision.answer, decision.rest)
 }

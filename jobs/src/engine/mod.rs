@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::clocks;
-use outdial_workflows::ids::{AttemptRef, ClientId, LeadId, NodeId};
+use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, LeadId, NodeId, new_id};
 use outdial_workflows::input::{Answer, CallNews, Input};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -355,6 +355,70 @@ impl Engine {
     /// The accounts' carriers.
     pub fn carriers(&self) -> &Carriers {
         &self.inner.carriers
+    }
+
+    /// An account's carrier; `None` if there is no such account.
+    ///
+    /// # Errors
+    /// If the account cannot be used.
+    pub async fn carrier(
+        &self,
+        client: ClientId,
+        account: AccountId,
+    ) -> Result<Option<SharedCarrier>, AccountError> {
+        if let Some(carrier) = self.inner.carriers.kept(client, account, 0) {
+            return Ok(Some(carrier));
+        }
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await.map_err(StoreError::from)?;
+            match self.inner.carriers.get(&mut conn, client, account, 0).await {
+                Ok(carrier) => Ok(Some(carrier)),
+                Err(AccountError::NoSuchAccount(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// The account's carrier as it is stored by now, if that is another than was opened before: its keys may
+    /// have been rotated elsewhere. Asked for too often, it says `None` without looking.
+    ///
+    /// # Errors
+    /// If the account cannot be used.
+    pub async fn renewed_carrier(
+        &self,
+        client: ClientId,
+        account: AccountId,
+    ) -> Result<Option<SharedCarrier>, AccountError> {
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await.map_err(StoreError::from)?;
+            self.inner.carriers.renewed(&mut conn, client, account).await
+        })
+        .await
+    }
+
+    /// Keeps a webhook of a type that this version does not know.
+    ///
+    /// # Errors
+    /// If it could not be kept; the carrier is to send it again.
+    pub async fn keep_strange_webhook(
+        &self,
+        client: ClientId,
+        account: AccountId,
+        event: &str,
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        /// Enough to see what it is about.
+        const KEPT: usize = 16 * 1024;
+        let body = String::from_utf8_lossy(&body[..body.len().min(KEPT)]).replace('\0', "");
+        let event: String = event.chars().take(100).collect();
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await?;
+            let now = self.now_in(&mut conn).await?;
+            store::strange_webhooks::keep(&mut conn, (client, account), new_id(now), (&event, &body), now)
+                .await
+        })
+        .await
     }
 
     /// The carrier that an attempt dials through; `None` if the ledger holds no such attempt.

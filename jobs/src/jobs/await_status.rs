@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use outdial_workflows::Moment;
-use outdial_workflows::attempt::Attempt;
-use outdial_workflows::call::Found;
+use outdial_workflows::attempt::{Attempt, Ledger};
+use outdial_workflows::call::{CallFact, CallStatus, DialReply, Found};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
-use outdial_workflows::input::Input;
+use outdial_workflows::input::{Answer, Input};
 use serde::{Deserialize, Serialize};
 
 use super::{Ctx, Job, JobError};
-use crate::providers::{Question, Requests, SharedCarrier};
+use crate::crash;
+use crate::providers::{DialBody, Permit, Question, Requests, SharedCarrier};
 use crate::reads;
 use crate::store::{self, StoreError};
 
@@ -51,7 +52,10 @@ impl Job for AwaitStatus {
                 let held = reads::hold(&ctx.engine, client, account, most, carrier.reads());
                 let (now, held) = store::in_time(held).await?.map_err(JobError::Later)?;
                 let requests = Requests::default();
-                let answer = self.ask(&carrier, &attempt, &rules, now, &requests).await;
+                let answer = match self.send_again(ctx, &carrier, &attempt, now).await? {
+                    Some(answer) => answer,
+                    None => self.ask(&carrier, &attempt, &rules, now, &requests).await,
+                };
                 let settled = reads::settle(&ctx.engine, client, account, held, requests.count());
                 store::in_time(settled).await?;
                 (now, answer)
@@ -70,6 +74,44 @@ impl AwaitStatus {
         let asked = Input::Asked { attempt: self.number, asked_at, answer };
         ctx.engine.input(self.client, self.lead, asked, Some(ctx.lease)).await?;
         Ok(())
+    }
+
+    /// Sends the very same request once more, where the carrier tells copies apart and it is certain to do
+    /// so still. `None`: it was not sent, and the carrier is to be asked otherwise.
+    async fn send_again(
+        &self,
+        ctx: &Ctx,
+        carrier: &SharedCarrier,
+        attempt: &Attempt,
+        now: Moment,
+    ) -> Result<Option<Found>, JobError> {
+        let within = carrier.resend_within().zip(attempt.submission);
+        let in_time = within.is_some_and(|(within, submission)| now < submission.at + within);
+        if attempt.ledger != Ledger::Unknown || !in_time || ctx.engine.clock_is_off() {
+            return Ok(None);
+        }
+        let kept = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::dial_requests::read(&mut conn, self.client, self.lead, self.number).await
+        });
+        let Some(body) = kept.await?.and_then(|kept| serde_json::from_slice::<DialBody>(&kept).ok()) else {
+            return Ok(None);
+        };
+        let resend = Input::Resend { attempt: self.number, lease_held: false };
+        let reply = ctx.engine.input(self.client, self.lead, resend, Some(ctx.lease)).await?;
+        if !matches!(reply.answer, Answer::Send(_)) {
+            return Ok(None);
+        }
+        crash::point("resend.before_send");
+        let again = carrier.place(Permit::from_commit(reply.seen), &body).await;
+        crash::point("resend.after_send");
+        Ok(match again {
+            DialReply::Bound { call_id } => {
+                Some(Found::Call(CallFact::progress(Some(call_id), CallStatus::Initiated)))
+            }
+            // That the copy was turned down says nothing of the first request.
+            DialReply::Refused(_) | DialReply::Unknown { .. } => None,
+        })
     }
 
     async fn ask(

@@ -2,14 +2,14 @@
 
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use url::{Host, Url};
+use url::Url;
 
 use super::{By, OperationError, Part, named, the_one};
 use crate::engine::Engine;
-use crate::providers::exotel::{Credentials, Exotel, Settings};
-use crate::providers::{AccountCheck, Carrier, Provider};
+pub use crate::providers::is_loopback;
+use crate::providers::{AccountCheck, CannotOpen, Provider, Registered};
 use crate::store;
 use crate::store::audit::Entry;
 
@@ -142,16 +142,38 @@ pub async fn account(
 pub struct AccountSpec<'a> {
     /// Its name, unique within the client.
     pub name: &'a str,
-    /// Where the carrier is reached.
-    pub base_url: &'a Url,
-    /// What the carrier knows the account by.
-    pub credentials: Credentials,
+    /// The carrier.
+    pub provider: Provider,
+    /// Where the carrier is reached; `None` for where all its customers reach it.
+    pub base_url: Option<&'a Url>,
+    /// What the carrier knows the account by: a JSON object with the fields of its adapter's credentials.
+    pub credentials: SecretString,
     /// What the adapter needs besides.
-    pub settings: Settings,
+    pub settings: Value,
     /// The account's own limits, beside those that the carrier sets on every account.
     pub limits: Vec<Limit>,
     /// Leaves out the carrier's usual limits: for an emulated account, or one whose contract differs.
     pub without_default_limits: bool,
+}
+
+impl<'a> AccountSpec<'a> {
+    /// An account with the carrier of adapter `R`, without limits of its own.
+    pub fn with<R: Registered>(
+        name: &'a str,
+        base_url: &'a Url,
+        credentials: &R::Credentials,
+        settings: &R::Settings,
+    ) -> Self {
+        Self {
+            name,
+            provider: R::PROVIDER,
+            base_url: Some(base_url),
+            credentials: R::plain(credentials).to_string().into(),
+            settings: serde_json::to_value(settings).unwrap_or_default(),
+            limits: vec![],
+            without_default_limits: false,
+        }
+    }
 }
 
 /// As [`add_account`], on nobody's order.
@@ -166,7 +188,7 @@ pub async fn create_account(
     add_account(engine, client, spec, By { actor: "outdial", reason: None }).await
 }
 
-/// Makes an account with Exotel. Nothing is dialled, and the carrier is not asked; see [`check_account`].
+/// Makes an account. Nothing is dialled, and the carrier is not asked; see [`check_account`].
 ///
 /// # Errors
 /// If the name is taken, or an address or a limit is not usable.
@@ -176,21 +198,9 @@ pub async fn add_account(
     spec: AccountSpec<'_>,
     by: By<'_>,
 ) -> Result<AccountId, OperationError> {
-    let emulated = is_loopback(spec.base_url);
-    for address in std::iter::once(spec.base_url).chain(&spec.settings.ccm_base_url) {
-        if address.scheme() != "https" && !(emulated && is_loopback(address)) {
-            let problem = format!("`{address}` is not encrypted; give an https:// address");
-            return Err(OperationError::Invalid { place: "address".into(), problem });
-        }
-    }
-    if spec.settings.absent_after_ms.is_some() && !emulated {
-        let problem = "absent_after_ms is for emulated carriers: a real call could still be under way".into();
-        return Err(OperationError::Invalid { place: "settings".into(), problem });
-    }
-    let mut limits = match spec.without_default_limits {
-        true => vec![],
-        false => Exotel::default_limits(),
-    };
+    let carrier = spec.provider.registered();
+    let base_url = base_url(&spec)?;
+    let mut limits = if spec.without_default_limits { vec![] } else { (carrier.default_limits)() };
     limits.extend(spec.limits);
     for limit in &limits {
         let checked = limit.check();
@@ -199,26 +209,23 @@ pub async fn add_account(
     let mut tx = engine.pool().begin().await?;
     let now = engine.now_in(&mut tx).await?;
     let account = AccountId::new(now);
-    let (credentials, settings) = (spec.credentials.clone(), spec.settings.clone());
     // What the adapter would refuse at the first call is refused here.
-    let opened = Exotel::new(engine.carriers().http(), spec.base_url.clone(), credentials, settings);
-    let invalid = |problem: String| OperationError::Invalid { place: "account".into(), problem };
-    opened.map_err(|error| invalid(error.to_string()))?;
-    let credentials = engine.key().seal(client, account, &sealable(&spec.credentials));
-    let json = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
+    let plain = spec.credentials.expose_secret().as_bytes();
+    (carrier.open)(engine.carriers().http(), base_url.clone(), plain, &spec.settings).map_err(invalid)?;
+    let credentials = engine.key().seal(client, account, plain);
     let new = store::accounts::NewAccount {
         id: account,
         name: spec.name.trim(),
-        provider: Provider::Exotel,
-        base_url: spec.base_url.as_str().trim_end_matches('/'),
-        emulated,
+        provider: spec.provider,
+        base_url: base_url.as_str().trim_end_matches('/'),
+        emulated: is_loopback(&base_url),
         credentials: &credentials,
-        settings: &json(serde_json::to_value(&spec.settings)),
-        limits: &json(serde_json::to_value(&limits)),
+        settings: &spec.settings,
+        limits: &serde_json::to_value(&limits).unwrap_or_default(),
     };
     let made = store::accounts::insert(&mut tx, client, &new, now).await;
     made.map_err(|error| named("account", spec.name, error))?;
-    let details = json!({ "name": new.name, "base_url": new.base_url });
+    let details = json!({ "name": new.name, "provider": spec.provider, "base_url": new.base_url });
     let By { actor, reason } = by;
     let (action, subject, id) = ("create", "account", account.0);
     let entry = Entry { actor, action, subject, id, reason, details: &details };
@@ -227,24 +234,17 @@ pub async fn add_account(
     Ok(account)
 }
 
-/// The one place where credentials are written out: on their way into the seal.
-fn sealable(credentials: &Credentials) -> Vec<u8> {
-    let plain = serde_json::json!({
-        "account_sid": credentials.account_sid,
-        "api_key": credentials.api_key,
-        "api_token": credentials.api_token.expose_secret(),
-    });
-    plain.to_string().into_bytes()
+fn base_url(spec: &AccountSpec<'_>) -> Result<Url, OperationError> {
+    let usual = || spec.provider.registered().base_url.and_then(|usual| Url::parse(usual).ok());
+    spec.base_url.cloned().or_else(usual).ok_or_else(|| {
+        let title = spec.provider.title();
+        let problem = format!("each customer of {title} has an address of their own; say yours");
+        OperationError::Invalid { place: "base_url".into(), problem }
+    })
 }
 
-/// Whether a carrier's address is on this machine: an emulator, which rings nobody.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+fn invalid(problem: CannotOpen) -> OperationError {
+    OperationError::Invalid { place: problem.place.into(), problem: problem.problem }
 }
 
 /// The account with this id or name.

@@ -3,8 +3,15 @@
 //! A carrier's own words stop inside its folder. Adapters send and ask; they
 //! decide nothing, retry nothing and remember nothing.
 
+mod answer;
 pub mod exotel;
+mod http;
 mod permit;
+mod registry;
+mod sending;
+mod tidy;
+
+use std::collections::BTreeMap;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,32 +22,17 @@ use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Attempt;
 use outdial_workflows::call::{CallFact, CallId, CallerId, CarrierTimes, DialReply, Found};
-use outdial_workflows::ids::DialKey;
-use outdial_workflows::limits::Limit;
+use outdial_workflows::ids::{AccountId, DialKey};
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use http::http_client;
 pub use permit::Permit;
-
-/// The carriers that an account can be with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// Exotel, voice API v1 with AgentStream.
-    Exotel,
-}
-
-impl Provider {
-    /// The name used in data.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exotel => "exotel",
-        }
-    }
-}
+pub use registry::{CannotOpen, NotAProvider, Opening, Provider, Registered, is_loopback};
 
 /// What a dial request is made from.
 #[derive(Clone, Debug)]
@@ -53,10 +45,38 @@ pub struct DialOrder<'a> {
     pub caller_id: Option<&'a CallerId>,
     /// The campaign's rules.
     pub rules: &'a Rules,
+    /// What the agent is told of the person, by name.
+    pub variables: &'a BTreeMap<String, String>,
     /// Where the carrier reaches us, without a trailing slash.
     pub public_url: &'a Url,
+    /// The account that dials; webhooks of carriers that sign them come to an address of its own.
+    pub account: AccountId,
     /// The unguessable last part of this attempt's webhook and stream addresses.
     pub secret: &'a str,
+}
+
+impl DialOrder<'_> {
+    /// Where the carrier sends webhooks of the account, if it signs them.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
+        let base = public_url(self.public_url)?;
+        Ok(format!("{base}/webhooks/{}/{}/{}", provider.name(), self.key.0.client, self.account))
+    }
+}
+
+/// `http` or `https` (hence `ws` or `wss`), a host, perhaps a path, and nothing behind it.
+fn public_url(url: &Url) -> Result<&str, CannotCompose> {
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.password().is_none()
+        && url.username().is_empty();
+    if plain {
+        return Ok(url.as_str().trim_end_matches('/'));
+    }
+    Err(CannotCompose("public_url must look like https://outdial.example.com".into()))
 }
 
 /// The exact bytes of a dial request, stored with its attempt before they are sent.
@@ -109,26 +129,79 @@ impl Requests {
 /// A webhook as it came in.
 #[derive(Clone, Debug)]
 pub struct WebhookRequest<'a> {
-    /// The media type, as the header says; empty if it is missing.
-    pub content_type: &'a str,
-    /// The raw body.
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// The raw body: what a signature is about.
     pub body: &'a Bytes,
+    /// The present time, against which signatures grow stale.
+    pub now: Moment,
+}
+
+impl WebhookRequest<'_> {
+    /// The media type, as the header says; empty if it is missing.
+    pub fn content_type(&self) -> &str {
+        self.header(CONTENT_TYPE.as_str()).unwrap_or_default()
+    }
+
+    /// A header, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// What a webhook says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Webhook {
-    /// Our name for the attempt, where the carrier echoes it. One that differs from the
-    /// address's is about another attempt, and is refused.
-    pub key: Option<String>,
-    /// The news.
-    pub fact: CallFact,
+pub enum Webhook {
+    /// News of a call.
+    News {
+        /// Our name for the attempt, where the carrier echoes it. Without it, the news is given to whichever
+        /// attempt made the call that it names.
+        key: Option<String>,
+        /// The news.
+        fact: CallFact,
+    },
+    /// An event that the carrier documents, and that changes nothing here.
+    Nothing {
+        /// Its type.
+        event: String,
+    },
+    /// An event of a type that this version does not know. It is kept and counted.
+    Stranger {
+        /// Its type, as far as it says.
+        event: String,
+    },
 }
 
-/// A webhook that cannot be understood.
+/// A webhook that is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the webhook cannot be read: {0}")]
-pub struct WebhookError(pub String);
+pub enum WebhookError {
+    /// It does not prove that it is the carrier's: no signature, a wrong one, or a stale one.
+    #[error("the webhook is not the carrier's: {0}")]
+    Unauthentic(String),
+    /// It cannot be understood.
+    #[error("the webhook cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// What came of the wish to end a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hang_up", rename_all = "snake_case")]
+pub enum HangUp {
+    /// The carrier ends the call; it says so as it says of any end.
+    Asked,
+    /// The call is over already, as far as the carrier knows.
+    Over,
+    /// The carrier has no way to end such a call.
+    Impossible {
+        /// Why, for people to read.
+        cause: String,
+    },
+    /// The carrier was not reached, or turned it down.
+    Failed {
+        /// What happened, for people to read.
+        cause: String,
+    },
+}
 
 /// What a test of an account found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -148,34 +221,38 @@ pub trait Carrier: Send + Sync {
     /// How patient to be with it.
     fn times(&self) -> CarrierTimes;
 
-    /// Limits that the carrier itself sets on every account, beside the account's own.
-    fn default_limits() -> Vec<Limit>
-    where
-        Self: Sized;
-
     /// How many status reads the account may make in a window of this length, so
     /// that asking does not eat the budget for dialling.
     fn reads(&self) -> (u32, TimeDelta);
 
-    /// Whether sending the very same bytes again is a way to ask what became of a request: the carrier
-    /// tells copies apart. Only then are the bytes kept.
-    fn dedupes(&self) -> bool;
+    /// How long after its submission sending the very same bytes again is a way to ask what became of a
+    /// request: the carrier tells copies apart. `None` if it does not, and then the bytes are not kept.
+    fn resend_within(&self) -> Option<TimeDelta> {
+        None
+    }
 
     /// The most requests that [`Carrier::status`] takes where the call has a name, and
     /// [`Carrier::find`] where it has none.
     fn most_reads(&self, call: Option<&CallId>) -> u32;
 
     /// How long after a call's end the carrier is asked what it cost; `None` if it says so by itself.
-    fn priced_after(&self) -> Option<TimeDelta>;
+    fn priced_after(&self) -> Option<TimeDelta> {
+        None
+    }
 
     /// Of how many calls [`Carrier::prices`] may be asked at once.
-    fn prices_at_once(&self) -> usize;
+    fn prices_at_once(&self) -> usize {
+        1
+    }
 
     /// What those of these calls cost of which the carrier says so, in one request.
     ///
     /// # Errors
     /// What it said, or why it could not be asked.
-    async fn prices(&self, calls: &[CallId]) -> Result<Vec<(CallId, Cost)>, String>;
+    async fn prices(&self, calls: &[CallId]) -> Result<Vec<(CallId, Cost)>, String> {
+        let _ = calls;
+        Ok(vec![])
+    }
 
     /// The exact bytes of a dial request. Pure: the same order gives the same bytes.
     ///
@@ -193,10 +270,26 @@ pub trait Carrier: Send + Sync {
     /// The latest about a call that the carrier did name.
     async fn status(&self, call: &CallId, question: &Question<'_>) -> Found;
 
-    /// What a webhook says. The address has already told which attempt it is about.
+    /// Ends a call, or gives it up before it is answered, as far as the carrier can.
+    async fn hang_up(&self, question: &Question<'_>) -> HangUp;
+
+    /// How many calls the carrier lets the account have at once, where it tells. `None` if it does not.
     ///
     /// # Errors
-    /// If the body is not one of the carrier's documented forms.
+    /// What it said, or why it could not be asked.
+    async fn calls_at_once(&self) -> Result<Option<u32>, String> {
+        Ok(None)
+    }
+
+    /// Whether the carrier signs its webhooks, so that they may come to the account's address.
+    fn signs_webhooks(&self) -> bool {
+        true
+    }
+
+    /// What a webhook says, once its signature has shown whose it is.
+    ///
+    /// # Errors
+    /// If it is not the carrier's, or not in one of its documented forms.
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError>;
 
     /// Whether the carrier takes the account's credentials. Rings nobody.

@@ -43,6 +43,7 @@ struct AttemptRow {
     recording_url: Option<String>,
     asked: i16,
     cost_micros: Option<i64>,
+    results_digest: Option<i64>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -84,6 +85,7 @@ impl TryFrom<AttemptRow> for Attempt {
             recording_url: row.recording_url,
             asked: count("attempts", id, row.asked)?,
             cost: row.cost_micros.map(|micros| Cost { micros }),
+            results: row.results_digest,
         })
     }
 }
@@ -104,7 +106,7 @@ pub async fn load(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -129,7 +131,7 @@ pub async fn of_leads(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest
         from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
@@ -234,14 +236,15 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
             submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
             second_call_id = x.second_call_id, status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
-            recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros
+            recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros,
+            results_digest = x.results_digest
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
             $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
             $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
-            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[])
+            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[], $22::bigint[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
-                recording_url, asked, cost_micros) offset 0) x
+                recording_url, asked, cost_micros, results_digest) offset 0) x
         where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
@@ -264,7 +267,8 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
         &each().map(|a| a.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
         &each().map(|a| a.recording_url.clone()).collect::<Vec<_>>() as &[Option<String>],
         &each().map(|a| small(a.asked)).collect::<Vec<_>>(),
-        &each().map(|a| a.cost.map(|cost| cost.micros)).collect::<Vec<_>>() as &[Option<i64>]
+        &each().map(|a| a.cost.map(|cost| cost.micros)).collect::<Vec<_>>() as &[Option<i64>],
+        &each().map(|a| a.results).collect::<Vec<_>>() as &[Option<i64>]
     )
     .execute(conn)
     .await?;

@@ -46,6 +46,24 @@ pub async fn keep(
     Ok(())
 }
 
+/// What was sent; `None` if it was not kept, or is erased.
+pub async fn read(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let body = sqlx::query_scalar!(
+        "select body from dial_requests where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(body)
+}
+
 /// Erases requests that were submitted before `before` and whose attempts are no longer live.
 /// Returns how many.
 pub async fn erase(conn: &mut PgConnection, before: Moment, limit: i64) -> Result<u64, StoreError> {

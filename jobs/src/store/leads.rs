@@ -62,6 +62,56 @@ pub async fn load(
     Ok(rows.into_iter().map(|row| read(row.lead_id, row.phone, row.zone, row.region)).collect())
 }
 
+/// What agents may be told of a person before a call.
+#[derive(Clone, Debug, Default)]
+pub struct Briefing {
+    /// The name.
+    pub name: Option<String>,
+    /// What the list's owner calls the lead.
+    pub external_id: Option<String>,
+    /// The list's other columns.
+    pub attributes: Value,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// The client's name.
+    pub client_name: String,
+}
+
+/// What agents may be told of these people.
+pub async fn briefings(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+) -> Result<Vec<(LeadId, Briefing)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select l.lead_id as "lead_id!", l.name, l.external_id, l.attributes, c.name as campaign_name,
+            t.name as client_name
+        from (select $1::uuid as client_id, lead_id from unnest($2::uuid[]) as x(lead_id) offset 0) x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
+        join campaigns c on c.client_id = l.client_id and c.campaign_id = l.campaign_id
+        join clients t on t.client_id = l.client_id"#,
+        client.0,
+        leads
+    )
+    .fetch_all(conn)
+    .await?;
+    let briefing = |name, external_id, attributes, campaign_name, client_name| Briefing {
+        name,
+        external_id,
+        attributes,
+        campaign_name,
+        client_name,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let told =
+                briefing(row.name, row.external_id, row.attributes, row.campaign_name, row.client_name);
+            (LeadId(row.lead_id), told)
+        })
+        .collect())
+}
+
 /// A lead to be accepted.
 #[derive(Clone, Debug)]
 pub struct NewLead {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use outdial_jobs::operations::{Part, setup};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use outdial_jobs::store;
 use outdial_jobs::store::accounts::Account;
 use url::Url;

@@ -7,18 +7,15 @@ use chrono::{DateTime, Utc};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::AccountCheck;
-use outdial_jobs::providers::exotel::{Credentials, Settings};
+use outdial_jobs::providers::{AccountCheck, Provider};
 use outdial_jobs::store::accounts::Account as Row;
 use outdial_workflows::ids::AccountId;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::input::wrong;
 use super::limits::LimitForm;
 use super::{Asked, Body, Caller, Named, NamedQuery, Page};
 use crate::http::problem::ProblemDetails;
@@ -120,33 +117,47 @@ pub(crate) async fn get(
     Ok(Json(visible(&api, &caller, account).await?.into()))
 }
 
-/// What the carrier knows the account by: its API settings on Exotel's dashboard. Never answered.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CredentialsInput {
-    /// The account SID.
-    #[schema(min_length = 1, example = "example1")]
-    account_sid: String,
-    /// The API key.
-    #[schema(example = "EXAMPLE-key")]
-    api_key: String,
-    /// The API token.
-    #[schema(value_type = String, format = Password, write_only, example = "EXAMPLE-token")]
-    api_token: SecretString,
+/// A carrier, by its name in data.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ProviderName(Provider);
+
+impl Default for ProviderName {
+    fn default() -> Self {
+        Self(Provider::Exotel)
+    }
 }
 
-/// An account to be made, with Exotel.
+impl utoipa::PartialSchema for ProviderName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let names = Provider::ALL.iter().map(|provider| provider.name());
+        let text = utoipa::openapi::schema::Type::String;
+        utoipa::openapi::ObjectBuilder::new().schema_type(text).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for ProviderName {}
+
+/// An account to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountInput {
     /// Its name, unique within the client.
     #[schema(min_length = 1)]
     name: String,
-    /// Where Exotel is reached: `https://api.in.exotel.com` (Mumbai) or `https://api.exotel.com` (Singapore).
-    #[schema(value_type = String, example = "https://api.in.exotel.com")]
-    base_url: Url,
-    /// What proves that it is ours.
-    credentials: CredentialsInput,
+    /// The carrier: `exotel` unless said otherwise.
+    #[serde(default)]
+    provider: ProviderName,
+    /// Where the carrier is reached; left out, where all its customers reach it. Exotel is at
+    /// `https://api.in.exotel.com` (Mumbai, the default) or `https://api.exotel.com` (Singapore); each customer
+    /// of LiveKit has an address of their own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "https://api.in.exotel.com")]
+    base_url: Option<Url>,
+    /// What proves that it is ours, by the names that the carrier's adapter gives them. Exotel: `account_sid`,
+    /// `api_key`, `api_token`. Never answered.
+    #[schema(value_type = Object, write_only, example = json!({"account_sid": "example1", "api_key": "EXAMPLE-key", "api_token": "EXAMPLE-token"}))]
+    credentials: Map<String, Value>,
     /// How to deal with it. All have defaults, and unknown names are refused.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -154,7 +165,7 @@ pub(crate) struct AccountInput {
     /// What bounds its dialling.
     #[serde(default)]
     limits: Vec<LimitForm>,
-    /// Leave out Exotel's usual limit on requests: for an emulator, or another contract.
+    /// Leave out the carrier's usual limits on requests: for an emulator, or another contract.
     #[serde(default)]
     without_default_limits: bool,
 }
@@ -178,18 +189,16 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Account>), Problem> {
     caller.is(Role::Admin)?;
     let client = caller.client(&api, client).await?;
-    if setup::is_loopback(&input.base_url) {
+    if input.base_url.as_ref().is_some_and(setup::is_loopback) {
         // Who has one client alone is not to look around on the server's machine.
         caller.sees_all()?;
     }
-    let settings: Settings = serde_json::from_value(Value::Object(input.settings))
-        .map_err(|error| wrong("settings", error.to_string()))?;
-    let CredentialsInput { account_sid, api_key, api_token } = input.credentials;
     let spec = AccountSpec {
         name: &input.name,
-        base_url: &input.base_url,
-        credentials: Credentials { account_sid, api_key, api_token },
-        settings,
+        provider: input.provider.0,
+        base_url: input.base_url.as_ref(),
+        credentials: Value::Object(input.credentials).to_string().into(),
+        settings: Value::Object(input.settings),
         limits: input.limits.into_iter().map(Into::into).collect(),
         without_default_limits: input.without_default_limits,
     };

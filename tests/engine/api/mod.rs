@@ -16,7 +16,7 @@ mod roles;
 
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::keys::{KeySpec, Role, create};
-use outdial_jobs::providers::exotel::http_client;
+use outdial_jobs::providers::http_client;
 use outdial_workflows::ids::ClientId;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};

@@ -75,6 +75,7 @@ impl Deciding<'_> {
             recording_url: None,
             asked: 0,
             cost: None,
+            results: None,
         });
         let (revision, zone) = (self.ctx.revision, kept.as_ref().and_then(Kept::zone));
         self.note(Event::Reserved { attempt: number, revision, account, zone, kept, dial_by });
@@ -164,6 +165,31 @@ impl Deciding<'_> {
         let silence = now + self.ctx.times.silence;
         self.become_state(State::Dialling, Some(silence), Why::Submitted { attempt: number });
         Answer::Send(number)
+    }
+
+    /// The same request once more, which a carrier that tells copies apart takes for a question. It is a
+    /// submission all the same: if the person may not be called now, only reads may ask.
+    pub(super) fn resend(&mut self, number: AttemptNumber, lease_held: bool) -> Answer {
+        if !lease_held {
+            return Answer::LeaseLost;
+        }
+        let refused = |this: &Self| Answer::DoNotSend(this.run.workflow.why.clone());
+        let Some(attempt) = self.run.attempt(number) else { return refused(self) };
+        let within = attempt.submission.zip(self.ctx.resend_within);
+        let in_time = within.is_some_and(|(submission, within)| self.now() < submission.at + within);
+        let wanted = in_time && self.run.workflow.intent.is_none();
+        let (Ledger::Unknown, true, Some(gate)) = (attempt.ledger, wanted, self.ctx.gate) else {
+            return refused(self);
+        };
+        let tried = self.run.workflow.tried().saturating_sub(attempt.counts.into());
+        match may_dial(gate, self.ctx.rules, tried, self.now()) {
+            MayCall::Now { .. } => {
+                let barrier = self.ctx.barrier;
+                self.note(Event::Resent { attempt: number, barrier });
+                Answer::Send(number)
+            }
+            MayCall::NotBefore(_, why) | MayCall::Held(why) | MayCall::Never(why) => Answer::DoNotSend(why),
+        }
     }
 
     /// The commit of this very submission was cut off and turns out to have
@@ -279,6 +305,10 @@ impl Deciding<'_> {
         self.note(Event::Refused { attempt: number, kind, cause: cause.clone() });
         match kind.remedy() {
             Remedy::GiveUp(outcome) => self.give_up(number, outcome, cause),
+            Remedy::Hold => {
+                let outcome = self.run.last_outcome();
+                self.resolve(outcome, |this| this.hold(Why::Refused { attempt: number, cause }));
+            }
             Remedy::RetryLater => self.after_refusal(number, None, cause),
             Remedy::RestAccount(pause) => {
                 let pause = pause.min(LONGEST_PAUSE);

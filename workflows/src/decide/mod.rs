@@ -24,6 +24,7 @@ use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::{Answer, Context, Decision, Input, JobOrder, Rest, Run};
 use crate::outcome::Outcome;
+use crate::results::CallResults;
 use crate::why::Why;
 use crate::workflow::{Intent, State};
 
@@ -54,6 +55,7 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::Admit { account, caller_id } => deciding.admit(*account, caller_id.as_ref()),
         Input::NumberBusy => deciding.number_busy(),
         Input::Submit { attempt, token, lease_held } => deciding.submit(*attempt, *token, *lease_held),
+        Input::Resend { attempt, lease_held } => deciding.resend(*attempt, *lease_held),
         Input::NotSent { attempt, token, cause } => deciding.not_sent(*attempt, *token, cause),
         Input::Replied { attempt, reply } => deciding.replied(*attempt, reply),
         Input::News { attempt, fact, source } => deciding.news(*attempt, fact, *source),
@@ -75,20 +77,29 @@ struct Deciding<'a> {
     ctx: &'a Context<'a>,
     events: Vec<Event>,
     jobs: Vec<JobOrder>,
+    results: Vec<(AttemptNumber, CallResults)>,
     suppress: Option<AttemptNumber>,
     rest: Option<Rest>,
 }
 
 impl<'a> Deciding<'a> {
     fn new(run: Run, ctx: &'a Context<'a>) -> Self {
-        Self { run, ctx, events: Vec::new(), jobs: Vec::new(), suppress: None, rest: None }
+        Self {
+            run,
+            ctx,
+            events: Vec::new(),
+            jobs: Vec::new(),
+            results: Vec::new(),
+            suppress: None,
+            rest: None,
+        }
     }
 
     fn into_decision(mut self, answer: Answer) -> Decision {
         let added = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
         self.run.workflow.events += added;
-        let Self { run, events, jobs, suppress, rest, .. } = self;
-        Decision { run, events, jobs, suppress, rest, answer }
+        let Self { run, events, jobs, results, suppress, rest, .. } = self;
+        Decision { run, events, jobs, results, suppress, rest, answer }
     }
 
     fn now(&self) -> Moment {

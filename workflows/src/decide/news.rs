@@ -8,6 +8,8 @@ use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::Answer;
 use crate::money::Cost;
+use crate::outcome::Outcome;
+use crate::results::CallResults;
 use crate::workflow::State;
 
 impl Deciding<'_> {
@@ -79,6 +81,13 @@ impl Deciding<'_> {
             true => before,
             false => before.advance(fact.status),
         };
+        if let Some(cost) = fact.cost {
+            self.priced(number, cost);
+        }
+        if let Some(results) = fact.results.as_deref() {
+            self.results(number, results, source);
+        }
+        let Some(attempt) = self.attempt(number) else { return };
         if let Some(url) = &fact.recording_url {
             attempt.recording_url = Some(url.clone());
         }
@@ -93,6 +102,25 @@ impl Deciding<'_> {
         }
         if let Some(end) = &fact.end {
             self.end(number, end, source);
+        }
+    }
+
+    /// What the conversation yielded goes beside the ledger, and may say what came of it. What somebody
+    /// reported before stands; only a wish not to be called again always counts.
+    fn results(&mut self, number: AttemptNumber, results: &CallResults, source: Source) {
+        let Some(attempt) = self.attempt(number) else { return };
+        let digest = Some(results.digest());
+        if results.is_empty() || attempt.results == digest {
+            return;
+        }
+        attempt.results = digest;
+        let reported = attempt.verdict.is_some();
+        self.results.push((number, results.clone()));
+        self.note(Event::Results { attempt: number, source });
+        if let Some(outcome) = results.outcome()
+            && (!reported || outcome == Outcome::DoNotCall)
+        {
+            self.verdict(number, outcome, source);
         }
     }
 

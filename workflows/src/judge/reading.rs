@@ -190,7 +190,13 @@ impl Reading {
             }
             Event::Progressed { attempt, status, .. } => self.progress(*attempt, *status, event),
             Event::Ended { attempt, result, .. } => self.end(*attempt, *result, at, event),
-            Event::Reported { attempt, .. } => self.expect(*attempt, event, |_| true),
+            Event::Reported { attempt, .. } | Event::Results { attempt, .. } => {
+                self.expect(*attempt, event, |_| true);
+            }
+            Event::Resent { attempt, .. } => {
+                self.expect(*attempt, event, |track| track.ledger == Ledger::Unknown);
+                self.not_stopped(*attempt, at, "sent once more");
+            }
             Event::OutcomeRecorded { attempt, outcome } => {
                 self.expect(*attempt, event, |track| !track.is_live() && track.outcome.is_none());
                 self.change(*attempt, |track| track.outcome = Some(*outcome));

@@ -66,6 +66,8 @@ pub(crate) struct Life {
     /// Its earlier revisions.
     pub(crate) past_rules: Vec<Rules>,
     pub(crate) gate: GateFacts,
+    /// For carriers that tell copies of a request apart.
+    pub(crate) resend_within: Option<TimeDelta>,
     pub(crate) barrier: BarrierVersion,
     /// `None` once the person was erased.
     pub(crate) phone: Option<PhoneNumber>,
@@ -95,6 +97,7 @@ impl Life {
                 consents: vec![consent(now - TimeDelta::days(30))],
                 ..GateFacts::default()
             },
+            resend_within: None,
             barrier: BarrierVersion(0),
             phone: Some(Self::phone()),
             suppressions: Vec::new(),
@@ -113,6 +116,7 @@ impl Life {
             rules: Some(&self.rules),
             revision: self.revision(),
             times: TIMES,
+            resend_within: self.resend_within,
             barrier: self.barrier,
             gate: Some(&self.gate),
             phone: self.phone.as_ref(),

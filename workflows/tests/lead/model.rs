@@ -226,6 +226,7 @@ impl World {
             rules: Some(&rules),
             revision: Revision(1),
             times: TIMES,
+            resend_within: None,
             barrier: self.barrier,
             gate: Some(&gate),
             phone: Some(&phone),

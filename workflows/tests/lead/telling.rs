@@ -301,6 +301,8 @@ fn terse(event: &Event) -> Option<String> {
         Event::Progressed { status, .. } => status.name().into(),
         Event::Ended { attempt, result, .. } => format!("ended {attempt} ({})", result.outcome()),
         Event::Reported { .. } => "reported".into(),
+        Event::Results { attempt, .. } => format!("results {attempt}"),
+        Event::Resent { attempt, .. } => format!("resent {attempt}"),
         Event::OutcomeRecorded { attempt, outcome } => format!("recorded {attempt} ({outcome})"),
         Event::OutcomeAmended { attempt, outcome } => format!("amended {attempt} ({outcome})"),
         Event::RetryScheduled { at, .. } => format!("again {}", clock(*at)),

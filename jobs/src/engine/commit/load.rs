@@ -6,6 +6,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::gate::{GateFacts, Needs, may_need_tried};
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
 use outdial_workflows::input::{Input, Run};
+use outdial_workflows::rules::Rules;
 use outdial_workflows::workflow::Workflow;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::super::fold::{Case, Reading, Setting};
 use super::super::numbers::{Numbers, before_numbers};
 use super::super::{AccountError, Engine, Item};
-use super::{Batch, may_dial};
+use super::{Batch, may_dial, sends};
 use crate::store::leads::Contact;
 use crate::store::queue::Lease;
 use crate::store::workflows::Locked;
@@ -55,6 +56,7 @@ impl<'a> Batch<'a> {
         batch.load_runs(conn, items, workflows).await?;
         batch.load_settings(conn).await?;
         batch.load_readings(conn, items).await?;
+        batch.load_briefings(conn, items).await?;
         batch.load_leases(conn, items).await?;
         Ok(batch)
     }
@@ -124,7 +126,7 @@ impl<'a> Batch<'a> {
         let mut before = HashMap::new();
         for contact in store::leads::contacts(conn, self.client, &ids).await? {
             before.extend(self.before_numbers(&contact).map(|facts| (contact.lead, facts)));
-            self.readings.insert(contact.lead, Reading { phone: contact.phone, gate: None });
+            self.readings.insert(contact.lead, Reading { phone: contact.phone, ..Reading::default() });
         }
         let mut asked = vec![];
         for item in items {
@@ -142,6 +144,25 @@ impl<'a> Batch<'a> {
             if let (Some(case), Some(facts)) = (self.cases.get(lead), &mut reading.gate) {
                 numbers.add_to(facts, case.run.workflow.campaign);
             }
+        }
+        Ok(())
+    }
+
+    /// What agents are told of people, for the leads that may be dialled by this batch.
+    async fn load_briefings(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
+        let told = |item: &&Item| {
+            let dials = matches!(item.input, Input::Admit { .. } | Input::Submit { .. });
+            let setting =
+                self.cases.get(&item.lead).and_then(|case| self.settings.get(&case.run.workflow.campaign));
+            let rules = setting.and_then(|setting| setting.rules.as_deref());
+            dials && rules.is_some_and(Rules::tells_of_people)
+        };
+        let leads: Vec<Uuid> = items.iter().filter(told).map(|item| item.lead.0).collect();
+        if leads.is_empty() {
+            return Ok(());
+        }
+        for (lead, briefing) in store::leads::briefings(conn, self.client, &leads).await? {
+            self.readings.entry(lead).or_default().briefing = Some(briefing);
         }
         Ok(())
     }
@@ -174,7 +195,7 @@ impl<'a> Batch<'a> {
     }
 
     async fn load_leases(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
-        let submits = |item: &&Item| matches!(item.input, Input::Submit { .. });
+        let submits = |item: &&Item| sends(&item.input);
         let leases: Vec<Lease> = items.iter().filter(submits).filter_map(|item| item.lease).collect();
         if !leases.is_empty() {
             self.leases =

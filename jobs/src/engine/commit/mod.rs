@@ -11,8 +11,12 @@ use outdial_workflows::breaker::Heard;
 use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
 use outdial_workflows::input::{Answer, Command, Input, JobOrder, Rest};
+use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::rules::Rules;
+use outdial_workflows::template::{self, Values};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
+use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -47,7 +51,7 @@ async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(De
     let mut tx = session.begin().await?;
     if items.iter().any(|item| item.input.may_forbid()) {
         store::barrier::exclude(&mut tx, client).await?;
-    } else if items.iter().any(|item| matches!(item.input, Input::Submit { .. })) {
+    } else if items.iter().any(|item| sends(&item.input)) {
         store::barrier::share(&mut tx, client).await?;
     }
     let leads: Vec<Uuid> = items.iter().map(|item| item.lead.0).collect::<HashSet<_>>().into_iter().collect();
@@ -263,17 +267,20 @@ impl Batch<'_> {
         let answered = self.answered(&case, &item.input);
         self.answered.extend(answered);
         let mut send = None;
-        if let Answer::Send(number) = answer {
+        // What is sent once more is what was kept, whatever the rules say by now.
+        if let Answer::Send(number) = answer
+            && !matches!(item.input, Input::Resend { .. })
+        {
             match self.compose(&case, number) {
                 Ok(composed) => {
-                    if composed.carrier.dedupes() {
+                    if composed.carrier.resend_within().is_some() {
                         case.bodies.insert(number, composed.body.clone());
                     }
                     send = Some(composed);
                 }
                 Err(cause) => {
-                    // Nothing was sent, and these rules would never send anything.
-                    let refusal = Refusal { kind: RefusalKind::Rejected, cause };
+                    // Nothing was sent, nor will be before somebody mends the rules or the lead.
+                    let refusal = Refusal { kind: RefusalKind::Misconfigured, cause };
                     let input = Input::Replied { attempt: number, reply: DialReply::Refused(refusal) };
                     fold::step(&mut case, &input, chance, &circumstances);
                     case.jobs.retain(|order| *order != JobOrder::Dial(number));
@@ -288,14 +295,19 @@ impl Batch<'_> {
     /// The input with what only this transaction knows: whether the lease holds, whether the number was lost.
     fn as_it_stands(&self, item: &Item, lost: &HashSet<LeadId>) -> Input {
         match &item.input {
-            Input::Submit { attempt, token, .. } => Input::Submit {
-                attempt: *attempt,
-                token: *token,
-                lease_held: item.lease.is_some_and(|lease| self.leases.contains(&lease.token)),
-            },
+            Input::Submit { attempt, token, .. } => {
+                Input::Submit { attempt: *attempt, token: *token, lease_held: self.holds_lease(item) }
+            }
+            Input::Resend { attempt, .. } => {
+                Input::Resend { attempt: *attempt, lease_held: self.holds_lease(item) }
+            }
             Input::Admit { .. } if lost.contains(&item.lead) => Input::NumberBusy,
             input => input.clone(),
         }
+    }
+
+    fn holds_lease(&self, item: &Item) -> bool {
+        item.lease.is_some_and(|lease| self.leases.contains(&lease.token))
     }
 
     /// What a breaker may have to hear of an input.
@@ -331,11 +343,40 @@ impl Batch<'_> {
         let picked = case.run.attempt(number).and_then(|attempt| attempt.caller_id.as_ref());
         // One that was reserved before attempts named their number has none.
         let caller_id = picked.or_else(|| rules.caller_ids.first());
-        let order = DialOrder { key, phone, caller_id, rules, public_url, secret: &secret };
+        let account = setting.facts.account;
+        let variables = self.variables(lead, phone, rules)?;
+        let variables = &variables;
+        let order =
+            DialOrder { key, phone, caller_id, rules, variables, public_url, account, secret: &secret };
         let body = carrier.compose(&order).map_err(|error| error.to_string())?;
         let submission = case.run.attempt(number).and_then(|attempt| attempt.submission);
         let token = submission.ok_or("it was not submitted")?.token;
         Ok(ToSend { attempt: key.0, token, body, carrier: carrier.clone() })
+    }
+
+    /// What the agent is told of the person.
+    fn variables(
+        &self,
+        lead: LeadId,
+        phone: &PhoneNumber,
+        rules: &Rules,
+    ) -> Result<BTreeMap<String, String>, String> {
+        if !rules.tells_of_people() {
+            return Ok(BTreeMap::new());
+        }
+        let briefing = self.readings.get(&lead).and_then(|reading| reading.briefing.as_ref());
+        let briefing = briefing.ok_or("the person's data was not read")?;
+        let attributes = texts(&briefing.attributes);
+        let values = Values {
+            lead_name: briefing.name.as_deref(),
+            lead_phone: phone.as_str(),
+            lead_external_id: briefing.external_id.as_deref(),
+            attributes: &attributes,
+            campaign_name: &briefing.campaign_name,
+            client_name: &briefing.client_name,
+        };
+        let told = template::told(&rules.variables, rules.pass_attributes, &values);
+        told.map_err(|missing| missing.to_string())
     }
 
     fn into_decided(self, answers: Answers, written: Written) -> Decided {
@@ -368,10 +409,26 @@ impl Batch<'_> {
     }
 }
 
+/// Attributes as texts: carriers take nothing else.
+fn texts(attributes: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let fields = attributes.as_object().into_iter().flatten();
+    fields.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// Inputs after whose commit bytes may leave.
+fn sends(input: &Input) -> bool {
+    matches!(input, Input::Submit { .. } | Input::Resend { .. })
+}
+
 /// Inputs for which the gate or the dial request needs the person's data.
 fn may_dial(input: &Input) -> bool {
     match input {
-        Input::Admit { .. } | Input::Submit { .. } => true,
+        Input::Admit { .. } | Input::Submit { .. } | Input::Resend { .. } => true,
         Input::Command { command, .. } => *command == Command::Retry,
         Input::NumberBusy
         | Input::NotSent { .. }
@@ -395,6 +452,7 @@ fn is_news(input: &Input) -> bool {
         Input::Admit { .. }
         | Input::NumberBusy
         | Input::Submit { .. }
+        | Input::Resend { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
         | Input::ConsentRecorded { .. }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use outdial_workflows::history::Recorded;
-use outdial_workflows::ids::{JobId, LeadId, new_id};
+use outdial_workflows::ids::{AttemptNumber, JobId, LeadId, new_id};
 use outdial_workflows::input::{Answer, JobOrder};
 use outdial_workflows::workflow::Workflow;
+use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ impl Batch<'_> {
         if !requests.is_empty() {
             store::dial_requests::keep(conn, client, requests, self.now).await?;
         }
+        store::call_results::add(conn, client, &self.results(), self.now).await?;
         let events = self.events();
         if !events.is_empty() {
             store::events::append(conn, client, &events).await?;
@@ -108,6 +110,16 @@ impl Batch<'_> {
             case.bodies.iter().filter_map(|(number, body)| {
                 Some(Request { lead: *lead, number: *number, body: serde_json::to_vec(body).ok()? })
             })
+        });
+        each.collect()
+    }
+
+    fn results(&self) -> Vec<(LeadId, AttemptNumber, Value)> {
+        let each = self.cases.iter().flat_map(|(lead, case)| {
+            let told = |(number, results): (&AttemptNumber, &Map<String, Value>)| {
+                (*lead, *number, Value::Object(results.clone()))
+            };
+            case.results.iter().map(told)
         });
         each.collect()
     }

@@ -7,10 +7,11 @@ use outdial_workflows::money::Cost;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::answer::Answer;
+use super::reads::words;
 use super::wire::{self, Call, CallDetails, CallEnvelope, CallList, DetailsEnvelope};
 use super::{Exotel, mapping};
 use crate::providers::Question;
+use crate::providers::answer::Answer;
 
 /// How far around the submission the list is searched: a mistaken zone shifts its dates by at
 /// most 14 hours, and must not hide a call.
@@ -99,7 +100,7 @@ impl Exotel {
             let answer = self.read(self.list_url(question, submitted, after.as_deref()), question).await?;
             let list: CallList = match answer.status {
                 StatusCode::OK => answer.json().ok_or("the list of calls is not in the documented form")?,
-                _ => return Err(format!("the list of calls cannot be read: {}", answer.words())),
+                _ => return Err(format!("the list of calls cannot be read: {}", words(&answer))),
             };
             after = list.next_page_uri().map(cursor).transpose()?;
             let last = after.is_none() || list.calls.is_empty();
@@ -146,9 +147,9 @@ impl Exotel {
         let answer = self.read(self.v3(&["calls", sid]), question).await?;
         match answer.status.as_u16() {
             200 => Ok(answer.json::<DetailsEnvelope>().map(|envelope| envelope.response.call_details)),
-            408 | 429 => Err(format!("the v3 call details cannot be read: {}", answer.words())),
+            408 | 429 => Err(format!("the v3 call details cannot be read: {}", words(&answer))),
             400..=499 => Ok(None),
-            _ => Err(format!("the v3 call details cannot be read: {}", answer.words())),
+            _ => Err(format!("the v3 call details cannot be read: {}", words(&answer))),
         }
     }
 
@@ -162,7 +163,7 @@ impl Exotel {
         let answer = self.get(url).await?;
         let list: CallList = match answer.status {
             StatusCode::OK => answer.json().ok_or("the list of calls is not in the documented form")?,
-            _ => return Err(format!("the list of calls cannot be read: {}", answer.words())),
+            _ => return Err(format!("the list of calls cannot be read: {}", words(&answer))),
         };
         let priced = |call: Call| {
             let sid = call.sid.filter(|sid| sids.contains(&sid.as_str()))?;
@@ -194,7 +195,7 @@ impl Exotel {
                 None => Some("the call's details are not in the documented form".into()),
             },
             StatusCode::NOT_FOUND => None,
-            _ => return Err(format!("the call's details cannot be read: {}", answer.words())),
+            _ => return Err(format!("the call's details cannot be read: {}", words(&answer))),
         };
         match (self.details(sid, question).await?, trouble) {
             (Some(details), _) => mapping::fact(None, Some(&details), self.settings.zone).map(Some),

@@ -5,7 +5,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::Exotel;
-use crate::providers::{CannotCompose, DialBody, DialOrder};
+use crate::providers::{CannotCompose, DialBody, DialOrder, public_url};
 
 /// The whole of `StreamUrl`, its query included, must be shorter than this.
 const STREAM_URL_BELOW: usize = 600;
@@ -37,6 +37,11 @@ impl Exotel {
             Agent::Stream => {
                 form.append_pair("StreamUrl", &stream_url(order)?).append_pair("StreamType", "bidirectional");
                 &["terminal", "answered", "ringing"]
+            }
+            Agent::Hosted { .. } => {
+                return Err(CannotCompose(
+                    "Exotel runs no agents of its own; set agent to stream or flow".into(),
+                ));
             }
             Agent::Flow { flow_id } => {
                 form.append_pair("Url", &self.flow_url(flow_id)).append_pair("CallType", "trans");
@@ -80,21 +85,10 @@ fn callback_url(order: &DialOrder<'_>) -> Result<String, CannotCompose> {
     Ok(format!("{base}/webhooks/exotel/{}/{}", order.key, order.secret))
 }
 
-/// `http` or `https` (hence `ws` or `wss`), a host, perhaps a path, and nothing behind it.
-fn public_url(url: &Url) -> Result<&str, CannotCompose> {
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.password().is_none()
-        && url.username().is_empty();
-    if plain {
-        return Ok(url.as_str().trim_end_matches('/'));
-    }
-    Err(CannotCompose("public_url must look like https://outdial.example.com".into()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use outdial_workflows::rules::Rules;
 
     use super::*;
@@ -104,7 +98,16 @@ mod tests {
         let url = public_url.parse().expect("a URL");
         let phone = fixtures::phone();
         let (key, caller_id) = (fixtures::key(), rules.caller_ids.first());
-        let order = DialOrder { key, phone: &phone, caller_id, rules, public_url: &url, secret: "s3cret" };
+        let order = DialOrder {
+            key,
+            phone: &phone,
+            caller_id,
+            rules,
+            variables: &BTreeMap::new(),
+            public_url: &url,
+            account: fixtures::attempt().account,
+            secret: "s3cret",
+        };
         let exotel = fixtures::exotel("https://api.in.exotel.com");
         let body = exotel.compose_order(&order).map_err(|error| error.to_string())?;
         assert_eq!(exotel.compose_order(&order).map(|again| again.text), Ok(body.text.clone()));

@@ -8,7 +8,8 @@ use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use uuid::Uuid;
 
-use super::{Credentials, Exotel, Settings, http_client};
+use super::{Credentials, Exotel, Settings};
+use crate::providers::http_client;
 
 pub(super) fn credentials() -> Credentials {
     Credentials { account_sid: "acct1".into(), api_key: "key1".into(), api_token: "token1".into() }
@@ -73,5 +74,6 @@ pub(super) fn attempt() -> Attempt {
         recording_url: None,
         asked: 0,
         cost: None,
+        results: None,
     }
 }

@@ -5,19 +5,17 @@
 //! stream's; and a dial whose answer was lost is found by listing the calls to its number and
 //! reading each one's `custom_field`.
 
-mod answer;
 mod ask;
-mod client;
 mod compose;
 #[cfg(test)]
 mod fixtures;
 mod mapping;
 mod place;
+mod reads;
 mod settings;
 pub mod stream;
 #[cfg(test)]
 mod tests;
-mod tidy;
 mod webhook;
 mod wire;
 
@@ -31,14 +29,14 @@ use outdial_workflows::money::Cost;
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use url::Url;
 
-pub use client::http_client;
 pub use settings::{Credentials, DIALS_PER_MINUTE, Settings, SettingsError};
 
 use super::{
-    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, Permit, Provider, Question, Webhook,
-    WebhookError, WebhookRequest,
+    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,
+    Registered, Webhook, WebhookError, WebhookRequest,
 };
 
 /// The window of Exotel's limit, in milliseconds.
@@ -102,7 +100,7 @@ impl Exotel {
             status if status.is_redirection() => "check base_url: it sends us elsewhere",
             _ => "try again; if it stays so, check base_url",
         };
-        Err(format!("Exotel says {}: {remedy}", answer.words()))
+        Err(format!("Exotel says {}: {remedy}", reads::words(&answer)))
     }
 }
 
@@ -126,6 +124,37 @@ impl fmt::Debug for Exotel {
     }
 }
 
+impl Registered for Exotel {
+    type Credentials = Credentials;
+    type Settings = Settings;
+
+    const PROVIDER: Provider = Provider::Exotel;
+    /// India's. Accounts in Singapore are at `https://api.exotel.com`.
+    const BASE_URL: Option<&'static str> = Some("https://api.in.exotel.com");
+
+    fn plain(credentials: &Credentials) -> Value {
+        let Credentials { account_sid, api_key, api_token } = credentials;
+        json!({ "account_sid": account_sid, "api_key": api_key, "api_token": api_token.expose_secret() })
+    }
+
+    fn open(opening: Opening<Settings, Credentials>) -> Result<Self, String> {
+        let Opening { http, base_url, credentials, settings } = opening;
+        Self::new(http, base_url, credentials, settings).map_err(|problem| problem.to_string())
+    }
+
+    fn more_addresses(settings: &Settings) -> Vec<&Url> {
+        settings.ccm_base_url.iter().collect()
+    }
+
+    fn emulated_only(settings: &Settings) -> Option<&'static str> {
+        settings.absent_after_ms.map(|_| "absent_after_ms")
+    }
+
+    fn default_limits() -> Vec<Limit> {
+        vec![Limit::Rate { max: DIALS_PER_MINUTE, per_ms: LIMIT_WINDOW_MS }]
+    }
+}
+
 #[async_trait]
 impl Carrier for Exotel {
     fn provider(&self) -> Provider {
@@ -141,16 +170,8 @@ impl Carrier for Exotel {
         }
     }
 
-    fn default_limits() -> Vec<Limit> {
-        vec![Limit::Rate { max: DIALS_PER_MINUTE, per_ms: LIMIT_WINDOW_MS }]
-    }
-
     fn reads(&self) -> (u32, TimeDelta) {
         (self.settings.reads_per_minute, settings::millis(LIMIT_WINDOW_MS))
-    }
-
-    fn dedupes(&self) -> bool {
-        false
     }
 
     fn most_reads(&self, call: Option<&CallId>) -> u32 {
@@ -186,6 +207,16 @@ impl Carrier for Exotel {
 
     async fn status(&self, call: &CallId, question: &Question<'_>) -> Found {
         self.status_of(call, question).await
+    }
+
+    async fn hang_up(&self, _: &Question<'_>) -> HangUp {
+        // No document has a request that ends a call.
+        let cause = "Exotel has no request that ends a call; it ends by its time limit at the latest".into();
+        HangUp::Impossible { cause }
+    }
+
+    fn signs_webhooks(&self) -> bool {
+        false
     }
 
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {

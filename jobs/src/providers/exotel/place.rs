@@ -1,47 +1,21 @@
 //! Placing a call: one request, sent once, and what its answer means.
 
-use std::error::Error as _;
-use std::time::Instant;
-
-use bytes::Bytes;
 use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
-use reqwest::header::CONTENT_TYPE;
 
 use super::Exotel;
-use super::answer::Answer;
+use super::reads::{message, words};
 use super::wire::CallEnvelope;
-use crate::providers::permit::{PermitOver, Sent};
+use crate::providers::answer::Answer;
+use crate::providers::sending::send_once;
 use crate::providers::{DialBody, Permit};
 
 impl Exotel {
     pub(super) async fn place_once(&self, permit: Permit, body: &DialBody) -> DialReply {
-        let started = Instant::now();
-        let (permitted, sent) = permit.seal(Bytes::from(body.text.clone()));
-        let request = self
-            .authorised(self.http.post(self.v1(&["Calls", "connect.json"])))
-            .header(CONTENT_TYPE, &body.content_type)
-            .body(reqwest::Body::wrap(permitted));
-        match request.send().await {
-            Ok(response) => self.reply(&Answer::read(response).await),
-            Err(error) => self.no_answer(error, started, &sent).await,
+        let request = self.authorised(self.http.post(self.v1(&["Calls", "connect.json"])));
+        match send_once(request, permit, body, &self.credentials.secrets()).await {
+            Ok(answer) => self.reply(&answer),
+            Err(reply) => reply,
         }
-    }
-
-    /// No answer came. The request was not sent if its body was never read and never will be.
-    async fn no_answer(&self, error: reqwest::Error, started: Instant, sent: &Sent) -> DialReply {
-        let late = is_permit_over(&error);
-        let stillborn = error.is_connect() || error.is_builder() || late;
-        if !stillborn && !sent.possible() {
-            // A connection may still hold the request. It cannot read the body once the permit,
-            // which is older than this call, has run out.
-            tokio::time::sleep(Permit::VALID_FOR.saturating_sub(started.elapsed())).await;
-        }
-        let cause = self.credentials.tidy_error(error);
-        if sent.possible() {
-            return DialReply::Unknown { cause: format!("sent, but no answer came: {cause}") };
-        }
-        let kind = if late { RefusalKind::TooLate } else { RefusalKind::NotSent };
-        DialReply::Refused(Refusal { kind, cause: format!("not sent: {cause}") })
     }
 
     /// What an answer means. Whatever does not certainly say yes or no is unknown.
@@ -52,7 +26,7 @@ impl Exotel {
         {
             return DialReply::Bound { call_id: CallId(sid) };
         }
-        let cause = self.credentials.tidy(&answer.words());
+        let cause = self.credentials.tidy(&words(answer));
         match refusal(answer) {
             Some(kind) => DialReply::Refused(Refusal { kind, cause }),
             None if answer.status.is_success() => {
@@ -63,20 +37,9 @@ impl Exotel {
     }
 }
 
-fn is_permit_over(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<PermitOver>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
-}
-
 /// Whose trouble a documented refusal is; `None` for an answer that refuses nothing for certain.
 fn refusal(answer: &Answer) -> Option<RefusalKind> {
-    let message = answer.message().unwrap_or_default();
+    let message = message(answer).unwrap_or_default();
     Some(match answer.status.as_u16() {
         429 => RefusalKind::Throttled { retry_after_ms: answer.retry_after_ms },
         // The account is fine, this person must not be called; else one such lead would keep the

@@ -30,9 +30,9 @@ type Fields = BTreeMap<String, String>;
 pub(super) async fn read(request: &WebhookRequest<'_>, zone: Tz) -> Result<Webhook, WebhookError> {
     let fields = fields(request).await?;
     let get = |name: &str| fields.get(name).map(String::as_str);
-    let sid = get("callsid").ok_or_else(|| WebhookError("CallSid is missing".into()))?;
+    let sid = get("callsid").ok_or_else(|| WebhookError::Unreadable("CallSid is missing".into()))?;
     let fact = fact(&get, CallId(sid.to_owned()), zone)?;
-    Ok(Webhook { key: get("customfield").map(str::to_owned), fact })
+    Ok(Webhook::News { key: get("customfield").map(str::to_owned), fact })
 }
 
 /// What the fields say. A status that is an end counts whatever the event is called: one page of
@@ -67,7 +67,7 @@ fn fact<'a>(
 }
 
 fn not_understood(what: &str, word: Option<&str>) -> WebhookError {
-    WebhookError(match word {
+    WebhookError::Unreadable(match word {
         Some(word) => format!("{what} is `{}`", word.chars().take(40).collect::<String>()),
         None => format!("{what} is missing"),
     })
@@ -79,23 +79,24 @@ fn is_web_address(text: &str) -> bool {
 
 async fn fields(request: &WebhookRequest<'_>) -> Result<Fields, WebhookError> {
     if request.body.len() > BODY_MAX {
-        return Err(WebhookError(format!("it is longer than {BODY_MAX} bytes")));
+        return Err(WebhookError::Unreadable(format!("it is longer than {BODY_MAX} bytes")));
     }
-    let media_type = request.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type = request.content_type().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
-        "multipart/form-data" => multipart(request.content_type, request.body).await,
+        "multipart/form-data" => multipart(request.content_type(), request.body).await,
         "application/json" => json(request.body),
         "application/x-www-form-urlencoded" => Ok(url_encoded(request.body)),
         _ if request.body.trim_ascii_start().starts_with(b"{") => json(request.body),
         "" => Ok(url_encoded(request.body)),
-        other => {
-            Err(WebhookError(format!("its Content-Type is {}", other.chars().take(80).collect::<String>())))
-        }
+        other => Err(WebhookError::Unreadable(format!(
+            "its Content-Type is {}",
+            other.chars().take(80).collect::<String>()
+        ))),
     }
 }
 
 async fn multipart(content_type: &str, body: &Bytes) -> Result<Fields, WebhookError> {
-    let bad = |error: multer::Error| WebhookError(format!("bad multipart form: {error}"));
+    let bad = |error: multer::Error| WebhookError::Unreadable(format!("bad multipart form: {error}"));
     let boundary = multer::parse_boundary(content_type).map_err(bad)?;
     let body = stream::iter([Ok::<_, Infallible>(body.clone())]);
     let whole = u64::try_from(BODY_MAX).unwrap_or(u64::MAX);
@@ -118,9 +119,10 @@ fn url_encoded(body: &Bytes) -> Fields {
 }
 
 fn json(body: &Bytes) -> Result<Fields, WebhookError> {
-    let value = serde_json::from_slice(body).map_err(|error| WebhookError(format!("bad JSON: {error}")))?;
+    let value = serde_json::from_slice(body)
+        .map_err(|error| WebhookError::Unreadable(format!("bad JSON: {error}")))?;
     let Value::Object(object) = value else {
-        return Err(WebhookError("its JSON is not an object".into()));
+        return Err(WebhookError::Unreadable("its JSON is not an object".into()));
     };
     let mut fields = Fields::new();
     for (name, value) in &object {

@@ -1,14 +1,13 @@
-//! An HTTP answer of Exotel's, read as far as it is any use.
+//! A carrier's HTTP answer, read as far as it is any use.
 
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use url::Url;
 
-use super::{Exotel, wire};
-
-/// More of a body than this is not read. A page of 50 calls is under 50 KB.
-const BODY_MAX: usize = 256 * 1024;
+/// More of a body than this is not read. A page of 50 calls without transcripts is under 100 KB, an hour's
+/// transcript with the time of each word under 2 MB.
+const BODY_MAX: usize = 8 * 1024 * 1024;
 
 /// No carrier's wish keeps an account from dialling for longer than this, in milliseconds.
 const RETRY_AFTER_MAX_MS: u32 = 3_600_000;
@@ -33,44 +32,20 @@ impl Answer {
         serde_json::from_str(self.text.as_deref()?).ok()
     }
 
-    /// What an error body says.
-    pub(super) fn message(&self) -> Option<String> {
-        wire::error_message(self.text.as_deref()?)
-    }
-
-    /// The status and the message, not yet fit to be stored.
-    pub(super) fn words(&self) -> String {
-        match self.message() {
+    /// The status and what the carrier said, not yet fit to be stored.
+    pub(super) fn words(&self, message: Option<&str>) -> String {
+        match message {
             Some(message) => format!("HTTP {}: {message}", self.status.as_u16()),
             None => format!("HTTP {}", self.status.as_u16()),
         }
     }
 }
 
-impl Exotel {
-    /// An address below the v1 account; `parts` are escaped.
-    pub(super) fn v1(&self, parts: &[&str]) -> Url {
-        below(&self.base_url, &["v1", "Accounts", &self.credentials.account_sid], parts)
-    }
-
-    /// An address below the v3 account.
-    pub(super) fn v3(&self, parts: &[&str]) -> Url {
-        below(&self.ccm_base_url, &["v3", "accounts", &self.credentials.account_sid], parts)
-    }
-
-    /// Reads once. `Err` says why there is no answer.
-    pub(super) async fn get(&self, url: Url) -> Result<Answer, String> {
-        match self.authorised(self.http.get(url)).send().await {
-            Ok(response) => Ok(Answer::read(response).await),
-            Err(error) => Err(format!("Exotel was not reached: {}", self.credentials.tidy_error(error))),
-        }
-    }
-}
-
-fn below(base: &Url, account: &[&str], parts: &[&str]) -> Url {
+/// An address below `base`; `parts` are escaped.
+pub(super) fn below<'a>(base: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     let mut path = url.path_segments_mut().expect("base addresses are http, as checked when made");
-    path.pop_if_empty().extend(account).extend(parts);
+    path.pop_if_empty().extend(parts);
     drop(path);
     url
 }
@@ -104,7 +79,6 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::exotel::fixtures;
 
     #[test]
     fn the_wait_asked_for_is_read_from_whichever_header_tells_it() {
@@ -130,11 +104,8 @@ mod tests {
 
     #[test]
     fn addresses_keep_a_path_of_the_base_and_escape_what_they_are_given() {
-        let exotel = fixtures::exotel("http://127.0.0.1:9000/proxy/");
-        assert_eq!(
-            exotel.v1(&["Calls.json"]).as_str(),
-            "http://127.0.0.1:9000/proxy/v1/Accounts/acct1/Calls.json"
-        );
-        assert_eq!(exotel.v3(&["calls", "a/b?"]).path(), "/proxy/v3/accounts/acct1/calls/a%2Fb%3F");
+        let base: Url = "http://127.0.0.1:9000/proxy/".parse().expect("a URL");
+        assert_eq!(below(&base, ["v1", "Calls.json"]).as_str(), "http://127.0.0.1:9000/proxy/v1/Calls.json");
+        assert_eq!(below(&base, ["calls", "a/b?"]).path(), "/proxy/calls/a%2Fb%3F");
     }
 }

@@ -1,9 +1,5 @@
 //! Makes what a carrier says fit to be stored and shown.
 
-use secrecy::ExposeSecret;
-
-use super::Credentials;
-
 /// More of a message than this is cut off.
 const LENGTH_MAX: usize = 300;
 
@@ -13,35 +9,31 @@ const SECRET_MIN: usize = 4;
 /// A run of at least this many digits may be a phone number.
 const NUMBER_DIGITS: usize = 7;
 
-impl Credentials {
-    /// `text` in one line of at most 300 characters, without our credentials and without what
-    /// could be a phone number.
-    pub(super) fn tidy(&self, text: &str) -> String {
-        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in [self.api_token.expose_secret(), self.api_key.as_str()] {
-            if secret.len() >= SECRET_MIN {
-                text = text.replace(secret, "***");
-            }
-        }
-        let mut masked = mask_numbers(&text);
-        if let Some((cut, _)) = masked.char_indices().nth(LENGTH_MAX) {
-            masked.truncate(cut);
-            masked.push('…');
-        }
-        masked
+/// `text` in one line of at most 300 characters, without these secrets and without what could be a
+/// phone number.
+pub(super) fn tidy(text: &str, secrets: &[&str]) -> String {
+    let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for secret in secrets.iter().filter(|secret| secret.len() >= SECRET_MIN) {
+        text = text.replace(secret, "***");
     }
+    let mut masked = mask_numbers(&text);
+    if let Some((cut, _)) = masked.char_indices().nth(LENGTH_MAX) {
+        masked.truncate(cut);
+        masked.push('…');
+    }
+    masked
+}
 
-    /// An error with its causes, without the address it happened at.
-    pub(super) fn tidy_error(&self, error: reqwest::Error) -> String {
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        self.tidy(&text)
+/// An error with its causes, without the address it happened at; not yet tidy.
+pub(super) fn words_of(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
     }
+    text
 }
 
 /// Replaces each run of digits that is long enough, single spaces and dashes within included.
@@ -74,11 +66,11 @@ fn number_run(text: &str) -> (&str, usize) {
 
 #[cfg(test)]
 mod tests {
-    use crate::providers::exotel::fixtures;
+    use super::*;
 
     #[test]
     fn numbers_and_credentials_are_masked_and_the_rest_is_kept() {
-        let credentials = fixtures::credentials();
+        let secrets = ["token1", "key1", "", "a"];
         for (said, kept) in [
             ("Call to 09876543210 can not be made", "Call to [number] can not be made"),
             ("+91 98765-43210 is no good", "+[number] is no good"),
@@ -86,8 +78,8 @@ mod tests {
             ("key1:token1 is\n  wrong", "***:*** is wrong"),
             ("नमस्ते 1234567", "नमस्ते [number]"),
         ] {
-            assert_eq!(credentials.tidy(said), kept);
+            assert_eq!(tidy(said, &secrets), kept);
         }
-        assert_eq!(credentials.tidy(&"ä".repeat(1_000)).chars().count(), 301);
+        assert_eq!(tidy(&"ä".repeat(1_000), &secrets).chars().count(), 301);
     }
 }

@@ -1,0 +1,60 @@
+//! What conversations yield, beside the ledger.
+
+use outdial_workflows::Moment;
+use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
+use outdial_workflows::results::CallResults;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::error::unreadable;
+use super::rows::small;
+
+/// Adds results to what is known of these attempts, field by field; each attempt at most once.
+pub async fn add(
+    conn: &mut PgConnection,
+    client: ClientId,
+    results: &[(LeadId, AttemptNumber, Value)],
+    now: Moment,
+) -> Result<(), StoreError> {
+    if results.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into call_results (client_id, lead_id, number, results, updated_at)
+        select $1, x.lead_id, x.number, x.results, $5
+        from unnest($2::uuid[], $3::smallint[], $4::jsonb[]) as x(lead_id, number, results)
+        order by x.lead_id, x.number
+        on conflict (client_id, lead_id, number)
+            do update set results = call_results.results || excluded.results, updated_at = excluded.updated_at",
+        client.0,
+        &results.iter().map(|(lead, ..)| lead.0).collect::<Vec<Uuid>>(),
+        &results.iter().map(|(_, number, _)| small(number.get())).collect::<Vec<_>>(),
+        &results.iter().map(|(.., results)| results.clone()).collect::<Vec<_>>(),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What is known of an attempt; `None` if nothing is.
+pub async fn read(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+) -> Result<Option<CallResults>, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select results from call_results where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    let read =
+        |value| serde_json::from_value(value).map_err(|problem| unreadable("call_results", lead.0, problem));
+    found.map(read).transpose()
+}
