@@ -186,7 +186,7 @@ async fn refusals_say_whose_trouble_they_are() {
         (Reply::refusal(403, "SUSPENDED", "Suspended", 1), RefusalKind::AccountUnusable),
         (Reply::refusal(403, "NDNC", ndnc, 1), RefusalKind::Barred),
         (Reply::refusal(400, "BAD", "From is not a valid phone number", 1), RefusalKind::InvalidNumber),
-        (Reply::refusal(400, "BAD", "CallerId is not an ExoPhone", 1), RefusalKind::Rejected),
+        (Reply::refusal(400, "BAD", "CallerId is not an ExoPhone", 1), RefusalKind::Misconfigured),
     ] {
         for error_code in [ErrorCode::Text, ErrorCode::Number, ErrorCode::Absent] {
             let replies = Replies { error_code, ..Replies::default() };

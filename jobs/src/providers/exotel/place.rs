@@ -46,6 +46,7 @@ fn refusal(answer: &Answer) -> Option<RefusalKind> {
         // account resting for good.
         400 | 403 if names_registry(&message) => RefusalKind::Barred,
         400 | 404 | 409 | 422 if names_number(&message) => RefusalKind::InvalidNumber,
+        400 | 404 | 409 | 422 if names_ours(&message) => RefusalKind::Misconfigured,
         // An unknown resource is a wrong account SID or address: nothing about the lead.
         401..=405 => RefusalKind::AccountUnusable,
         400 | 409 | 422 => RefusalKind::Rejected,
@@ -70,6 +71,13 @@ fn names_number(message: &str) -> bool {
     let names_from = message.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "From");
     (names_from || number.iter().any(|word| lower.contains(word)))
         && !others.iter().any(|word| lower.contains(word))
+}
+
+/// Whether it is our side of the call that a message complains about: the number called from, or where the
+/// call leads.
+fn names_ours(message: &str) -> bool {
+    let lower = message.to_ascii_lowercase();
+    ["callerid", "caller id", "exophone", "virtual number", "flow"].iter().any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -122,7 +130,7 @@ mod tests {
             (
                 400,
                 exception("CallerId is not a valid number"),
-                "Rejected | HTTP 400: CallerId is not a valid number (7)",
+                "Misconfigured | HTTP 400: CallerId is not a valid number (7)",
             ),
             (
                 400,

@@ -1,0 +1,12 @@
+//! What every carrier's adapter must do, against that carrier's emulator, over sockets both ways.
+//!
+//! A carrier takes part by implementing [`played::Played`] in a file of its own, and by its module below.
+
+mod exotel;
+mod played;
+mod suite;
+mod world;
+
+mod exotel_conforms {
+    crate::suite::each!(crate::exotel::Exotel);
+}
