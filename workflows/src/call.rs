@@ -283,6 +283,8 @@ pub enum Remedy {
     RetryLater,
     /// Keep the account from dialling for a while, and try the lead again later.
     RestAccount(TimeDelta),
+    /// Keep the account from dialling until the carrier takes it again, and try the lead again later.
+    HoldAccount,
     /// The lead ends with this outcome.
     GiveUp(Outcome),
     /// Put the lead aside until somebody has mended what is wrong, and resumes it.
@@ -293,8 +295,6 @@ impl RefusalKind {
     /// How long an account rests after a 429 that names no time. Exotel's limit
     /// counts a minute, so a quarter of one frees a quarter of it.
     pub const REST_THROTTLED: TimeDelta = TimeDelta::seconds(15);
-    /// How long an account rests whose key or balance the carrier turns down.
-    pub const REST_UNUSABLE: TimeDelta = TimeDelta::minutes(1);
 
     /// What to do about it.
     pub fn remedy(self) -> Remedy {
@@ -303,7 +303,7 @@ impl RefusalKind {
             Self::Throttled { retry_after_ms } => Remedy::RestAccount(
                 retry_after_ms.map_or(Self::REST_THROTTLED, |ms| TimeDelta::milliseconds(ms.into())),
             ),
-            Self::AccountUnusable => Remedy::RestAccount(Self::REST_UNUSABLE),
+            Self::AccountUnusable => Remedy::HoldAccount,
             Self::InvalidNumber => Remedy::GiveUp(Outcome::InvalidNumber),
             Self::Barred | Self::Rejected => Remedy::GiveUp(Outcome::Failed),
             Self::Misconfigured => Remedy::Hold,

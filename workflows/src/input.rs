@@ -375,8 +375,8 @@ pub struct Decision {
 pub struct Rest {
     /// Which.
     pub account: AccountId,
-    /// Until when.
-    pub until: Moment,
+    /// Until when; `None` until its carrier takes it again.
+    pub until: Option<Moment>,
     /// In the carrier's words.
     pub cause: String,
 }

@@ -106,6 +106,11 @@ impl Carriers {
         (*kept >= version).then(|| Arc::clone(carrier))
     }
 
+    /// What is stored of an account's credentials, on its way to an adapter.
+    pub(crate) fn plain(&self, client: ClientId, stored: &StoredAccount) -> Result<Vec<u8>, AccountError> {
+        Ok(self.key.open(client, stored.id, &stored.credentials)?)
+    }
+
     /// Opens what is stored, without keeping it.
     ///
     /// # Errors

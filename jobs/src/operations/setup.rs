@@ -1,5 +1,6 @@
 //! Clients and accounts, and the key that belongs to a database.
 
+use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,9 +9,11 @@ use url::Url;
 
 use super::{By, OperationError, Part, named, the_one};
 use crate::engine::Engine;
+use crate::engine::wake::Signal;
 pub use crate::providers::is_loopback;
-use crate::providers::{AccountCheck, CannotOpen, Provider, Registered};
+use crate::providers::{AccountCheck, CannotOpen, Provider, Registered, SharedCarrier};
 use crate::store;
+use crate::store::accounts::StoredAccount;
 use crate::store::audit::Entry;
 
 /// Claims the database for this process's key, or refuses: another key could not open what is stored.
@@ -257,7 +260,8 @@ pub async fn find_account(engine: &Engine, given: &str) -> Result<(ClientId, Acc
     the_one("account", given, found)
 }
 
-/// Asks the carrier whether it takes the account's credentials. Rings nobody.
+/// Asks the carrier whether it takes the account's credentials. Rings nobody. If it does, an account that was
+/// held because it did not is let go.
 ///
 /// # Errors
 /// If the account does not exist or cannot be opened.
@@ -265,11 +269,144 @@ pub async fn check_account(
     engine: &Engine,
     client: ClientId,
     account: AccountId,
+    by: By<'_>,
 ) -> Result<AccountCheck, OperationError> {
+    let stored = stored(engine, client, account).await?;
+    let check = engine.carriers().open(client, &stored)?.check().await;
+    if check.ok {
+        let released = engine.allow(async |conn, now| {
+            let released = store::accounts::release(conn, client, account).await?;
+            if released {
+                note(conn, (client, account), "release", by, &json!({ "message": check.message }), now)
+                    .await?;
+                store::notify(conn, &FREED.payload(client)).await?;
+            }
+            Ok(released)
+        });
+        if released.await? {
+            engine.hub().signal(client, FREED);
+        }
+    }
+    Ok(check)
+}
+
+/// Replaces an account's credentials. Calls under way go on; what is dialled from now on, and webhooks that come
+/// in, go by the new ones. Unless `untested`, the carrier is asked first, and refused ones change nothing.
+///
+/// # Errors
+/// If they are not credentials of the account's carrier, or the carrier does not take them.
+pub async fn rotate_credentials(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+    credentials: &SecretString,
+    untested: bool,
+    by: By<'_>,
+) -> Result<Option<AccountCheck>, OperationError> {
+    let before = stored(engine, client, account).await?;
+    let plain = credentials.expose_secret().as_bytes();
+    let carrier = opened(engine, &before, plain, &before.settings)?;
+    let check = if untested { None } else { Some(carrier.check().await) };
+    if let Some(check) = check.as_ref().filter(|check| !check.ok) {
+        let problem = format!("the carrier does not take them, so nothing was changed: {}", check.message);
+        return Err(OperationError::Invalid { place: "credentials".into(), problem });
+    }
+    let sealed = engine.key().seal(client, account, plain);
+    engine
+        .allow(async |conn, now| {
+            store::accounts::set_credentials(conn, client, account, &sealed).await?;
+            store::accounts::release(conn, client, account).await?;
+            note(conn, (client, account), "rotate", by, &json!({}), now).await?;
+            store::notify(conn, &FREED.payload(client)).await
+        })
+        .await?;
+    engine.hub().signal(client, FREED);
+    Ok(check)
+}
+
+/// Replaces what an account's adapter needs besides credentials.
+///
+/// # Errors
+/// If they are not settings of the account's carrier, or cannot work.
+pub async fn change_settings(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+    settings: &Value,
+    by: By<'_>,
+) -> Result<(), OperationError> {
+    let before = stored(engine, client, account).await?;
+    let plain = engine.carriers().plain(client, &before)?;
+    opened(engine, &before, &plain, settings)?;
+    engine
+        .allow(async |conn, now| {
+            store::accounts::set_settings(conn, client, account, settings).await?;
+            note(conn, (client, account), "change_settings", by, settings, now).await
+        })
+        .await?;
+    Ok(())
+}
+
+/// Lets an account dial, or not: one that is disabled dials nobody, whatever else is resumed. Calls under way go
+/// on. Tells whether that is a change.
+///
+/// # Errors
+/// If the account does not exist.
+pub async fn enable_account(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+    enabled: bool,
+    by: By<'_>,
+) -> Result<bool, OperationError> {
+    let action = if enabled { "enable" } else { "disable" };
+    let change = async |conn: &mut sqlx::PgConnection, now: Moment| {
+        let changed = store::accounts::enable(conn, client, account, enabled).await?;
+        if changed == Some(true) {
+            note(conn, (client, account), action, by, &json!({}), now).await?;
+            store::notify(conn, &FREED.payload(client)).await?;
+        }
+        Ok(changed)
+    };
+    let changed = if enabled { engine.allow(change).await? } else { engine.forbid(client, change).await? };
+    engine.hub().signal(client, FREED);
+    changed.ok_or_else(|| OperationError::NotFound { kind: "account", given: account.to_string() })
+}
+
+const FREED: Signal = Signal { jobs: false, admission: true };
+
+async fn stored(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+) -> Result<StoredAccount, OperationError> {
     let mut conn = engine.pool().acquire().await?;
     let stored = store::accounts::read(&mut conn, client, account).await?;
-    drop(conn);
-    let not_found = || OperationError::NotFound { kind: "account", given: account.to_string() };
-    let carrier = engine.carriers().open(client, &stored.ok_or_else(not_found)?)?;
-    Ok(carrier.check().await)
+    stored.ok_or_else(|| OperationError::NotFound { kind: "account", given: account.to_string() })
+}
+
+/// The account as it would be with these.
+fn opened(
+    engine: &Engine,
+    stored: &StoredAccount,
+    plain: &[u8],
+    settings: &Value,
+) -> Result<SharedCarrier, OperationError> {
+    let base_url = Url::parse(&stored.base_url)
+        .map_err(|error| OperationError::Invalid { place: "base_url".into(), problem: error.to_string() })?;
+    let open = stored.provider.registered().open;
+    open(engine.carriers().http(), base_url, plain, settings).map_err(invalid)
+}
+
+async fn note(
+    conn: &mut sqlx::PgConnection,
+    (client, account): (ClientId, AccountId),
+    action: &str,
+    by: By<'_>,
+    details: &Value,
+    now: Moment,
+) -> Result<(), store::StoreError> {
+    let By { actor, reason } = by;
+    let entry = Entry { actor, action, subject: "account", id: account.0, reason, details };
+    store::audit::note(conn, client, entry, now).await
 }

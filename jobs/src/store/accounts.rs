@@ -130,6 +130,12 @@ pub struct Account {
     pub resting_until: Option<Moment>,
     /// In the carrier's words.
     pub resting_cause: Option<String>,
+    /// Since when its carrier turns it down; nothing is dialled from it meanwhile.
+    pub held_at: Option<Moment>,
+    /// In the carrier's words.
+    pub held_cause: Option<String>,
+    /// How many calls at once the carrier says that it lets the account have.
+    pub carrier_calls: Option<i32>,
     /// When it was made.
     pub created_at: Moment,
 }
@@ -146,6 +152,9 @@ struct AccountRow {
     paused_by: Option<String>,
     resting_until: Option<Moment>,
     resting_cause: Option<String>,
+    held_at: Option<Moment>,
+    held_cause: Option<String>,
+    carrier_calls: Option<i32>,
     created_at: Moment,
 }
 
@@ -162,7 +171,7 @@ pub async fn page(
         part,
         "account_id",
         r#"select client_id, account_id, name, provider as "provider: ProviderRow", base_url, emulated, limits,
-            enabled, paused_by, resting_until, resting_cause, created_at
+            enabled, paused_by, resting_until, resting_cause, held_at, held_cause, carrier_calls, created_at
         from accounts where ($3::uuid is null or client_id = $3) and ($4::uuid is null or account_id = $4)"#,
         client.map(|client| client.0),
         only.map(|account| account.0)
@@ -181,6 +190,9 @@ pub async fn page(
             paused_by: row.paused_by,
             resting_until: row.resting_until,
             resting_cause: row.resting_cause,
+            held_at: row.held_at,
+            held_cause: row.held_cause,
+            carrier_calls: row.carrier_calls,
             created_at: row.created_at,
         })
         .collect())
@@ -252,6 +264,146 @@ pub async fn rest(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Holds an account: nothing is dialled from it until [`release`]. One that is held stays as it is.
+pub async fn hold(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    cause: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update accounts set held_at = $3, held_cause = $4, held_checked_at = $3
+        where client_id = $1 and account_id = $2 and held_at is null",
+        client.0,
+        account.0,
+        now,
+        cause
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets an account dial again that its carrier had turned down. Tells whether it was held.
+pub async fn release(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update accounts set held_at = null, held_cause = null, held_checked_at = null
+        where client_id = $1 and account_id = $2 and held_at is not null",
+        client.0,
+        account.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Held accounts that were last looked at before `before`. They are noted as looked at now.
+pub async fn held_unchecked(
+    conn: &mut PgConnection,
+    before: Moment,
+    now: Moment,
+) -> Result<Vec<(ClientId, AccountId)>, StoreError> {
+    let rows = sqlx::query!(
+        "update accounts set held_checked_at = $2
+        where held_at is not null and held_checked_at < $1 returning client_id, account_id",
+        before,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), AccountId(row.account_id))).collect())
+}
+
+/// Notes how many calls at once the carrier lets the account have. Tells whether that is news.
+pub async fn allow_calls(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    calls: Option<u32>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update accounts set carrier_calls = $3
+        where client_id = $1 and account_id = $2 and carrier_calls is distinct from $3",
+        client.0,
+        account.0,
+        calls.map(|calls| i32::try_from(calls).unwrap_or(i32::MAX))
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Replaces an account's sealed credentials. Whoever opened it before opens it anew.
+pub async fn set_credentials(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    credentials: &[u8],
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update accounts set credentials = $3, version = version + 1
+        where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        credentials
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Replaces what an account's adapter needs besides credentials.
+pub async fn set_settings(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    settings: &Value,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update accounts set settings = $3, version = version + 1
+        where client_id = $1 and account_id = $2",
+        client.0,
+        account.0,
+        settings
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets an account dial, or not. Tells whether that is a change; `None` if there is no such account.
+pub async fn enable(
+    conn: &mut PgConnection,
+    client: ClientId,
+    account: AccountId,
+    enabled: bool,
+) -> Result<Option<bool>, StoreError> {
+    let before = sqlx::query_scalar!(
+        "select enabled from accounts where client_id = $1 and account_id = $2 for no key update",
+        client.0,
+        account.0
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(before) = before else { return Ok(None) };
+    if before != enabled {
+        sqlx::query!(
+            "update accounts set enabled = $3 where client_id = $1 and account_id = $2",
+            client.0,
+            account.0,
+            enabled
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(Some(before != enabled))
 }
 
 /// Locks the account's row, and reads its breaker; `None` if it is gone.

@@ -57,7 +57,8 @@ pub async fn accounts(conn: &mut PgConnection, client: ClientId) -> Result<Vec<A
     let accounts = sqlx::query_scalar!(
         "select a.account_id from accounts a
         join clients l on l.client_id = a.client_id
-        where a.client_id = $1 and a.enabled and a.paused_by is null and l.paused_by is null and exists (
+        where a.client_id = $1 and a.enabled and a.paused_by is null and a.held_at is null and l.paused_by is null
+            and exists (
             select from campaigns c where c.client_id = $1 and c.account_id = a.account_id and c.state = 'running')
         order by a.account_id",
         client.0
@@ -98,6 +99,8 @@ pub struct Account {
     pub limits: serde_json::Value,
     /// The client's limits, as stored.
     pub client_limits: serde_json::Value,
+    /// How many calls at once the carrier lets it have, where it tells.
+    pub carrier_calls: Option<i32>,
     /// How its breaker stands.
     pub breaker: Breaker,
     /// Whether anything is known of its numbers.
@@ -111,12 +114,12 @@ pub async fn read_account(
     account: AccountId,
 ) -> Result<Option<Account>, StoreError> {
     let row = sqlx::query!(
-        r#"select a.limits, l.limits as client_limits, a.failing, a.trips, a.resting_until,
+        r#"select a.limits, l.limits as client_limits, a.carrier_calls, a.failing, a.trips, a.resting_until,
             exists (select from numbers n where n.client_id = a.client_id and n.account_id = a.account_id)
                 as "knows_numbers!"
         from accounts a join clients l on l.client_id = a.client_id
         where a.client_id = $1 and a.account_id = $2 and a.enabled and a.paused_by is null
-            and l.paused_by is null"#,
+            and a.held_at is null and l.paused_by is null"#,
         client.0,
         account.0
     )
@@ -125,6 +128,7 @@ pub async fn read_account(
     Ok(row.map(|row| Account {
         limits: row.limits,
         client_limits: row.client_limits,
+        carrier_calls: row.carrier_calls,
         breaker: super::rows::breaker(row.failing, row.trips, row.resting_until),
         knows_numbers: row.knows_numbers,
     }))

@@ -30,7 +30,7 @@ pub struct CampaignFacts {
     pub emulated: bool,
     /// Whether the account may dial at all.
     pub enabled: bool,
-    /// Whether a person paused the account or its client.
+    /// Whether a person paused the account or its client, or its carrier turns it down.
     pub paused: bool,
     /// Until when it rests.
     pub resting_until: Option<Moment>,
@@ -56,7 +56,7 @@ pub async fn facts(
     let rows = sqlx::query!(
         r#"select c.campaign_id, c.state as "state: CampaignStateRow", c.revision, c.account_id, a.version,
             a.emulated, a.enabled, a.resting_until, l.barrier_version,
-            (a.paused_by is not null or l.paused_by is not null) as "paused!",
+            (a.paused_by is not null or a.held_at is not null or l.paused_by is not null) as "paused!",
             (a.failing > 0 or a.trips > 0 or exists (
                 select from numbers n where n.account_id = a.account_id and n.client_id = a.client_id
                     and (n.failing > 0 or n.trips > 0))) as "ailing!"

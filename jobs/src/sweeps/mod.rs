@@ -2,6 +2,7 @@
 //! node runs each. Every sweep looks at the state and acts on what it finds, and may
 //! run twice.
 
+mod accounts;
 mod costs;
 mod inbox;
 mod orders;
@@ -42,12 +43,13 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 6] {
+fn all() -> [&'static dyn Sweep; 7] {
     [
         &stale_calls::StaleCalls,
         &orders::Orders,
         &inbox::Inbox,
         &costs::Costs,
+        &accounts::Accounts,
         &prune::Prune,
         &partitions::Partitions,
     ]

@@ -310,9 +310,13 @@ impl Deciding<'_> {
                 self.resolve(outcome, |this| this.hold(Why::Refused { attempt: number, cause }));
             }
             Remedy::RetryLater => self.after_refusal(number, None, cause),
+            Remedy::HoldAccount => {
+                self.rest = Some(Rest { account, until: None, cause: cause.clone() });
+                self.after_refusal(number, None, cause);
+            }
             Remedy::RestAccount(pause) => {
                 let pause = pause.min(LONGEST_PAUSE);
-                self.rest = Some(Rest { account, until: now + pause, cause: cause.clone() });
+                self.rest = Some(Rest { account, until: Some(now + pause), cause: cause.clone() });
                 self.after_refusal(number, Some(pause), cause);
             }
         }

@@ -70,6 +70,9 @@ impl Plan {
         now: Moment,
     ) -> Result<Self, StoreError> {
         let own = readable(&row.limits, &format!("account {account}"));
+        let carriers = row.carrier_calls.and_then(|calls| u32::try_from(calls).ok());
+        let carriers = carriers.map(|max| Limit::Concurrent { max });
+        let own = own.map(|own| own.into_iter().chain(carriers).collect::<Vec<_>>());
         let clients = readable(&row.client_limits, &format!("client {client}"));
         let (Some(own), Some(clients)) = (own, clients) else { return Ok(Self::default()) };
         let mut open = Vec::with_capacity(lanes.len());

@@ -155,7 +155,7 @@ impl Decided {
             inbox::follow_meanwhile(engine, client, self.named.clone());
         }
         for rest in &self.rests {
-            tracing::warn!(account.id = %rest.account, until = %rest.until, cause = rest.cause,
+            tracing::warn!(account.id = %rest.account, until = ?rest.until, cause = rest.cause,
                 "a carrier account rests");
             // Lost in a crash, the carrier's next answer sets it again.
             if let Err(error) = rest_account(engine, client, rest).await {
@@ -169,7 +169,13 @@ impl Decided {
 async fn rest_account(engine: &Engine, client: ClientId, rest: &Rest) -> Result<(), StoreError> {
     store::in_time(async {
         let mut conn = engine.inner.pool.acquire().await?;
-        store::accounts::rest(&mut conn, client, rest.account, rest.until, &rest.cause).await
+        match rest.until {
+            Some(until) => store::accounts::rest(&mut conn, client, rest.account, until, &rest.cause).await,
+            None => {
+                let now = engine.inner.clock.now(&mut conn).await?;
+                store::accounts::hold(&mut conn, client, rest.account, &rest.cause, now).await
+            }
+        }
     })
     .await
 }
