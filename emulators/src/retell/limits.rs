@@ -72,7 +72,7 @@ pub enum OverConcurrency {
     /// 429.
     #[default]
     Refused,
-    /// Accepted; after 40 s without ringing it ends with `concurrency_limit_reached`.
+    /// Accepted, and counted so; after 40 s without ringing it ends with `concurrency_limit_reached`.
     Accepted,
 }
 
