@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
-use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::operations::{By, pausing};
 use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
@@ -15,12 +13,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::backend::Backend;
+use super::backend::{Backend, NewAccount};
 use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
 use crate::config::Exotel;
 
 /// The most accounts that are listed.
@@ -72,17 +69,15 @@ pub(super) struct Resume {
 impl Pause {
     async fn run(
         &self,
-        app: &App,
-        (client, account): (ClientId, Option<AccountId>),
-        actor: &str,
+        to: &Backend<'_>,
+        what: (ClientId, Option<AccountId>),
         output: &Output,
     ) -> anyhow::Result<()> {
         let resume_at = match &self.until {
-            Some(given) => Some(moment(given, app.engine.now().await?)?),
+            Some(given) => Some(moment(given, to.now().await?)?),
             None => None,
         };
-        let by = By { actor, reason: self.reason.as_deref() };
-        let paused = pausing::pause(&app.engine, client, account, by, resume_at).await?;
+        let paused = to.pause(what, self.reason.as_deref(), resume_at).await?;
         let already = if paused.changed { "" } else { " already" };
         let until =
             resume_at.map(|at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
@@ -96,13 +91,11 @@ impl Pause {
 impl Resume {
     async fn run(
         &self,
-        app: &App,
-        (client, account): (ClientId, Option<AccountId>),
-        actor: &str,
+        to: &Backend<'_>,
+        what: (ClientId, Option<AccountId>),
         output: &Output,
     ) -> anyhow::Result<()> {
-        let by = By { actor, reason: self.reason.as_deref() };
-        let changed = pausing::resume(&app.engine, client, account, by).await?;
+        let changed = to.resume(what, self.reason.as_deref()).await?;
         let text = if changed { "dials again" } else { "was not paused" };
         output.say(format!("`{}` {text}", self.name), &json!({ "changed": changed }));
         Ok(())
@@ -112,19 +105,14 @@ impl Resume {
 pub(super) async fn client(to: &Backend<'_>, command: ClientCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         ClientCommand::Pause(pause) => {
-            let (app, actor) = to.database("client pause")?;
-            let client = setup::find_client(&app.engine, &pause.name).await?;
-            pause.run(app, (client, None), actor, output).await?;
+            pause.run(to, (to.find_client(&pause.name).await?, None), output).await?;
         }
         ClientCommand::Resume(resume) => {
-            let (app, actor) = to.database("client resume")?;
-            let client = setup::find_client(&app.engine, &resume.name).await?;
-            resume.run(app, (client, None), actor, output).await?;
+            resume.run(to, (to.find_client(&resume.name).await?, None), output).await?;
         }
         ClientCommand::Limit { client, change } => {
-            let (app, actor) = to.database("client limit")?;
-            let id = setup::find_client(&app.engine, &client).await?;
-            change.run(app, (id, Limited::Client, &client), actor, output).await?;
+            let id = to.find_client(&client).await?;
+            change.run(to, (id, Limited::Client, &client), output).await?;
         }
         ClientCommand::Create { name } => {
             let id = to.create_client(&name).await?;
@@ -214,27 +202,21 @@ pub(super) async fn account(
 ) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::Pause(pause) => {
-            let (app, actor) = to.database("account pause")?;
-            let (client, account) = setup::find_account(&app.engine, &pause.name).await?;
-            pause.run(app, (client, Some(account)), actor, output).await?;
+            let (client, account) = to.find_account(&pause.name).await?;
+            pause.run(to, (client, Some(account)), output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Resume(resume) => {
-            let (app, actor) = to.database("account resume")?;
-            let (client, account) = setup::find_account(&app.engine, &resume.name).await?;
-            resume.run(app, (client, Some(account)), actor, output).await?;
+            let (client, account) = to.find_account(&resume.name).await?;
+            resume.run(to, (client, Some(account)), output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Limit { account, change } => {
-            let (app, actor) = to.database("account limit")?;
-            let (client, id) = setup::find_account(&app.engine, &account).await?;
-            change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
+            let (client, id) = to.find_account(&account).await?;
+            change.run(to, (client, Limited::Account(id), &account), output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => {
-            let (app, actor) = to.database("account add")?;
-            add.run(app, config, actor, output).await
-        }
+        AccountCommand::Add(add) => add.run(to, config, output).await,
         AccountCommand::List { client } => {
             let client = match client {
                 Some(client) => Some(to.find_client(&client).await?),
@@ -261,9 +243,7 @@ pub(super) async fn account(
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Test { account } => {
-            let (app, _) = to.database("account test")?;
-            let (client, account) = setup::find_account(&app.engine, &account).await?;
-            let check = setup::check_account(&app.engine, client, account).await?;
+            let check = to.check_account(to.find_account(&account).await?).await?;
             output.say(&check.message, &check);
             Ok(if check.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -273,13 +253,12 @@ pub(super) async fn account(
 impl Add {
     async fn run(
         self,
-        app: &App,
+        to: &Backend<'_>,
         config: &crate::config::Settings,
-        actor: &str,
         output: &Output,
     ) -> anyhow::Result<ExitCode> {
         let credentials = self.credentials(&config.exotel)?;
-        let client = setup::find_client(&app.engine, &self.client).await?;
+        let client = to.find_client(&self.client).await?;
         let settings = match &self.settings {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
@@ -292,7 +271,7 @@ impl Add {
         let max = self.max_concurrent.unwrap_or(config.new_account.max_concurrent);
         let mut limits = vec![Limit::Concurrent { max }];
         limits.extend(self.calls_per_second.map(Limit::per_second));
-        let spec = AccountSpec {
+        let new = NewAccount {
             name: &self.name,
             base_url: &self.base_url,
             credentials,
@@ -300,11 +279,10 @@ impl Add {
             limits,
             without_default_limits: self.no_default_limits,
         };
-        let by = By { actor, reason: None };
-        let account = setup::add_account(&app.engine, client, spec, by).await?;
+        let account = to.add_account(client, new).await?;
         let check = match self.no_test {
             true => None,
-            false => Some(setup::check_account(&app.engine, client, account).await?),
+            false => Some(to.check_account((client, account)).await?),
         };
         let tested = check.as_ref().map_or("not tested".to_owned(), |check| check.message.clone());
         let value = json!({ "id": account, "name": self.name, "check": check });

@@ -65,6 +65,26 @@ pub async fn create(
 }
 
 fn check(rules: &Rules) -> Result<(), OperationError> {
+/// Makes a campaign like another, in draft: the same account and rules under another name, without leads.
+///
+/// # Errors
+/// If the name is taken, the other does not exist, or its rules come from a newer version.
+pub async fn clone(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    name: &str,
+    actor: &str,
+) -> Result<CampaignId, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
+    drop(conn);
+    let given = campaign.to_string();
+    let account = facts.ok_or(OperationError::NotFound { kind: "campaign", given })?.account;
+    let (_, rules) = rules(engine, client, campaign).await?;
+    create(engine, client, CampaignSpec { name, account, rules: &rules, actor }).await
+}
+
     let checked = rules.check();
     checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })
 }

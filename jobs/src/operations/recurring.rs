@@ -89,6 +89,15 @@ pub async fn list(engine: &Engine, campaign: CampaignId) -> Result<Vec<Recurring
 /// Takes a recurring order back.
 ///
 /// # Errors
+/// Whose recurring order this is.
+///
+/// # Errors
+/// If there is none with this id.
+pub async fn campaign_of(engine: &Engine, id: Uuid) -> Result<(ClientId, CampaignId), OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::recurring::campaign_of(&mut conn, id).await?.ok_or_else(|| not_found(id.to_string()))
+}
+
 /// If there is none with this id.
 pub async fn remove(engine: &Engine, given: &str, by: By<'_>) -> Result<(), OperationError> {
     let id = Uuid::try_parse(given).map_err(|_| not_found(given.to_owned()))?;

@@ -100,6 +100,18 @@ pub async fn list(
         .collect())
 }
 
+/// Whose the one with this id is.
+pub async fn campaign_of(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(ClientId, CampaignId)>, StoreError> {
+    let found =
+        sqlx::query!("select client_id, campaign_id from campaign_schedules where schedule_id = $1", id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(found.map(|row| (ClientId(row.client_id), CampaignId(row.campaign_id))))
+}
+
 /// Claims a due run by moving its time on. Tells whether it was still there to be claimed.
 pub async fn claim(
     conn: &mut PgConnection,

@@ -1,14 +1,20 @@
 //! Clients and accounts.
 
+use outdial_jobs::operations::setup::AccountSpec;
 use outdial_jobs::operations::{Part, setup};
+use outdial_jobs::providers::AccountCheck;
+use outdial_jobs::providers::exotel::{Credentials, Settings};
 use outdial_jobs::store;
 use outdial_jobs::store::accounts::Account;
-use outdial_workflows::ids::ClientId;
+use outdial_workflows::ids::{AccountId, ClientId};
+use outdial_workflows::limits::Limit;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
+use url::Url;
 
-use super::Backend;
 use super::names::{Tenant, tenants};
+use super::{Backend, by};
 use crate::client::Call;
 
 #[derive(Deserialize)]
@@ -17,7 +23,71 @@ struct Client {
     name: String,
 }
 
+#[derive(Deserialize)]
+struct Made {
+    id: AccountId,
+}
+
+/// What a test of an account found, as the API tells it.
+#[derive(Deserialize)]
+struct Tested {
+    ok: bool,
+    message: String,
+}
+
+/// An account to be made.
+pub(in crate::cli) struct NewAccount<'a> {
+    pub(in crate::cli) name: &'a str,
+    pub(in crate::cli) base_url: &'a Url,
+    pub(in crate::cli) credentials: Credentials,
+    pub(in crate::cli) settings: Settings,
+    pub(in crate::cli) limits: Vec<Limit>,
+    pub(in crate::cli) without_default_limits: bool,
+}
+
 impl Backend<'_> {
+    /// Makes an account. The carrier is not asked.
+    pub(in crate::cli) async fn add_account(
+        &self,
+        client: ClientId,
+        new: NewAccount<'_>,
+    ) -> anyhow::Result<AccountId> {
+        let NewAccount { name, base_url, credentials, settings, limits, without_default_limits } = new;
+        match self {
+            Self::Database(app, actor) => {
+                let spec =
+                    AccountSpec { name, base_url, credentials, settings, limits, without_default_limits };
+                Ok(setup::add_account(&app.engine, client, spec, by(actor, None)).await?)
+            }
+            Self::Server(server) => {
+                let Credentials { account_sid, api_key, api_token } = credentials;
+                let call = Call::post(format!("/v1/clients/{client}/accounts")).json(json!({
+                    "name": name, "base_url": base_url, "settings": settings, "limits": limits,
+                    "without_default_limits": without_default_limits,
+                    "credentials": {
+                        "account_sid": account_sid, "api_key": api_key, "api_token": api_token.expose_secret(),
+                    },
+                }));
+                Ok(server.read::<Made>(&call).await?.id)
+            }
+        }
+    }
+
+    /// Asks an account's carrier whether it takes its credentials.
+    pub(in crate::cli) async fn check_account(
+        &self,
+        (client, account): (ClientId, AccountId),
+    ) -> anyhow::Result<AccountCheck> {
+        match self {
+            Self::Database(app, _) => Ok(setup::check_account(&app.engine, client, account).await?),
+            Self::Server(server) => {
+                let Tested { ok, message } =
+                    server.read(&Call::post(format!("/v1/accounts/{account}/test"))).await?;
+                Ok(AccountCheck { ok, message })
+            }
+        }
+    }
+
     /// Makes a client.
     pub(in crate::cli) async fn create_client(&self, name: &str) -> anyhow::Result<ClientId> {
         match self {

@@ -17,6 +17,7 @@ mod document;
 mod events;
 mod exports;
 mod imports;
+mod incoming;
 mod input;
 mod jobs;
 mod keys;
@@ -150,6 +151,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::forecast::simulate))
         .routes(routes!(campaigns::schedules::list, campaigns::schedules::add))
         .routes(routes!(campaigns::schedules::remove))
+        .routes(routes!(campaigns::schedules::take_back))
         .routes(routes!(leads::find))
         .routes(routes!(leads::list))
         .routes(routes!(leads::accept::accept))
@@ -172,6 +174,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(audit::of_all))
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::lift))
+        .routes(routes!(suppressions::import::import).layer(DefaultBodyLimit::disable()))
         .routes(routes!(consents::list, consents::add))
         .routes(routes!(consents::revoke))
 }

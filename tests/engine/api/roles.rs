@@ -34,7 +34,7 @@ impl Things {
             ("{number}", NUMBER.to_owned()),
         ];
         let names = |thing: &str| route.contains(thing) || query(route).contains(thing);
-        if names("{campaign}") || names("{lead}") || names("{attempt}") {
+        if ["{campaign}", "{schedule}", "{lead}", "{attempt}"].into_iter().any(names) {
             let campaign = world.draft(json!({})).await;
             let lead = world.lead(campaign, "+919876500001").await;
             things.extend([("{campaign}", campaign.to_string()), ("{lead}", lead.to_string())]);
@@ -162,7 +162,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
             Some(json!({ "url": "https://example.com/hook", "types": ["call.*"] }))
         }
         "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
-        "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
+        "POST /v1/campaigns/{campaign}/imports" | "POST /v1/clients/{client}/suppressions/import" => {
+            Some(json!("phone\n+919876500003\n"))
+        }
         "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
         "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
@@ -305,6 +307,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/schedules", Viewer),
         ("POST /v1/campaigns/{campaign}/schedules", Operator),
         ("DELETE /v1/campaigns/{campaign}/schedules/{schedule}", Operator),
+        ("DELETE /v1/schedules/{schedule}", Operator),
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
         ("GET /v1/leads", Viewer),
         ("GET /v1/leads/{lead}", Viewer),
@@ -334,6 +337,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/clients/{client}/suppressions", Viewer),
         ("POST /v1/clients/{client}/suppressions", Operator),
         ("DELETE /v1/clients/{client}/suppressions/{suppression}", Operator),
+        ("POST /v1/clients/{client}/suppressions/import", Operator),
         ("GET /v1/clients/{client}/consents", Viewer),
         ("POST /v1/clients/{client}/consents", Operator),
         ("POST /v1/clients/{client}/consents/revoke", Operator),
