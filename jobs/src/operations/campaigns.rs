@@ -6,6 +6,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::happening::{self, CampaignEvent};
 use outdial_workflows::hours::{LaneState, lane_visits};
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, JobId, LaneId};
 use outdial_workflows::rules::Rules;
@@ -64,7 +65,6 @@ pub async fn create(
     Ok(new.id)
 }
 
-fn check(rules: &Rules) -> Result<(), OperationError> {
 /// Makes a campaign like another, in draft: the same account and rules under another name, without leads.
 ///
 /// # Errors
@@ -85,6 +85,7 @@ pub async fn clone(
     create(engine, client, CampaignSpec { name, account, rules: &rules, actor }).await
 }
 
+fn check(rules: &Rules) -> Result<(), OperationError> {
     let checked = rules.check();
     checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })
 }
@@ -311,6 +312,10 @@ pub async fn order_until(
                 now,
             )
             .await?;
+        }
+        let by = happening::Ordered { actor: actor.to_owned(), reason: reason.map(str::to_owned) };
+        if let Some(turned) = CampaignEvent::turned(from, state, by, resume_at) {
+            store::journal::tell(conn, (client, campaign), &turned, now).await?;
         }
         if changed && order == Order::Cancel {
             let job =
