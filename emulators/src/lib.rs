@@ -15,3 +15,4 @@ pub mod exotel;
 mod millis;
 pub mod sheets;
 mod socket;
+pub mod telnyx;

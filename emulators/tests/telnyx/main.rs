@@ -1,0 +1,7 @@
+//! The Telnyx emulator over real sockets: what a client sees, and what the counters say.
+
+mod dial;
+mod faults;
+mod harness;
+mod limits;
+mod webhooks;
