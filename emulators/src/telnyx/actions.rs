@@ -1,4 +1,4 @@
-//! `POST /v2/calls/{call_control_id}/actions/{name}`: letting a command through to its call.
+//! `POST` (or `PUT`) `/v2/calls/{call_control_id}/actions/{name}`: letting a command through to its call.
 
 use std::sync::Arc;
 
@@ -20,15 +20,30 @@ use super::{
 };
 use crate::clock;
 
+/// The one command that is put; the others are posted, as the official client has it.
+const PUT: &str = "client_state_update";
+
 pub(super) async fn post(
     State(hub): State<Arc<Hub>>,
     Path((id, name)): Path<(String, String)>,
     request: Request<Body>,
 ) -> Response {
+    if name == PUT { Refusal::not_found().respond() } else { take(&hub, &id, &name, request).await }
+}
+
+pub(super) async fn put(
+    State(hub): State<Arc<Hub>>,
+    Path((id, name)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Response {
+    if name == PUT { take(&hub, &id, &name, request).await } else { Refusal::not_found().respond() }
+}
+
+async fn take(hub: &Hub, id: &str, name: &str, request: Request<Body>) -> Response {
     let config = hub.config();
     let headers = request.headers().clone();
     let body = door::body(request, false).await;
-    let account = match door::enter(&hub, &config, &headers, Purpose::Other) {
+    let account = match door::enter(hub, &config, &headers, Purpose::Other) {
         Ok(account) => account,
         Err(response) => return *response,
     };
@@ -36,10 +51,10 @@ pub(super) async fn post(
         let fields = Fields(&body);
         let state = fields.client_state("client_state")?;
         let command_id = fields.text("command_id")?;
-        let inbound = matches!(name.as_str(), "answer" | "reject");
-        let action = if inbound { None } else { Action::read(&name, fields, &config)? };
+        let inbound = matches!(name, "answer" | "reject");
+        let action = if inbound { None } else { Action::read(name, fields, &config)? };
         hub.change(|world| {
-            let call = live(world, &id, &account.id)?;
+            let call = live(world, id, &account.id)?;
             if inbound {
                 return Err(Refusal::new(
                     422,
@@ -50,10 +65,10 @@ pub(super) async fn post(
             }
             let action = action.ok_or_else(Refusal::not_found)?;
             suits(&call, &action)?;
-            if command_id.is_some_and(|command| world.more.is_repeated(&id, command)) {
+            if command_id.is_some_and(|command| world.more.is_repeated(id, command)) {
                 return Ok(());
             }
-            carry(world, &call, &name, action, state, &body);
+            carry(world, &call, name, action, state, &body);
             Ok(())
         })
     });

@@ -6,27 +6,22 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{sync::mpsc, time};
-use url::Url;
 use uuid::Uuid;
 
 use super::{
     Hub,
     hooks::Route,
     log::{AttemptRow, DeliveryRow},
-    sign::SigningSeed,
+    sealed::Sealed,
 };
 use crate::{
     carrier::{Forgery, Manner, Notice, Paced as _},
     clock,
 };
-
-/// How old a stale timestamp is; receivers allow for five minutes.
-const STALE_S: i64 = 600;
 
 /// Something to tell one address.
 #[derive(Debug)]
@@ -49,17 +44,6 @@ pub(super) enum Body {
     Event(Value),
     /// A TeXML callback.
     Form(Vec<(&'static str, String)>),
-}
-
-/// Exactly what goes over the wire.
-#[derive(Debug, Clone)]
-struct Sealed {
-    url: Url,
-    get: bool,
-    content_type: &'static str,
-    body: Bytes,
-    /// Timestamp and signature.
-    signature: Option<(String, String)>,
 }
 
 /// Delivers a call's webhooks until the sender is dropped and all is delivered or given up.
@@ -136,7 +120,8 @@ impl Courier<'_> {
             let mut gaps = message.gaps.iter();
             loop {
                 let nth = attempts.len() + 1;
-                let sealed = self.seal(message, url, nth);
+                let seed = &self.hub.config().signing_seed;
+                let sealed = Sealed::new(message, url, nth, seed, self.manner.forgery);
                 let started = clock::now();
                 let status = self.send(&sealed, message.timeout).await;
                 let finished = clock::now();
@@ -173,29 +158,6 @@ impl Courier<'_> {
         self.send(&first, timeout).await;
     }
 
-    fn seal(&self, message: &Message, url: &Url, nth: usize) -> Sealed {
-        let mut url = url.clone();
-        let (content_type, mut body) = match &message.body {
-            Body::Event(data) => {
-                let meta = json!({"attempt": nth, "delivered_to": url});
-                ("application/json", json!({"data": data, "meta": meta}).to_string())
-            }
-            Body::Form(fields) => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(fields);
-                ("application/x-www-form-urlencoded", form.finish())
-            }
-        };
-        if message.route.get {
-            add_query(&mut url, &message.body);
-            body = String::new();
-        }
-        let body = Bytes::from(body);
-        let seed = self.hub.config().signing_seed.clone();
-        let signature = sign(&seed, self.manner.forgery, clock::now().timestamp(), &body);
-        Sealed { url, get: message.route.get, content_type, body, signature }
-    }
-
     /// What the receiver said; `None` if nothing.
     async fn send(&self, sealed: &Sealed, timeout: Duration) -> Option<StatusCode> {
         let _turn = self.hub.webhooks.acquire().await.expect("the semaphore is never closed");
@@ -226,43 +188,12 @@ impl Courier<'_> {
     }
 }
 
-/// Timestamp and signature, as the forger has them.
-fn sign(seed: &SigningSeed, forgery: Option<Forgery>, now: i64, body: &[u8]) -> Option<(String, String)> {
-    let (seed, timestamp) = match forgery {
-        None | Some(Forgery::Replayed) => (seed.clone(), now),
-        Some(Forgery::WrongKey) => (seed.stranger(), now),
-        Some(Forgery::Stale) => (seed.clone(), now - STALE_S),
-        Some(Forgery::Missing) => return None,
-    };
-    Some((timestamp.to_string(), seed.sign(timestamp, body)))
-}
-
 /// Whether an answer that is no success ends the matter. A redirect does not: one page of the
 /// documents has it followed, another has it count as a failure, as it does here.
 fn is_final(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::REQUEST_TIMEOUT
         && status != StatusCode::TOO_MANY_REQUESTS
-}
-
-/// A webhook by GET has the payload's plain values in the query.
-fn add_query(url: &mut Url, body: &Body) {
-    let mut query = url.query_pairs_mut();
-    match body {
-        Body::Form(fields) => {
-            query.extend_pairs(fields);
-        }
-        Body::Event(event) => {
-            for name in ["event_type", "id", "occurred_at"] {
-                query.append_pair(name, event[name].as_str().unwrap_or_default());
-            }
-            for (name, value) in event["payload"].as_object().into_iter().flatten() {
-                if let Some(text) = value.as_str() {
-                    query.append_pair(name, text);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -278,16 +209,5 @@ mod tests {
         for code in [301, 408, 429, 500, 503] {
             assert!(!is_final(code), "{code}");
         }
-    }
-
-    #[test]
-    fn a_forger_lacks_the_key_or_the_hour() {
-        let seed = SigningSeed::default();
-        let right = sign(&seed, None, 1000, b"body").expect("a signature");
-        let wrong = sign(&seed, Some(Forgery::WrongKey), 1000, b"body").expect("a signature");
-        assert!(wrong.0 == right.0 && wrong.1 != right.1);
-        let stale = sign(&seed, Some(Forgery::Stale), 1000, b"body").expect("a signature");
-        assert_eq!(stale, ("400".to_owned(), seed.sign(400, b"body")));
-        assert_eq!(sign(&seed, Some(Forgery::Missing), 1000, b"body"), None);
     }
 }

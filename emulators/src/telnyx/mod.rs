@@ -38,6 +38,7 @@ mod reads;
 mod recording;
 mod reply;
 mod scenario;
+mod sealed;
 mod sign;
 mod stream;
 mod texml;
@@ -91,7 +92,7 @@ impl Protocol for TelnyxV2 {
         Router::new()
             .route("/v2/calls", post(place::post))
             .route("/v2/calls/{id}", get(reads::call))
-            .route("/v2/calls/{id}/actions/{name}", post(actions::post))
+            .route("/v2/calls/{id}/actions/{name}", post(actions::post).put(actions::put))
             .route("/v2/connections/{id}/active_calls", get(reads::active_calls))
             .route("/v2/call_events", get(logs::call_events))
             .route("/v2/webhook_deliveries", get(logs::webhook_deliveries))

@@ -168,6 +168,8 @@ async fn a_client_state_is_replaced_from_then_on() {
     let (_telnyx, api, mut hooks, id) = answered(endless()).await;
     done(&api, &id, "client_state_update", json!({"client_state": "YXR0XzI="})).await;
     assert_eq!(api.get(&format!("/v2/calls/{id}")).await.data()["client_state"], "YXR0XzI=");
+    let path = format!("/v2/calls/{id}/actions/client_state_update");
+    assert_eq!(api.post(&path, &json!({"client_state": "YQ=="})).await.refusal(), (404, "10005"));
     done(&api, &id, "hangup", json!({})).await;
     assert_eq!(hooks.next_of("call.hangup").await["client_state"], "YXR0XzI=");
 }

@@ -109,3 +109,29 @@ async fn a_call_in_progress_outlives_a_change_of_settings() {
     assert_eq!(api.get(&format!("/v2/calls/{id}")).await.data()["is_alive"], true);
     assert_eq!(telnyx.calls()[0].number, CUSTOMER);
 }
+
+#[tokio::test]
+async fn settings_survive_a_trip_through_json_and_print_without_secrets() {
+    let config = Config { fallback: outdial_emulators::telnyx::Fallback::Mix, ..Config::default() };
+    let text = serde_json::to_string(&config).expect("JSON");
+    assert_eq!(serde_json::from_str::<Config>(&text).expect("a config"), config);
+    let printed = format!("{config:?}");
+    assert!(!printed.contains(&Account::default().api_key) && !printed.contains("000102"), "{printed}");
+}
+
+#[tokio::test]
+async fn another_process_can_script_a_number_with_all_that_results_say() {
+    let telnyx = fast(Config::default()).await;
+    let api = Api::of(&telnyx);
+    let script = json!({"number": CUSTOMER, "scenarios": [{
+        "outcome": {"answered": {"talk_ms": 9000}}, "answerer": "fax", "ring_ms": 0,
+        "hangup": {"cause": "unspecified", "source": "unknown", "sip": "500"},
+        "quirks": [{"duplicate_callbacks": {"extra": 1}}],
+    }]});
+    assert_eq!(api.post("/_emulator/scripts", &script).await.status, 204);
+    api.dial(&json!({})).await;
+    let end = ended(&telnyx).await.hangup.expect("it has ended");
+    assert_eq!((end.cause.name(), end.source.name(), end.sip.as_str()), ("unspecified", "unknown", "500"));
+    let bad = json!({"number": CUSTOMER, "scenarios": [{"outcome": "asleep"}]});
+    assert_eq!(api.post("/_emulator/scripts", &bad).await.status, 422);
+}

@@ -123,7 +123,12 @@ impl Api {
     }
 
     pub(crate) async fn act(&self, id: &str, name: &str, body: &Value) -> Answer {
-        self.post(&format!("/v2/calls/{id}/actions/{name}"), body).await
+        let path = format!("/v2/calls/{id}/actions/{name}");
+        if name != "client_state_update" {
+            return self.post(&path, body).await;
+        }
+        let request = self.http.put(format!("{}{path}", self.base)).json(body);
+        self.send(request).await.expect("a response")
     }
 }
 

@@ -167,9 +167,8 @@ impl Life {
             settings,
             says: self.scenario.caller.says.clone(),
             breaks_after: self.stream_breaks(),
-            words,
         };
-        self.hub.spawn(stream.hold());
+        self.hub.spawn(stream.hold(words));
     }
 
     pub(super) fn hear_of_stream(&mut self, news: News) -> Option<Interrupt> {

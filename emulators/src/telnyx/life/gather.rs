@@ -74,7 +74,8 @@ impl Life {
         let Some(gathering) = self.gathering.take() else { return };
         self.agenda.cancel(|due| matches!(due, Due::GatherTimeout | Due::GatherBegins));
         if gathering.wanted.prompt.is_some() {
-            self.hush(Topic::Speech, "cancelled");
+            // Speech has no word for being cut short.
+            self.hush(Topic::Speech, "completed");
         }
         // Keys that came before the time was over count.
         let pressed = status == "timeout" && !gathering.digits.is_empty();

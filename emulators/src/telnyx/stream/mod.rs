@@ -103,12 +103,11 @@ pub(super) struct Stream {
     pub(super) says: Says,
     /// Nominal time after which the first socket breaks.
     pub(super) breaks_after: Option<Duration>,
-    pub(super) words: mpsc::UnboundedReceiver<Word>,
 }
 
 impl Stream {
     /// Runs until somebody ends it; the call is told by letter.
-    pub(super) async fn hold(mut self) {
+    pub(super) async fn hold(mut self, mut words: mpsc::UnboundedReceiver<Word>) {
         let config = self.hub.config();
         let mut report = StreamReport::default();
         let track = self.settings.track.name();
@@ -118,7 +117,12 @@ impl Stream {
         }
         let mut script = Script::new();
         loop {
-            let Some(socket) = self.open(&config, &mut report).await else { break };
+            let opened = tokio::select! {
+                opened = self.open(&config, &mut report) => opened,
+                // A call that is over does not wait for a bot that does not answer.
+                () = stopped(&mut words) => None,
+            };
+            let Some(socket) = opened else { break };
             self.hub.count(|totals| totals.streams += 1);
             report.sockets += 1;
             if report.sockets == 1 {
@@ -127,7 +131,7 @@ impl Stream {
             let breaks_after = self.breaks_after.take();
             let session = Session::new(&self, config.clone(), script, report, breaks_after);
             let clean;
-            (clean, script, report) = session.run(socket, &mut self.words).await;
+            (clean, script, report) = session.run(socket, &mut words).await;
             if clean || left == 0 {
                 break;
             }
@@ -166,4 +170,9 @@ impl Stream {
         }
         connect_async(request).await.map(|(socket, _)| socket)
     }
+}
+
+/// Returns when the stream is to stop. Keys are lost while there is no socket to tell them on.
+async fn stopped(words: &mut mpsc::UnboundedReceiver<Word>) {
+    while let Some(Word::Digit(_)) = words.recv().await {}
 }

@@ -39,7 +39,7 @@ pub(in crate::telnyx) enum Source {
     Inline(String),
 }
 
-const PARAMETERS: [&str; 53] = [
+const PARAMETERS: [&str; 54] = [
     "ApplicationSid",
     "From",
     "To",
@@ -85,14 +85,15 @@ const PARAMETERS: [&str; 53] = [
     "DeepfakeDetection",
     "DeepfakeDetectionCallbackMethod",
     "DeepfakeDetectionCallbackUrl",
-    "DeepfakeDetectionRtpTimeout",
-    "DeepfakeDetectionTimeout",
-    "Twiml",
     "MachineDetectionPromptEndTimeout",
-    "SendDigits",
-    "ConferenceConfig",
-    "Diversion",
-    "TimeoutOverride",
+    "MachineDetectionBeepMaxFrequency",
+    "MachineDetectionBeepMinFrequency",
+    "MachineDetectionBeepMinToneDuration",
+    "MachineDetectionBeepProfile",
+    "MachineDetectionBeepSpectralConfirmation",
+    "MachineDetectionBeepSpectralMinPurity",
+    "MachineDetectionBeepSpectralRejectFaxCng",
+    "MachineDetectionBeepSpectralWindow",
 ];
 
 /// How many parameters the protocol does not have; those in snake case are among them.
