@@ -16,3 +16,4 @@ mod millis;
 pub mod retell;
 pub mod sheets;
 mod socket;
+pub mod telnyx;
