@@ -146,7 +146,9 @@ pub(crate) fn dialled(more: Value) -> Value {
     let mut body = json!({"sip_trunk_id": "ST_trunk1", "sip_call_to": CALLEE, "room_name": ROOM,
         "participant_identity": "callee"});
     let fields = body.as_object_mut().expect("an object");
-    fields.extend(more.as_object().cloned().unwrap_or_default());
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
     body
 }
 
