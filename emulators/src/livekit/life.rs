@@ -65,10 +65,8 @@ impl End {
 
 impl Life<'_> {
     async fn run(self) {
-        let end = match self.scenario.outcome {
-            Outcome::Silent => self.keep_silent().await,
-            _ => self.dial().await,
-        };
+        let silent = self.scenario.outcome == Outcome::Silent;
+        let end = if silent { self.keep_silent().await } else { self.dial().await };
         self.end(end);
     }
 
@@ -118,19 +116,25 @@ impl Life<'_> {
         let began = time::Instant::now();
         let (talk, reason) = match self.scenario.outcome {
             Outcome::Answered { talk } => (talk, DisconnectReason::ClientInitiated),
-            _ => (NO_MEDIA, DisconnectReason::UnknownReason),
+            Outcome::NoMedia => (NO_MEDIA, DisconnectReason::UnknownReason),
+            Outcome::NoAnswer
+            | Outcome::Busy
+            | Outcome::Rejected
+            | Outcome::InvalidNumber
+            | Outcome::Failed
+            | Outcome::Silent => unreachable!("nobody answers it"),
         };
-        self.pick_up(began);
+        let most = talk.min(self.call.request.max_duration);
+        self.pick_up(began, most);
         let keys: Duration =
             self.call.request.dtmf.chars().map(|key| if key == 'w' { PAUSE } else { KEY }).sum();
         if !keys.is_zero() {
             self.enter(Status::Automation);
             if let Woken::Gone(reason) = self.pause(self.config.pace().wall(keys)).await {
-                return self.hung_up(reason, began, talk);
+                return self.hung_up(reason, began, most);
             }
         }
         self.enter(Status::Active);
-        let most = talk.min(self.call.request.max_duration);
         match self.wait(most).await {
             Woken::Due | Woken::Nudged => self.hung_up(self.reason(reason), began, most),
             Woken::Gone(reason) => self.hung_up(reason, began, most),
@@ -188,7 +192,7 @@ impl Life<'_> {
         }
     }
 
-    fn pick_up(&self, at: time::Instant) {
+    fn pick_up(&self, at: time::Instant, at_most: Duration) {
         let request = &self.call.request;
         let call = self.hub.change(|world| {
             let call = world.update(self.call, |call| call.answered = Some(call.base.updated))?;
@@ -200,7 +204,7 @@ impl Life<'_> {
         });
         let Some(call) = call else { return };
         let script = Arc::new(self.scenario.agent.clone());
-        self.on_line(|line| line.answered = Some(Answered { call, at, script }));
+        self.on_line(|line| line.answered = Some(Answered { call, at, at_most, script }));
         self.call.verdict.send_replace(Verdict::Answered);
     }
 

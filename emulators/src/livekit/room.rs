@@ -64,6 +64,8 @@ pub(super) struct Line {
 pub(super) struct Answered {
     pub(super) call: Call,
     pub(super) at: Instant,
+    /// How long it lasts, unless somebody ends it before.
+    pub(super) at_most: Duration,
     pub(super) script: Arc<AgentScript>,
 }
 

@@ -79,10 +79,15 @@ impl Ask {
         read.map_err(|error| Refusal::new(Code::Malformed, error.to_string()))
     }
 
+    /// Checks the token's grants, which every handler does once, and counts.
     pub(super) fn allow(&self, need: door::Need<'_>) -> Result<(), Refusal> {
-        door::allow(self.claims.as_ref(), need).inspect_err(|_| {
-            self.hub.count(|totals| totals.unauthorized += 1);
-        })
+        let allowed = door::allow(self.claims.as_ref(), need);
+        self.hub.count(|totals| match (&allowed, need) {
+            (Err(_), _) => totals.unauthorized += 1,
+            (Ok(()), door::Need::Dial) => {}
+            (Ok(()), _) => totals.reads += 1,
+        });
+        allowed
     }
 }
 
@@ -127,10 +132,7 @@ pub(super) async fn twirp(
         let form = if encoding == Encoding::Json { "json" } else { "protobuf" };
         return Refusal::new(Code::Malformed, format!("the {form} request could not be decoded")).respond();
     };
-    hub.count(|totals| {
-        totals.unknown_parameters += if dials { decoded.strangers } else { 0 };
-        totals.reads += u64::from(!dials);
-    });
+    hub.count(|totals| totals.unknown_parameters += if dials { decoded.strangers } else { 0 });
     let ask = Ask { hub, wire, headers: parts.headers, claims, encoding, value: decoded.value };
     let answer = match method {
         Method::CreateSipParticipant => sip::create(ask).await,

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::harness::{Api, CALLEE, ROOM, fast, within};
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// An hour on the wall, at a thousand times real speed.
+const LONG: Duration = Duration::from_secs(3_600_000);
 
 async fn scripted(scenario: Scenario) -> (LiveKit, Api) {
     let livekit = fast(Config::default()).await;
@@ -21,7 +22,7 @@ async fn scripted(scenario: Scenario) -> (LiveKit, Api) {
 #[tokio::test]
 async fn a_dial_is_answered_at_once_with_the_ids_of_a_participant_who_has_not_answered() {
     let livekit = LiveKit::start(Config::default()).await.expect("a free port");
-    livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(HOUR)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG).ringing_for(LONG)]);
     let api = Api::of(&livekit);
     let more = json!({"participantName": "Bob", "participantMetadata": "m",
         "participantAttributes": {"campaign": "c1"}});
@@ -46,7 +47,7 @@ async fn a_dial_is_answered_at_once_with_the_ids_of_a_participant_who_has_not_an
 #[tokio::test]
 async fn a_call_goes_from_ringing_to_active_to_hangup() {
     let livekit = LiveKit::start(Config::default()).await.expect("a free port");
-    livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(HOUR)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG).ringing_for(LONG)]);
     let api = Api::of(&livekit);
     let id = api.dial(json!({})).await;
     let status = async |wanted: &str| {
@@ -76,7 +77,7 @@ async fn a_call_goes_from_ringing_to_active_to_hangup() {
 
 #[tokio::test]
 async fn a_request_that_waits_is_answered_when_the_phone_is() {
-    let (livekit, api) = scripted(Scenario::answered(HOUR)).await;
+    let (livekit, api) = scripted(Scenario::answered(LONG)).await;
     let id = api.dial(json!({"wait_until_answered": true})).await;
     assert!(livekit.call(&id).expect("known").answered_at.is_some());
     assert_eq!(api.callee().await.expect("it talks")["state"], "ACTIVE");
@@ -119,7 +120,7 @@ async fn a_request_that_waits_is_told_why_nobody_answers() {
 
 #[tokio::test]
 async fn our_own_ringing_timeout_is_told_without_a_sip_status() {
-    let (livekit, api) = scripted(Scenario::answered(HOUR).ringing_for(HOUR)).await;
+    let (livekit, api) = scripted(Scenario::answered(LONG).ringing_for(LONG)).await;
     let more = json!({"wait_until_answered": true, "ringing_timeout": "25s"});
     let (status, error) = api.try_dial(more).await;
     assert_eq!(status, 408);
@@ -133,7 +134,7 @@ async fn our_own_ringing_timeout_is_told_without_a_sip_status() {
 async fn a_request_may_wait_no_longer_than_the_server_and_the_call_goes_on() {
     let sip = Sip { request_timeout: Duration::from_millis(1), ..Sip::default() };
     let livekit = fast(Config { sip, ..Config::default() }).await;
-    livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(HOUR * 100)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG).ringing_for(LONG)]);
     let api = Api::of(&livekit);
     let more = json!({"wait_until_answered": true, "ringing_timeout": "3600000s"});
     let (status, error) = api.try_dial(more).await;
@@ -143,7 +144,7 @@ async fn a_request_may_wait_no_longer_than_the_server_and_the_call_goes_on() {
 
 #[tokio::test]
 async fn a_call_is_cut_at_its_longest_duration() {
-    let (livekit, api) = scripted(Scenario::answered(HOUR)).await;
+    let (livekit, api) = scripted(Scenario::answered(LONG)).await;
     let id = api.dial(json!({"max_call_duration": "10s"})).await;
     within(livekit.until(|totals| totals.finished == 1)).await;
     let call = livekit.call(&id).expect("known");
@@ -178,7 +179,7 @@ async fn a_silent_call_stays_at_dialing_until_it_is_gone() {
 
 #[tokio::test]
 async fn a_second_dial_with_the_same_identity_is_a_second_call_that_throws_out_the_first() {
-    let (livekit, api) = scripted(Scenario::answered(HOUR).ringing_for(HOUR)).await;
+    let (livekit, api) = scripted(Scenario::answered(LONG)).await;
     let first = api.dial(json!({})).await;
     let second = api.dial(json!({})).await;
     assert_ne!(first, second);
@@ -194,7 +195,7 @@ async fn a_request_id_makes_a_repeated_dial_the_same_call_only_where_it_is_heede
     for heeded in [false, true] {
         let sip = Sip { honour_request_id: heeded, ..Sip::default() };
         let livekit = fast(Config { sip, ..Config::default() }).await;
-        livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(HOUR)]);
+        livekit.script(CALLEE, [Scenario::answered(LONG)]);
         let api = Api::of(&livekit);
         let mut ids = Vec::new();
         for request in ["one", "one", "two"] {
@@ -246,7 +247,7 @@ async fn what_makes_no_sense_is_refused_with_the_servers_words() {
 
 #[tokio::test]
 async fn a_hidden_number_is_in_no_attribute_and_not_in_the_identity() {
-    let (_livekit, api) = scripted(Scenario::answered(HOUR)).await;
+    let (_livekit, api) = scripted(Scenario::answered(LONG)).await;
     let (_, info) = api.try_dial(json!({"hide_phone_number": true, "participant_identity": ""})).await;
     let shown = api.ok("RoomService/ListParticipants", json!({"room": ROOM})).await;
     assert!(!shown.to_string().contains(CALLEE), "{shown}");
@@ -256,7 +257,7 @@ async fn a_hidden_number_is_in_no_attribute_and_not_in_the_identity() {
 #[tokio::test]
 async fn keys_are_pressed_before_the_call_is_active() {
     let livekit = LiveKit::start(Config { speed: 1.0, ..Config::default() }).await.expect("a free port");
-    livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(Duration::ZERO)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG).ringing_for(Duration::ZERO)]);
     let api = Api::of(&livekit);
     api.dial(json!({"dtmf": "wwwwwwwwwwwwwwwwwwwwwwww1#", "wait_until_answered": true})).await;
     let shown = within(async {
@@ -294,7 +295,7 @@ async fn a_transfer_takes_the_callee_out_of_the_room_unless_it_fails() {
     let to = |to: &str| json!({"room_name": ROOM, "participant_identity": "callee", "transfer_to": to});
     let declined = Transfer::Rejected(SipStatus::new(603, "Decline"));
     for (transfer, status) in [(Transfer::Completed, 200), (declined, 403), (Transfer::RingingTimeout, 408)] {
-        let (livekit, api) = scripted(Scenario::answered(HOUR).transferring(transfer)).await;
+        let (livekit, api) = scripted(Scenario::answered(LONG).transferring(transfer)).await;
         let id = api.dial(json!({"wait_until_answered": true})).await;
         let bad = api.call("SIP/TransferSIPParticipant", to("+15550199")).await;
         assert_eq!((bad.0, &bad.1["code"]), (400, &"invalid_argument".into()));

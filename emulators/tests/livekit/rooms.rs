@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Api, CALLEE, ROOM, Receiver, events, fast, telling, within};
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// An hour on the wall, at a thousand times real speed.
+const LONG: Duration = Duration::from_secs(3_600_000);
 
-/// An emulator in which somebody talks for an hour.
+/// An emulator in which somebody talks for long.
 async fn talking(receiver: &Receiver) -> (LiveKit, Api, String) {
     let livekit = telling(receiver, Config::default()).await;
-    livekit.script(CALLEE, [Scenario::answered(HOUR)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG)]);
     let api = Api::of(&livekit);
     let id = api.dial(json!({"wait_until_answered": true})).await;
     (livekit, api, id)
@@ -96,7 +97,7 @@ async fn removing_the_participant_hangs_up() {
 #[tokio::test]
 async fn a_dial_that_is_taken_back_while_it_rings_is_canceled() {
     let livekit = fast(Config::default()).await;
-    livekit.script(CALLEE, [Scenario::answered(HOUR).ringing_for(HOUR * 1000)]);
+    livekit.script(CALLEE, [Scenario::answered(LONG).ringing_for(LONG)]);
     let api = Api::of(&livekit);
     let waiting = json!({"wait_until_answered": true, "ringing_timeout": "360000000s"});
     let waiting = tokio::spawn({

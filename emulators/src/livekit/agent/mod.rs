@@ -196,9 +196,14 @@ async fn reached(
     answered: &Answered,
     at: Duration,
 ) -> bool {
+    if at > answered.at_most {
+        over(line).await;
+        return false;
+    }
     let due = answered.at + hub.config().pace().wall(at);
     tokio::select! {
-        () = time::sleep_until(due) => true,
+        biased;
         talked = over(line) => talked.is_some_and(|talked| at <= talked),
+        () = time::sleep_until(due) => true,
     }
 }
