@@ -12,6 +12,7 @@
 pub mod carrier;
 mod clock;
 pub mod exotel;
+pub mod livekit;
 mod millis;
 pub mod retell;
 pub mod sheets;
