@@ -257,6 +257,7 @@ fn came_to(decision: &Decision, now: Moment) -> String {
     for job in &decision.jobs {
         match job {
             JobOrder::Dial(_) => {}
+            JobOrder::HangUp(attempt) => parts.push(format!("hang up {attempt}")),
             JobOrder::AwaitStatus(attempt) => parts.push(format!("ask about {attempt}")),
         }
     }
