@@ -177,6 +177,8 @@ pub enum Source {
     Webhook,
     /// The carrier's media stream.
     Stream,
+    /// The agent that holds the conversation.
+    Agent,
     /// We asked.
     Poll,
     /// A person, or a program on a person's behalf.

@@ -14,6 +14,7 @@ pub mod attempt;
 pub mod breaker;
 pub mod calendar;
 pub mod call;
+pub mod calling;
 pub mod clocks;
 pub mod decide;
 pub mod delivering;

@@ -321,6 +321,21 @@ pub async fn get(engine: &Engine, lead: LeadId) -> Result<Listed, OperationError
     found.ok_or_else(|| OperationError::NotFound { kind: "lead", given: lead.to_string() })
 }
 
+/// The lead of a campaign that its sender calls so.
+///
+/// # Errors
+/// If there is none.
+pub async fn with_external_id(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    id: &str,
+) -> Result<LeadId, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::leads::with_key(&mut conn, client, campaign, &format!("id {id}")).await?;
+    found.ok_or_else(|| OperationError::NotFound { kind: "lead", given: id.to_owned() })
+}
+
 /// The lead with this id, external id or number.
 ///
 /// # Errors

@@ -2,8 +2,8 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
-use outdial_workflows::results::CallResults;
-use serde_json::Value;
+use outdial_workflows::results::{CallResults, Turn};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -37,6 +37,30 @@ pub async fn add(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Adds what was said to the transcript of an attempt. What is there already is not added again, so that a
+/// report may come twice; turns whose times are all known stand in their order.
+pub async fn add_turns(
+    conn: &mut PgConnection,
+    client: ClientId,
+    (lead, number): (LeadId, AttemptNumber),
+    turns: Vec<Turn>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    // Whoever comes second waits for this row, and then sees what the first has added.
+    add(conn, client, &[(lead, number, json!({}))], now).await?;
+    let known = read(conn, client, lead, number).await?.unwrap_or_default();
+    let mut transcript = known.transcript;
+    for turn in turns {
+        if !transcript.contains(&turn) {
+            transcript.push(turn);
+        }
+    }
+    if transcript.iter().all(|turn| turn.at_ms.is_some()) {
+        transcript.sort_by_key(|turn| turn.at_ms);
+    }
+    add(conn, client, &[(lead, number, json!({ "transcript": transcript }))], now).await
 }
 
 /// What is known of an attempt; `None` if nothing is.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
+use super::paging::{Direction, Part};
 use super::rows::{OutcomeRow, PriorityRow, StateRow};
 
 /// What dialling needs of a person.
@@ -349,6 +350,83 @@ pub async fn page(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Reads the leads of a part that this statement chooses, in the order of their ids.
+macro_rules! chosen {
+    ($conn:expr, $which:tt, $order:tt $(, $argument:expr)+ $(,)?) => {
+        sqlx::query_as!(
+            ListedRow,
+            r#"select l.lead_id, l.client_id, l.campaign_id, l.phone, l.name, l.zone, l.region, l.external_id,
+                l.attributes, l.created_at, w.state as "state: StateRow", w.why, w.outcome as "outcome: OutcomeRow",
+                w.priority as "priority: PriorityRow", w.wake_at, w.attempts,
+                lower(l.name) as name_key, w.due_at
+            from (select * from leads where "# + $which + " order by lead_id " + $order + " limit $2) l
+            join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id
+            order by l.lead_id " + $order
+            $(, $argument)+
+        )
+        .fetch_all($conn)
+        .await
+    };
+}
+
+/// The next `limit` leads of a client beyond `after`: all, or those of one campaign.
+pub async fn of_client(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    direction: Direction,
+    after: Option<LeadId>,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    let part = Part { direction, after: after.map(|lead| lead.0), limit };
+    let (beyond, client) = (part.beyond(), client.0);
+    let rows = match (direction, campaign) {
+        (Direction::NewestFirst, None) => {
+            chosen!(conn, "client_id = $3 and lead_id < $1", "desc", beyond, limit, client)?
+        }
+        (Direction::OldestFirst, None) => {
+            chosen!(conn, "client_id = $3 and lead_id > $1", "asc", beyond, limit, client)?
+        }
+        (Direction::NewestFirst, Some(campaign)) => chosen!(
+            conn,
+            "campaign_id = $4 and lead_id < $1 and client_id = $3",
+            "desc",
+            beyond,
+            limit,
+            client,
+            campaign.0
+        )?,
+        (Direction::OldestFirst, Some(campaign)) => chosen!(
+            conn,
+            "campaign_id = $4 and lead_id > $1 and client_id = $3",
+            "asc",
+            beyond,
+            limit,
+            client,
+            campaign.0
+        )?,
+    };
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// The lead of a campaign that was accepted under this key.
+pub async fn with_key(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: CampaignId,
+    key: &str,
+) -> Result<Option<LeadId>, StoreError> {
+    let lead = sqlx::query_scalar!(
+        "select lead_id from leads where campaign_id = $2 and dedupe_key = $3 and client_id = $1",
+        client.0,
+        campaign.0,
+        key
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(lead.map(LeadId))
 }
 
 /// The lead with this id, over all clients.

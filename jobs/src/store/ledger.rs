@@ -1,5 +1,7 @@
 //! The dial ledger, looked through.
 
+use std::collections::HashMap;
+
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::{CallResult, CallStatus};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
+use super::leads::Listed;
 use super::paging::Direction;
 use super::rows::{CallResultRow, CallStatusRow, LedgerRow, OutcomeRow, count, small};
 
@@ -170,6 +173,19 @@ pub async fn one(conn: &mut PgConnection, DialKey(of): DialKey) -> Result<Option
         small(number.get())
     )?;
     rows.into_iter().next().map(Made::try_from).transpose()
+}
+
+/// The latest attempt of each of these leads that has one.
+pub async fn latest(conn: &mut PgConnection, leads: &[Listed]) -> Result<HashMap<LeadId, Made>, StoreError> {
+    let tried = || leads.iter().filter(|lead| lead.attempts > 0);
+    let rows = made!(
+        conn,
+        "(client_id, lead_id, number) in (select * from unnest($1::uuid[], $2::uuid[], $3::smallint[]))",
+        &tried().map(|lead| lead.client.0).collect::<Vec<_>>(),
+        &tried().map(|lead| lead.lead.0).collect::<Vec<_>>(),
+        &tried().map(|lead| lead.attempts).collect::<Vec<_>>()
+    )?;
+    rows.into_iter().map(|row| Made::try_from(row).map(|made| (made.key.0.lead, made))).collect()
 }
 
 /// A lead's attempts after this one, in the order of their numbers.

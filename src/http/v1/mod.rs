@@ -30,6 +30,8 @@ mod operations;
 mod pace;
 mod paging;
 mod pausing;
+mod placed;
+mod reports;
 mod sheets;
 pub(super) mod status;
 mod subscribers;
@@ -95,6 +97,11 @@ impl Modify for Keys {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token of one call, which its agent is given when it is dispatched."))
+            .build();
+        components.add_security_scheme("call_token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -166,6 +173,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(attempts::of_campaign))
         .routes(routes!(attempts::get))
         .routes(routes!(calls::list))
+        .routes(routes!(placed::list, placed::place))
+        .routes(routes!(placed::batch))
+        .routes(routes!(placed::get))
+        .routes(routes!(placed::cancel))
         .routes(routes!(operations::list, operations::order))
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))
@@ -183,9 +194,16 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(consents::revoke))
 }
 
-/// The routes; all but the document and its page want a key.
+/// What the agents of calls may do, each with the token of its call.
+fn of_agents() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(reports::turns)).routes(routes!(reports::result))
+}
+
+/// The routes; all but those of agents, the document and its page want a key.
 pub(super) fn router(api: &Api) -> Router<Api> {
     let (routes, mut document) = described().split_for_parts();
+    let (of_agents, theirs) = of_agents().split_for_parts();
+    document.merge(theirs);
     document::complete(&mut document);
     let page = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/v1/openapi.json", document);
     let pace = api.access.requests_per_minute.map(Pace::new);
@@ -194,6 +212,7 @@ pub(super) fn router(api: &Api) -> Router<Api> {
         .layer(middleware::from_fn_with_state(pace, pace::keep))
         .layer(middleware::from_fn_with_state(api.clone(), auth::let_in))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let routes = routes.merge(of_agents.layer(DefaultBodyLimit::max(BODY_LIMIT)));
     let routes = match api.access.cors_origins.is_empty() {
         true => routes,
         false => routes.layer(access::cors(&api.access)),

@@ -91,6 +91,6 @@ pub(crate) async fn edit(
     Ok(rules_of(revision, &rules))
 }
 
-pub(super) fn read_rules(rules: Map<String, Value>) -> Result<Rules, Problem> {
+pub(crate) fn read_rules(rules: Map<String, Value>) -> Result<Rules, Problem> {
     serde_json::from_value(Value::Object(rules)).map_err(|error| wrong("rules", error.to_string()))
 }

@@ -52,7 +52,7 @@ pub(crate) struct LeadInput {
 
 impl LeadInput {
     /// Read by itself, so that what is wrong is said of it and not of all.
-    fn read(given: Value, at: &str, errors: &mut Vec<FieldError>) -> Option<LeadSpec> {
+    pub(crate) fn read(given: Value, at: &str, errors: &mut Vec<FieldError>) -> Option<LeadSpec> {
         match serde_json::from_value::<Self>(given) {
             Ok(read) => read.spec(at, errors),
             Err(error) => {
@@ -63,7 +63,7 @@ impl LeadInput {
         }
     }
 
-    fn spec(self, at: &str, errors: &mut Vec<FieldError>) -> Option<LeadSpec> {
+    pub(crate) fn spec(self, at: &str, errors: &mut Vec<FieldError>) -> Option<LeadSpec> {
         let mut wrong = |field: &str, problem: String| {
             errors.push(FieldError { place: format!("{at}{field}"), problem });
         };
