@@ -153,7 +153,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::schedules::remove))
         .routes(routes!(campaigns::schedules::take_back))
         .routes(routes!(leads::find))
-        .routes(routes!(leads::list))
+        .routes(routes!(leads::list::list))
         .routes(routes!(leads::accept::accept))
         .routes(routes!(leads::get))
         .routes(routes!(leads::orders::order))
