@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{Caller, key, place};
 use crate::support::world::{World, spec};
 
+/// What is asked for, and which leads have it.
+type Asked<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
+
 /// Accepts leads of a campaign: so many, with names and attributes that say which they are, and one of them without.
 async fn people(world: &World, campaign: CampaignId, first: u32, count: u32) {
     let specs = (first..first + count).map(|n| {
@@ -68,7 +71,7 @@ async fn leads_are_found_by_attributes_names_and_numbers_however_many_fit() {
     let name = |lead: &Value| lead["name"].as_str().unwrap_or_default().to_lowercase();
     let of = |lead: &Value, attribute: &str| lead["attributes"][attribute].clone();
     let phone = |lead: &Value| lead["phone"].as_str().unwrap_or_default().to_owned();
-    let asked: [(&str, &dyn Fn(&Value) -> bool); 10] = [
+    let asked: [Asked<'_>; 10] = [
         ("attribute.city=Goa", &|lead| of(lead, "city") == "Goa"),
         // More than an index is asked for.
         ("attribute.city=Pune", &|lead| of(lead, "city") == "Pune"),
