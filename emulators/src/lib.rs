@@ -13,5 +13,6 @@ pub mod carrier;
 mod clock;
 pub mod exotel;
 mod millis;
+pub mod retell;
 pub mod sheets;
 mod socket;

@@ -25,6 +25,8 @@ pub struct Totals {
     pub invalid: u64,
     /// Parameters sent that the protocol does not have (misspelt, or in lower case).
     pub unknown_parameters: u64,
+    /// Dial requests that the carrier took for one it had seen: no new call.
+    pub replayed: u64,
     /// Dial requests over the carrier's budget.
     pub throttled: u64,
     /// Dial requests over the limit on concurrent calls.

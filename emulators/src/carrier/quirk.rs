@@ -78,6 +78,8 @@ pub enum Forgery {
     Missing,
     /// It is right, and older than the carrier's rules let anybody accept.
     Stale,
+    /// It is right the first time; then the same request comes once more, byte for byte.
+    Replayed,
 }
 
 /// An answer to the dial request that is not the usual one.

@@ -142,7 +142,7 @@ async fn attempt<P: Protocol>(
 }
 
 /// What the receiver said; `None` if nothing.
-async fn send<P: Protocol>(hub: &Hub<P>, request: RequestBuilder) -> Option<StatusCode> {
+pub(crate) async fn send<P: Protocol>(hub: &Hub<P>, request: RequestBuilder) -> Option<StatusCode> {
     let _turn = hub.webhooks.acquire().await.expect("the semaphore is never closed");
     hub.count(|totals| totals.callback_requests += 1);
     match request.send().await {
