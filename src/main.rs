@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    outdial::cli::run(std::env::args_os().collect()).await
+    Box::pin(outdial::cli::run(std::env::args_os().collect())).await
 }

@@ -12,7 +12,9 @@
 pub mod carrier;
 mod clock;
 pub mod exotel;
+pub mod livekit;
 mod millis;
 pub mod retell;
 pub mod sheets;
 mod socket;
+pub mod telnyx;

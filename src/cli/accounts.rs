@@ -1,27 +1,23 @@
 //! `outdial client` and `outdial account`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::limits::Limited;
-use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::operations::{By, pausing};
-use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
+use outdial_jobs::providers::Provider;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::limits::Limit;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::backend::Backend;
+use super::backend::{Backend, NewAccount};
 use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
-use crate::config::Exotel;
 
 /// The most accounts that are listed.
 const LISTED: usize = 1_000;
@@ -72,17 +68,15 @@ pub(super) struct Resume {
 impl Pause {
     async fn run(
         &self,
-        app: &App,
-        (client, account): (ClientId, Option<AccountId>),
-        actor: &str,
+        to: &Backend<'_>,
+        what: (ClientId, Option<AccountId>),
         output: &Output,
     ) -> anyhow::Result<()> {
         let resume_at = match &self.until {
-            Some(given) => Some(moment(given, app.engine.now().await?)?),
+            Some(given) => Some(moment(given, to.now().await?)?),
             None => None,
         };
-        let by = By { actor, reason: self.reason.as_deref() };
-        let paused = pausing::pause(&app.engine, client, account, by, resume_at).await?;
+        let paused = to.pause(what, self.reason.as_deref(), resume_at).await?;
         let already = if paused.changed { "" } else { " already" };
         let until =
             resume_at.map(|at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
@@ -96,13 +90,11 @@ impl Pause {
 impl Resume {
     async fn run(
         &self,
-        app: &App,
-        (client, account): (ClientId, Option<AccountId>),
-        actor: &str,
+        to: &Backend<'_>,
+        what: (ClientId, Option<AccountId>),
         output: &Output,
     ) -> anyhow::Result<()> {
-        let by = By { actor, reason: self.reason.as_deref() };
-        let changed = pausing::resume(&app.engine, client, account, by).await?;
+        let changed = to.resume(what, self.reason.as_deref()).await?;
         let text = if changed { "dials again" } else { "was not paused" };
         output.say(format!("`{}` {text}", self.name), &json!({ "changed": changed }));
         Ok(())
@@ -112,19 +104,14 @@ impl Resume {
 pub(super) async fn client(to: &Backend<'_>, command: ClientCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         ClientCommand::Pause(pause) => {
-            let (app, actor) = to.database("client pause")?;
-            let client = setup::find_client(&app.engine, &pause.name).await?;
-            pause.run(app, (client, None), actor, output).await?;
+            pause.run(to, (to.find_client(&pause.name).await?, None), output).await?;
         }
         ClientCommand::Resume(resume) => {
-            let (app, actor) = to.database("client resume")?;
-            let client = setup::find_client(&app.engine, &resume.name).await?;
-            resume.run(app, (client, None), actor, output).await?;
+            resume.run(to, (to.find_client(&resume.name).await?, None), output).await?;
         }
         ClientCommand::Limit { client, change } => {
-            let (app, actor) = to.database("client limit")?;
-            let id = setup::find_client(&app.engine, &client).await?;
-            change.run(app, (id, Limited::Client, &client), actor, output).await?;
+            let id = to.find_client(&client).await?;
+            change.run(to, (id, Limited::Client, &client), output).await?;
         }
         ClientCommand::Create { name } => {
             let id = to.create_client(&name).await?;
@@ -167,6 +154,39 @@ pub(super) enum AccountCommand {
     Pause(Pause),
     /// Dial again.
     Resume(Resume),
+    /// Replace an account's credentials. Calls under way go on.
+    Rotate {
+        /// Its name or id.
+        account: String,
+        #[command(flatten)]
+        known_by: KnownBy,
+        /// Do not ask the carrier first whether it takes them.
+        #[arg(long)]
+        no_test: bool,
+    },
+    /// Replace an account's settings.
+    Settings {
+        /// Its name or id.
+        account: String,
+        /// A JSON file with the adapter's settings, `-` for the standard input.
+        file: PathBuf,
+    },
+    /// Dial nobody from an account any more, whatever is resumed. Calls under way go on.
+    Disable {
+        /// Its name or id.
+        account: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a disabled account dial again.
+    Enable {
+        /// Its name or id.
+        account: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -176,34 +196,53 @@ pub(super) struct Add {
     /// The client, by name or id.
     #[arg(long)]
     client: String,
-    /// Where Exotel is reached: https://api.in.exotel.com (Mumbai) or https://api.exotel.com (Singapore).
-    #[arg(long, default_value = "https://api.in.exotel.com")]
-    base_url: Url,
-    /// Exotel's account SID. Without it: EXOTEL_ACCOUNT_SID, else that of the configuration file.
-    #[arg(long, value_name = "SID")]
-    account_sid: Option<String>,
-    /// Exotel's API key. Without it: EXOTEL_API_KEY, else that of the configuration file.
-    #[arg(long, value_name = "KEY")]
-    api_key: Option<SecretString>,
-    /// Exotel's API token. Without it: EXOTEL_API_TOKEN, else that of the configuration file; better there,
-    /// where other users do not see it.
-    #[arg(long, value_name = "TOKEN")]
-    api_token: Option<SecretString>,
+    /// The carrier: exotel, retell, telnyx or livekit.
+    #[arg(long, default_value = "exotel", value_name = "CARRIER")]
+    provider: Provider,
+    /// Where the carrier is reached. Without it: where all its customers reach it, for Exotel
+    /// https://api.in.exotel.com (Mumbai); Singapore is https://api.exotel.com. Each customer of LiveKit has an
+    /// address of their own (LIVEKIT_URL, livekit.url).
+    #[arg(long)]
+    base_url: Option<Url>,
+    #[command(flatten)]
+    known_by: KnownBy,
     /// The most calls at once. Without it: MAX_CONCURRENT_CALLS, else that of the configuration file, else 10.
     #[arg(long, value_name = "N")]
     max_concurrent: Option<u32>,
     /// The most calls begun in a second.
     #[arg(long)]
     calls_per_second: Option<u32>,
-    /// Leave out Exotel's usual limit of 200 requests a minute: for an emulator, or another contract.
+    /// Leave out the carrier's usual limits: for an emulator, or another contract.
     #[arg(long)]
     no_default_limits: bool,
-    /// A JSON file with the adapter's settings, all of which have defaults.
+    /// A JSON file with the adapter's settings. Most have defaults; Telnyx needs connection_id, LiveKit
+    /// sip_trunk_id.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Do not ask the carrier whether it takes the credentials.
     #[arg(long)]
     no_test: bool,
+}
+
+/// What the carrier knows an account by.
+#[derive(Args, Debug)]
+pub(super) struct KnownBy {
+    /// A JSON file with the credentials, `-` for the standard input. Exotel: account_sid, api_key, api_token;
+    /// Retell: api_key, and webhook_key if another key signs its webhooks; Telnyx: api_key, public_key; LiveKit:
+    /// api_key, api_secret. Without it: those of the environment and the configuration file.
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// Exotel's account SID. Without it: EXOTEL_ACCOUNT_SID, else that of the configuration file.
+    #[arg(long, value_name = "SID")]
+    account_sid: Option<String>,
+    /// The API key. Without it: EXOTEL_API_KEY, RETELL_API_KEY, TELNYX_API_KEY or LIVEKIT_API_KEY, else that of
+    /// the configuration file.
+    #[arg(long, value_name = "KEY")]
+    api_key: Option<SecretString>,
+    /// Exotel's API token. Without it: EXOTEL_API_TOKEN, else that of the configuration file; better there,
+    /// where other users do not see it.
+    #[arg(long, value_name = "TOKEN")]
+    api_token: Option<SecretString>,
 }
 
 pub(super) async fn account(
@@ -214,26 +253,49 @@ pub(super) async fn account(
 ) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::Pause(pause) => {
-            let (app, actor) = to.database("account pause")?;
-            let (client, account) = setup::find_account(&app.engine, &pause.name).await?;
-            pause.run(app, (client, Some(account)), actor, output).await?;
+            let (client, account) = to.find_account(&pause.name).await?;
+            pause.run(to, (client, Some(account)), output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Resume(resume) => {
-            let (app, actor) = to.database("account resume")?;
-            let (client, account) = setup::find_account(&app.engine, &resume.name).await?;
-            resume.run(app, (client, Some(account)), actor, output).await?;
+            let (client, account) = to.find_account(&resume.name).await?;
+            resume.run(to, (client, Some(account)), output).await?;
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Limit { account, change } => {
-            let (app, actor) = to.database("account limit")?;
-            let (client, id) = setup::find_account(&app.engine, &account).await?;
-            change.run(app, (client, Limited::Account(id), &account), actor, output).await?;
+            let (client, id) = to.find_account(&account).await?;
+            change.run(to, (client, Limited::Account(id), &account), output).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AccountCommand::Add(add) => {
-            let (app, actor) = to.database("account add")?;
-            add.run(app, config, actor, output).await
+        AccountCommand::Add(add) => add.run(to, config, output).await,
+        AccountCommand::Rotate { account, known_by, no_test } => {
+            let place = to.find_account(&account).await?;
+            let provider = to.account(place).await?.provider;
+            let credentials = known_by.read(provider, config)?;
+            let check = to.rotate_credentials(place, &credentials, no_test).await?;
+            let tested = check.as_ref().map_or("not tested".to_owned(), |check| check.message.clone());
+            output.say(format!("`{account}` has other credentials: {tested}"), &json!({ "check": check }));
+            Ok(ExitCode::SUCCESS)
+        }
+        AccountCommand::Settings { account, file } => {
+            let settings = Value::Object(object(&file)?);
+            to.change_settings(to.find_account(&account).await?, &settings).await?;
+            output.say(format!("`{account}` has other settings"), &settings);
+            Ok(ExitCode::SUCCESS)
+        }
+        AccountCommand::Disable { account, reason } => {
+            let changed =
+                to.enable_account(to.find_account(&account).await?, false, reason.as_deref()).await?;
+            let text = if changed { "is disabled" } else { "was disabled already" };
+            output.say(format!("`{account}` {text}"), &json!({ "changed": changed }));
+            Ok(ExitCode::SUCCESS)
+        }
+        AccountCommand::Enable { account, reason } => {
+            let changed =
+                to.enable_account(to.find_account(&account).await?, true, reason.as_deref()).await?;
+            let text = if changed { "dials again" } else { "was not disabled" };
+            output.say(format!("`{account}` {text}"), &json!({ "changed": changed }));
+            Ok(ExitCode::SUCCESS)
         }
         AccountCommand::List { client } => {
             let client = match client {
@@ -246,6 +308,9 @@ pub(super) async fn account(
                 let stands = match (account.enabled, &account.paused_by, account.resting_until) {
                     (false, ..) => "disabled".to_owned(),
                     (_, Some(by), _) => format!("paused by {by}"),
+                    _ if account.held_cause.is_some() => {
+                        format!("held: {}", account.held_cause.as_deref().unwrap_or_default())
+                    }
                     (.., Some(until)) if until > now => {
                         let cause = account.resting_cause.as_deref().unwrap_or_default();
                         format!("rests until {}: {cause}", until.format("%H:%M:%S UTC"))
@@ -261,9 +326,7 @@ pub(super) async fn account(
             Ok(ExitCode::SUCCESS)
         }
         AccountCommand::Test { account } => {
-            let (app, _) = to.database("account test")?;
-            let (client, account) = setup::find_account(&app.engine, &account).await?;
-            let check = setup::check_account(&app.engine, client, account).await?;
+            let check = to.check_account(to.find_account(&account).await?).await?;
             output.say(&check.message, &check);
             Ok(if check.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -273,35 +336,36 @@ pub(super) async fn account(
 impl Add {
     async fn run(
         self,
-        app: &App,
+        to: &Backend<'_>,
         config: &crate::config::Settings,
-        actor: &str,
         output: &Output,
     ) -> anyhow::Result<ExitCode> {
-        let credentials = self.credentials(&config.exotel)?;
-        let client = setup::find_client(&app.engine, &self.client).await?;
+        let credentials = self.known_by.read(self.provider, config)?;
+        let client = to.find_client(&self.client).await?;
         let settings = match &self.settings {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                serde_json::from_str(&text)
-                    .with_context(|| format!("{} is not Exotel settings", path.display()))?
-            }
-            None => Settings::default(),
+            Some(path) => object(path)?,
+            None => Map::new(),
         };
         let max = self.max_concurrent.unwrap_or(config.new_account.max_concurrent);
         let mut limits = vec![Limit::Concurrent { max }];
         limits.extend(self.calls_per_second.map(Limit::per_second));
-        let spec = AccountSpec {
+        let base_url = self.base_url.as_ref().or(match self.provider.name() {
+            "livekit" => config.livekit.url.as_ref(),
+            _ => None,
+        });
+        let new = NewAccount {
+            name: &self.name,
+            provider: self.provider,
+            base_url,
+            credentials: &credentials,
+            settings: Value::Object(settings),
             limits,
             without_default_limits: self.no_default_limits,
-            ..AccountSpec::with::<Adapter>(&self.name, &self.base_url, &credentials, &settings)
         };
-        let by = By { actor, reason: None };
-        let account = setup::add_account(&app.engine, client, spec, by).await?;
+        let account = to.add_account(client, new).await?;
         let check = match self.no_test {
             true => None,
-            false => Some(setup::check_account(&app.engine, client, account).await?),
+            false => Some(to.check_account((client, account)).await?),
         };
         let tested = check.as_ref().map_or("not tested".to_owned(), |check| check.message.clone());
         let value = json!({ "id": account, "name": self.name, "check": check });
@@ -309,19 +373,72 @@ impl Add {
         let good = check.is_none_or(|check| check.ok);
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
 
-    /// Those of the flags, else those that are configured.
-    fn credentials(&self, configured: &Exotel) -> anyhow::Result<Credentials> {
-        let lacks = |flag: &str, variable: &str, name: &str| {
-            usage(format!("give --{flag}, or set {variable}, or exotel.{name} in the configuration file"))
+impl KnownBy {
+    /// Those of the file, else of the flags, else those that are configured: as the carrier's adapter names them.
+    fn read(&self, provider: Provider, config: &crate::config::Settings) -> anyhow::Result<SecretString> {
+        if let Some(path) = &self.credentials {
+            return Ok(Value::Object(object(path)?).to_string().into());
+        }
+        let lacks = |section: &str, variable: &str, name: &str| {
+            usage(format!(
+                "give --credentials, or set {variable}, or {section}.{name} in the configuration file"
+            ))
         };
-        let sid = self.account_sid.clone().or_else(|| configured.account_sid.clone());
-        let key = self.api_key.clone().or_else(|| configured.api_key.clone());
-        let token = self.api_token.clone().or_else(|| configured.api_token.clone());
-        Ok(Credentials {
-            account_sid: sid.ok_or_else(|| lacks("account-sid", "EXOTEL_ACCOUNT_SID", "account_sid"))?,
-            api_key: key.ok_or_else(|| lacks("api-key", "EXOTEL_API_KEY", "api_key"))?.expose_secret().into(),
-            api_token: token.ok_or_else(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
-        })
+        let open =
+            |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        let given = match provider.name() {
+            "exotel" => {
+                let sid = self.account_sid.clone().or_else(|| config.exotel.account_sid.clone());
+                let key = open(&self.api_key).or_else(|| open(&config.exotel.api_key));
+                let token = open(&self.api_token).or_else(|| open(&config.exotel.api_token));
+                let lacks = |flag: &str, variable: &str, name: &str| {
+                    usage(format!(
+                        "give --{flag}, or set {variable}, or exotel.{name} in the configuration file"
+                    ))
+                };
+                json!({
+                    "account_sid": sid.ok_or_else(|| lacks("account-sid", "EXOTEL_ACCOUNT_SID", "account_sid"))?,
+                    "api_key": key.ok_or_else(|| lacks("api-key", "EXOTEL_API_KEY", "api_key"))?,
+                    "api_token": token.ok_or_else(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
+                })
+            }
+            "retell" => {
+                let key = open(&self.api_key).or_else(|| open(&config.retell.api_key));
+                let key = key.ok_or_else(|| lacks("retell", "RETELL_API_KEY", "api_key"))?;
+                match open(&config.retell.webhook_key) {
+                    Some(webhook_key) => json!({ "api_key": key, "webhook_key": webhook_key }),
+                    None => json!({ "api_key": key }),
+                }
+            }
+            "telnyx" => {
+                let key = open(&self.api_key).or_else(|| open(&config.telnyx.api_key));
+                let public = config.telnyx.public_key.clone();
+                json!({
+                    "api_key": key.ok_or_else(|| lacks("telnyx", "TELNYX_API_KEY", "api_key"))?,
+                    "public_key": public.ok_or_else(|| lacks("telnyx", "TELNYX_PUBLIC_KEY", "public_key"))?,
+                })
+            }
+            _ => {
+                let key = open(&self.api_key).or_else(|| open(&config.livekit.api_key));
+                let secret = open(&config.livekit.api_secret);
+                json!({
+                    "api_key": key.ok_or_else(|| lacks("livekit", "LIVEKIT_API_KEY", "api_key"))?,
+                    "api_secret": secret.ok_or_else(|| lacks("livekit", "LIVEKIT_API_SECRET", "api_secret"))?,
+                })
+            }
+        };
+        Ok(given.to_string().into())
     }
+}
+
+/// The JSON object in a file; `-` is the standard input.
+fn object(path: &Path) -> anyhow::Result<Map<String, Value>> {
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).context("cannot read the standard input")?
+    } else {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
+    };
+    serde_json::from_str(&text).with_context(|| format!("{} holds no JSON object", path.display()))
 }

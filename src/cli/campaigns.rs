@@ -9,8 +9,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::campaigns::{self, Order, Ordered, Status};
-use outdial_jobs::operations::{By, recurring, status};
+use outdial_jobs::operations::campaigns::{Order, Ordered, Status};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, TimeOfDay, parse_zone};
@@ -30,13 +29,33 @@ use super::forecast::{self, People};
 use super::limits::LimitFlags;
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
 use crate::config::{NewCampaign, address, call_length, hours, time_of_day};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum CampaignCommand {
     /// Make a campaign, in draft.
     Create(Box<Create>),
+    /// Make a campaign like another, in draft: the same account and rules, without leads.
+    Clone {
+        /// The other's name or id.
+        campaign: String,
+        /// The new one's name, unique within the client.
+        name: String,
+    },
+    /// List campaigns, the newest first.
+    List {
+        /// Only those of one client, by name or id.
+        #[arg(long)]
+        client: Option<String>,
+        /// The most to show.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Show its rules, defaults included.
+    Rules {
+        /// Its name or id.
+        campaign: String,
+    },
     /// Begin dialling.
     Start(Target),
     /// Stop dialling until resumed. Calls under way go on.
@@ -90,9 +109,10 @@ pub(super) enum CampaignCommand {
     StatusLink {
         #[command(flatten)]
         target: Target,
-        /// Where `outdial serve` is reached from outside, as `https://calls.example.com`.
+        /// Where `outdial serve` is reached from outside, as `https://calls.example.com`. A server knows that by
+        /// itself.
         #[arg(id = "serve.public_url", long = "public-url", value_parser = address, value_name = "URL")]
-        public_url: Url,
+        public_url: Option<Url>,
     },
 }
 
@@ -221,21 +241,27 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     match command {
         CampaignCommand::Create(create) => create.run(to, new, output).await,
+        CampaignCommand::Clone { campaign, name } => {
+            let made = to.clone_campaign(to.find_campaign(&campaign).await?, &name).await?;
+            let value = json!({ "id": made, "name": name });
+            output.say(format!("made campaign `{name}` ({made}) like `{campaign}`, in draft"), &value);
+            Ok(())
+        }
+        CampaignCommand::List { client, limit } => list(to, client.as_deref(), limit, output).await,
+        CampaignCommand::Rules { campaign } => {
+            let (revision, rules) = to.campaign_rules(to.find_campaign(&campaign).await?).await?;
+            let text = format!("revision {}\n{}", revision.0, rules_in_words(&serde_json::to_value(&rules)?));
+            output.say(text, &json!({ "revision": revision, "rules": rules }));
+            Ok(())
+        }
         CampaignCommand::Start(target) => target.order(to, Order::Start, output).await,
         CampaignCommand::Pause { target, until } => target.pause(to, until.as_deref(), output).await,
         CampaignCommand::Edit { target, rules, preview } => target.edit(to, &rules, preview, output).await,
-        CampaignCommand::Preview { campaign } => {
-            let (app, _) = to.database("campaign preview")?;
-            forecast::preview(app, &campaign, output).await
-        }
+        CampaignCommand::Preview { campaign } => forecast::preview(to, &campaign, output).await,
         CampaignCommand::Simulate { campaign, people } => {
-            let (app, _) = to.database("campaign simulate")?;
-            forecast::simulate(app, &campaign, &people, output).await
+            forecast::simulate(to, &campaign, &people, output).await
         }
-        CampaignCommand::Schedule(command) => {
-            let (app, actor) = to.database("campaign schedule")?;
-            schedule(app, command, actor, output).await
-        }
+        CampaignCommand::Schedule(command) => schedule(to, command, output).await,
         CampaignCommand::Resume(target) => target.order(to, Order::Resume, output).await,
         CampaignCommand::Cancel { target, yes } => {
             let question = format!("End `{}` for good and finish its leads?", target.campaign);
@@ -250,16 +276,57 @@ pub(super) async fn run(
             Ok(())
         }
         CampaignCommand::StatusLink { target, public_url } => {
-            let (app, actor) = to.database("campaign status-link")?;
-            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
-            let by = By { actor, reason: target.reason.as_deref() };
-            let path = status::give_link(&app.engine, client, campaign, by).await?;
-            let url = format!("{}{path}", public_url.as_str().trim_end_matches('/'));
+            let campaign = to.find_campaign(&target.campaign).await?;
+            let url = to.status_link(campaign, public_url.as_ref(), target.reason.as_deref()).await?;
             let formula = format!("=IMPORTDATA(\"{url}\")");
             output.say(&formula, &json!({ "url": url, "formula": formula }));
             Ok(())
         }
     }
+}
+
+async fn list(to: &Backend<'_>, client: Option<&str>, limit: u32, output: &Output) -> anyhow::Result<()> {
+    let client = match client {
+        Some(client) => Some(to.find_client(client).await?),
+        None => None,
+    };
+    let found = to.campaigns(client, limit as usize).await?;
+    let names: BTreeMap<_, _> = to.clients().await?.into_iter().collect();
+    let rows = found.iter().map(|listed| {
+        let campaign = &listed.campaign;
+        vec![
+            campaign.name.clone(),
+            names.get(&listed.client).cloned().unwrap_or_default(),
+            campaign.state.name().to_owned(),
+            campaign.changed_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            campaign.changed_by.clone(),
+            campaign.revision.to_string(),
+            campaign.id.to_string(),
+        ]
+    });
+    let head = ["campaign", "client", "state", "since", "by", "revision", "id"];
+    output.say(table(&head, rows), &found);
+    Ok(())
+}
+
+/// Each rule by its name in the data, as `retry.max_attempts`.
+fn rules_in_words(rules: &Value) -> String {
+    fn tell(place: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+        match value {
+            Value::Object(held) if !held.is_empty() => {
+                for (name, value) in held {
+                    let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+                    tell(&place, value, rows);
+                }
+            }
+            Value::String(text) => rows.push(vec![place.to_owned(), text.clone()]),
+            Value::Null => rows.push(vec![place.to_owned(), "–".to_owned()]),
+            other => rows.push(vec![place.to_owned(), other.to_string()]),
+        }
+    }
+    let mut rows = vec![];
+    tell("", rules, &mut rows);
+    table(&["rule", "is"], rows)
 }
 
 impl Target {
@@ -313,19 +380,17 @@ impl Target {
     }
 }
 
-async fn schedule(app: &App, command: ScheduleCommand, actor: &str, output: &Output) -> anyhow::Result<()> {
+async fn schedule(to: &Backend<'_>, command: ScheduleCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         ScheduleCommand::Add { target, action, cron, zone } => {
-            let (client, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
-            let by = By { actor, reason: target.reason.as_deref() };
-            let added = recurring::add(&app.engine, client, campaign, &cron, &zone, action, by).await?;
+            let campaign = to.find_campaign(&target.campaign).await?;
+            let added = to.add_schedule(campaign, action, (&cron, &zone), target.reason.as_deref()).await?;
             let next = added.next_at.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
             let text = format!("scheduled ({}); the first time is {}", added.id, next.unwrap_or_default());
             output.say(text, &added);
         }
         ScheduleCommand::List(target) => {
-            let (_, campaign) = campaigns::find(&app.engine, &target.campaign).await?;
-            let found = recurring::list(&app.engine, campaign).await?;
+            let found = to.schedules(to.find_campaign(&target.campaign).await?).await?;
             let time = |at: Option<Moment>| {
                 at.map_or("–".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
             };
@@ -338,7 +403,7 @@ async fn schedule(app: &App, command: ScheduleCommand, actor: &str, output: &Out
             output.say(table(&["id", "do", "cron", "zone", "next", "last", "problem"], rows), &found);
         }
         ScheduleCommand::Remove { id, reason } => {
-            recurring::remove(&app.engine, &id, By { actor, reason: reason.as_deref() }).await?;
+            to.remove_schedule(&id, reason.as_deref()).await?;
             output.say("removed", &json!({ "removed": id }));
         }
     }

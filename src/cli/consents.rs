@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::consents::{self, ConsentSpec};
-use outdial_jobs::operations::{By, setup};
+use outdial_jobs::import;
+use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
 use outdial_workflows::packs::{ConsentLevel, Purpose};
@@ -11,9 +11,8 @@ use outdial_workflows::phone::PhoneNumber;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::backend::Backend;
 use super::output::{Output, table};
-use crate::app::App;
-use outdial_jobs::import;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ConsentCommand {
@@ -68,26 +67,20 @@ pub(super) struct Person {
 }
 
 impl Person {
-    async fn found(&self, app: &App) -> anyhow::Result<(ClientId, PhoneNumber)> {
-        let client = setup::find_client(&app.engine, &self.client).await?;
+    async fn found(&self, to: &Backend<'_>) -> anyhow::Result<(ClientId, PhoneNumber)> {
+        let client = to.find_client(&self.client).await?;
         Ok((client, PhoneNumber::parse(&self.phone, None)?))
     }
 }
 
-pub(super) async fn run(
-    app: &App,
-    command: ConsentCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(super) async fn run(to: &Backend<'_>, command: ConsentCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         ConsentCommand::Add { person, level, purpose, source, at, expires } => {
-            let (client, phone) = person.found(app).await?;
+            let (client, phone) = person.found(to).await?;
             let (given_at, expires_at) =
                 (time("--at", at.as_deref())?, time("--expires", expires.as_deref())?);
             let consent = ConsentSpec { level, purpose, source, given_at, expires_at };
-            let by = By { actor, reason: person.reason.as_deref() };
-            let added = consents::add(&app.engine, client, &phone, &consent, by).await?;
+            let added = to.add_consent((client, &phone), &consent, person.reason.as_deref()).await?;
             let text = match (added.new, added.released) {
                 (0, _) => {
                     "nothing was recorded: the same is on record, or consent was taken back and no --at \
@@ -100,16 +93,15 @@ pub(super) async fn run(
             output.say(text, &added);
         }
         ConsentCommand::Revoke { person, purpose } => {
-            let (client, phone) = person.found(app).await?;
-            let by = By { actor, reason: person.reason.as_deref() };
-            let revoked = consents::revoke(&app.engine, client, &phone, purpose, by).await?;
+            let (client, phone) = person.found(to).await?;
+            let revoked = to.revoke_consent((client, &phone), purpose, person.reason.as_deref()).await?;
             let text =
                 format!("recorded: the number is not dialled; consents that this took back: {revoked}");
             output.say(text, &json!({ "taken_back": revoked }));
         }
         ConsentCommand::List { person } => {
-            let (client, phone) = person.found(app).await?;
-            let found = consents::list(&app.engine, client, &phone).await?;
+            let (client, phone) = person.found(to).await?;
+            let found = to.consents((client, &phone)).await?;
             let head = ["given", "level", "for", "until", "taken back", "source", "by"];
             let time = |at: Option<Moment>| {
                 at.map_or("–".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use outdial_jobs::operations::campaigns;
-use outdial_jobs::operations::forecast::{self, LaunchPreview};
+use outdial_jobs::operations::forecast::LaunchPreview;
 use outdial_workflows::preview::Prospect;
 use outdial_workflows::simulate::{Assumed, Brake, Simulated};
 
+use super::backend::Backend;
 use super::leads::spinner;
 use super::output::{Output, table};
-use crate::app::App;
 
 /// What is assumed of the people who are called.
 #[derive(Args, Debug)]
@@ -32,11 +31,12 @@ pub(super) struct People {
     seed: u64,
 }
 
-pub(super) async fn preview(app: &App, campaign: &str, output: &Output) -> anyhow::Result<()> {
-    let (client, id) = campaigns::find(&app.engine, campaign).await?;
+pub(super) async fn preview(to: &Backend<'_>, campaign: &str, output: &Output) -> anyhow::Result<()> {
+    let place = to.find_campaign(campaign).await?;
     let bar = spinner(output, "leads looked at");
-    let preview = forecast::preview(&app.engine, client, id, |read| bar.set_position(read)).await?;
+    let preview = to.preview_campaign(place, |read| bar.set_position(read)).await;
     bar.finish_and_clear();
+    let preview = preview?;
     output.say(foreseen(campaign, &preview), &preview);
     Ok(())
 }
@@ -71,12 +71,12 @@ fn foreseen(campaign: &str, preview: &LaunchPreview) -> String {
 }
 
 pub(super) async fn simulate(
-    app: &App,
+    to: &Backend<'_>,
     campaign: &str,
     people: &People,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let (client, id) = campaigns::find(&app.engine, campaign).await?;
+    let place = to.find_campaign(campaign).await?;
     let assumed = Assumed {
         answered_percent: people.answered,
         busy_percent: people.busy,
@@ -85,8 +85,9 @@ pub(super) async fn simulate(
         seed: people.seed,
     };
     let bar = spinner(output, "leads read");
-    let played = forecast::simulate(&app.engine, client, id, assumed, |read| bar.set_position(read)).await?;
+    let played = to.simulate_campaign(place, assumed, |read| bar.set_position(read)).await;
     bar.finish_and_clear();
+    let played = played?;
     output.say(foretold(campaign, &played), &played);
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! `outdial leads import` and `outdial import`.
 
-use std::fs::File;
-use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -14,7 +13,7 @@ use outdial_jobs::operations::imports::{ImportState, Note, NoteKind};
 use outdial_workflows::packs::ConsentLevel;
 use serde_json::json;
 
-use super::backend::{Backend, Sending};
+use super::backend::{Backend, Sending, opened};
 use super::consents::consent;
 use super::exit::usage;
 use super::orders::{confirmed, told};
@@ -93,7 +92,7 @@ pub(super) async fn import_file(
     let campaign = to.find_campaign(&import.campaign).await?;
     let options = import.rows.options()?;
     let name = import.file.display().to_string();
-    let file = opened(&import.file).with_context(|| format!("cannot read {name}"))?;
+    let file = opened(&import.file)?;
     let bar = bar(output, file.metadata().map_or(0, |about| about.len()));
     let (dry_run, no_wait) = (import.dry_run, import.no_wait && !import.dry_run);
     if no_wait && matches!(to, Backend::Database(..)) {
@@ -110,19 +109,6 @@ pub(super) async fn import_file(
     output.say(&summary, &summary);
     let nothing = summary.accepted == 0 && summary.duplicates == 0 && summary.problems_total > 0;
     Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// A file that can be read twice: what comes in through a pipe is kept in one that nobody else sees.
-fn opened(path: &Path) -> std::io::Result<File> {
-    let piped = path == Path::new("-");
-    let mut file = if piped { File::open("/dev/stdin")? } else { File::open(path)? };
-    if !piped && file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    let mut kept = tempfile::tempfile()?;
-    std::io::copy(&mut file, &mut kept)?;
-    kept.rewind()?;
-    Ok(kept)
 }
 
 /// How much of the file was read.

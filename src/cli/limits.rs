@@ -5,16 +5,15 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::limits::{self, Limited};
-use outdial_jobs::operations::{By, setup};
+use outdial_jobs::operations::limits::Limited;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::ClientId;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::money::{Cost, Minor};
 
+use super::backend::Backend;
 use super::exit::usage;
 use super::output::{Output, table};
-use crate::app::App;
 
 /// Limits, as flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -110,9 +109,8 @@ pub(super) struct Change {
 impl Change {
     pub(super) async fn run(
         &self,
-        app: &App,
+        to: &Backend<'_>,
         (client, whose, name): (ClientId, Limited, &str),
-        actor: &str,
         output: &Output,
     ) -> anyhow::Result<()> {
         if self.limits.is_empty() && !self.clear {
@@ -124,8 +122,7 @@ impl Change {
             let kept = if self.clear { vec![] } else { before };
             self.limits.over(kept).unwrap_or_default()
         };
-        let by = By { actor, reason: self.reason.as_deref() };
-        let changed = limits::change(&app.engine, client, &whose, change, by).await?;
+        let changed = to.change_limits(client, &whose, change, self.reason.as_deref()).await?;
         let text = match changed.after.is_empty() {
             true => format!("`{name}` has no limits now"),
             false => format!("`{name}`: {} now", listed(&changed.after)),
@@ -159,17 +156,11 @@ pub(super) enum NumberCommand {
     },
 }
 
-pub(super) async fn number(
-    app: &App,
-    command: NumberCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(super) async fn number(to: &Backend<'_>, command: NumberCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         NumberCommand::List { account } => {
-            let (client, account) = setup::find_account(&app.engine, &account).await?;
-            let numbers = limits::numbers(&app.engine, client, account).await?;
-            let now = app.engine.now().await?;
+            let numbers = to.numbers(to.find_account(&account).await?).await?;
+            let now = to.now().await?;
             let rows = numbers.iter().map(|number| {
                 let limits: Result<Vec<Limit>, _> = serde_json::from_value(number.limits.clone());
                 let limits = limits.map_or("cannot be read".into(), |limits| listed(&limits));
@@ -186,9 +177,9 @@ pub(super) async fn number(
             output.say(table(&["number", "limits", "failed in a row", ""], rows), &numbers);
         }
         NumberCommand::Limit { account, number, change } => {
-            let (client, account) = setup::find_account(&app.engine, &account).await?;
+            let (client, account) = to.find_account(&account).await?;
             let whose = Limited::Number(account, CallerId(number.clone()));
-            change.run(app, (client, whose, &number), actor, output).await?;
+            change.run(to, (client, whose, &number), output).await?;
         }
     }
     Ok(())

@@ -239,11 +239,7 @@ async fn carry_out(
                 .await;
         }
         Command::Number(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("number")?;
-                limits::number(app, command, actor, output).await
-            };
-            with(&way, global, run).await?;
+            with(&way, global, async |to| limits::number(to, command, output).await).await?;
         }
         Command::Key(command) => {
             with(&way, global, async |to| keys::run(to, command, output).await).await?;
@@ -265,35 +261,19 @@ async fn carry_out(
             with(&way, global, async |to| exports::analytics(to, args, output).await).await?;
         }
         Command::Sheet(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("sheet")?;
-                sheets::run(app, command, actor, output).await
-            };
-            return with(&way, global, run).await;
+            return with(&way, global, async |to| sheets::run(to, command, output).await).await;
         }
         Command::Lead(command) => {
             return with(&way, global, async |to| leads::one(to, command, output).await).await;
         }
         Command::Consent(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("consent")?;
-                consents::run(app, command, actor, output).await
-            };
-            with(&way, global, run).await?;
+            with(&way, global, async |to| consents::run(to, command, output).await).await?;
         }
         Command::Suppression(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("suppression")?;
-                suppressions::run(app, command, actor, output).await
-            };
-            return with(&way, global, run).await;
+            return with(&way, global, async |to| suppressions::run(to, command, output).await).await;
         }
         Command::Subscriber(command) => {
-            let run = async |to: &Backend<'_>| {
-                let (app, actor) = to.database("subscriber")?;
-                subscribers::run(app, command, actor, output).await
-            };
-            with(&way, global, run).await?;
+            with(&way, global, async |to| subscribers::run(to, command, output).await).await?;
         }
         Command::Operation(command) => {
             with(&way, global, async |to| orders::run(to, command, output).await).await?;

@@ -3,15 +3,17 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
+use outdial_jobs::import::Options;
+use outdial_jobs::operations::consents::ConsentSpec;
 use outdial_jobs::operations::imports::ImportState;
-use outdial_jobs::operations::sheets::{self, NewLink, Sheet, SheetResult, Times};
-use outdial_jobs::operations::{By, campaigns};
+use outdial_jobs::operations::sheets::SheetResult;
 use serde_json::json;
 
+use super::backend::{Backend, Linked, Said};
 use super::imports::RowFlags;
 use super::output::{Output, table};
-use crate::app::App;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum SheetCommand {
@@ -26,6 +28,9 @@ pub(super) enum SheetCommand {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// Change when a sheet is refreshed by itself, and what is said of its rows; what no flag names stays. Under
+    /// another region or consent all of it is taken in anew at once.
+    Edit(Box<Edit>),
     /// Read a sheet now, and take in what is new.
     Refresh {
         /// Its id.
@@ -67,43 +72,99 @@ pub(super) struct Link {
     reason: Option<String>,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct Edit {
+    /// Its id.
+    id: String,
+    #[command(flatten)]
+    rows: RowFlags,
+    /// When it is refreshed by itself from now on: second, minute, hour, day of month, month, weekday, as '0 0 * * * *'.
+    #[arg(long)]
+    cron: Option<String>,
+    /// By whose clock, as Asia/Kolkata.
+    #[arg(long)]
+    zone: Option<String>,
+    /// Refresh it by itself no more.
+    #[arg(long, conflicts_with_all = ["cron", "zone"])]
+    no_cron: bool,
+    /// Say nothing any more of the country of numbers without a country code.
+    #[arg(long, conflicts_with = "region")]
+    no_region: bool,
+    /// Say nothing any more of what the people agreed to. Consents that were recorded stay.
+    #[arg(long, conflicts_with = "consent")]
+    no_consent: bool,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Edit {
+    async fn run(self, to: &Backend<'_>, output: &Output) -> anyhow::Result<()> {
+        let given = self.rows.options()?;
+        let before = to.sheet(&self.id).await?;
+        let consent = before.consent.clone().map(serde_json::from_value::<ConsentSpec>).transpose();
+        let options = Options {
+            default_region: given.default_region.or(before.region.clone().filter(|_| !self.no_region)),
+            consent: match given.consent {
+                Some(consent) => Some(consent),
+                None if self.no_consent => None,
+                None => consent.context("what it says of consent cannot be read by this version")?,
+            },
+            ..Options::default()
+        };
+        let kept = |kept: &Option<String>| kept.clone().filter(|_| !self.no_cron);
+        let (cron, zone) = (self.cron.or(kept(&before.cron)), self.zone.or(kept(&before.zone)));
+        let said = Said { options, cron: cron.as_deref(), zone: zone.as_deref() };
+        let after = to.change_sheet(&self.id, &said, self.reason.as_deref()).await?;
+        let when = match (&after.cron, after.next_at) {
+            (Some(cron), Some(at)) => {
+                let at = at.format("%Y-%m-%d %H:%M UTC");
+                format!("it is refreshed by `{cron}`, the next time at {at}")
+            }
+            _ => "it is refreshed when it is asked for".to_owned(),
+        };
+        let anew = match after.refreshing && !before.refreshing {
+            true => "; all of it is taken in anew",
+            false => "",
+        };
+        output.say(format!("{when}{anew}"), &after);
+        Ok(())
+    }
+}
+
 pub(super) async fn run(
-    app: &App,
+    to: &Backend<'_>,
     command: SheetCommand,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
         SheetCommand::Link(link) => {
-            let (client, campaign) = campaigns::find(&app.engine, &link.campaign).await?;
-            let options = link.rows.options()?;
-            let times = Times::given(link.cron.as_deref(), link.zone.as_deref())?;
-            let by = By { actor, reason: link.reason.as_deref() };
-            let new = NewLink { client, campaign, link: &link.link, options: &options, times, by };
-            let linked = sheets::link(&app.engine, new).await?;
+            let campaign = to.find_campaign(&link.campaign).await?;
+            let (cron, zone) = (link.cron.as_deref(), link.zone.as_deref());
+            let said = Said { options: link.rows.options()?, cron, zone };
+            let linked = to.link_sheet(campaign, &link.link, &said, link.reason.as_deref()).await?;
             let text = format!("linked as {}; `outdial serve` takes it in", linked.id);
             output.say(text, &linked);
         }
         SheetCommand::List { campaign, limit } => {
-            let (client, campaign) = campaigns::find(&app.engine, &campaign).await?;
-            let found = sheets::list(&app.engine, client, campaign, None, limit.into()).await?;
+            let found = to.sheets(to.find_campaign(&campaign).await?, limit).await?;
             let head = ["id", "sheet", "last read", "what came of it", "next"];
             output.say(table(&head, found.iter().map(row)), &found);
         }
+        SheetCommand::Edit(edit) => edit.run(to, output).await?,
         SheetCommand::Refresh { id, wait, reason } => {
-            let by = By { actor, reason: reason.as_deref() };
-            let asked = sheets::refresh_now(&app.engine, &id, by).await?;
+            let asked = to.refresh_sheet(&id, reason.as_deref()).await?;
             if !wait {
                 output.say("asked for; `outdial serve` carries it out", &asked);
                 return Ok(ExitCode::SUCCESS);
             }
-            let done = ended(app, &id).await?;
+            let done = ended(to, &id).await?;
             output.say(told(&done), &done);
             let failed = done.last_error.is_some() || done.import_failed_for.is_some();
             return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         SheetCommand::Unlink { id, reason } => {
-            sheets::unlink(&app.engine, &id, By { actor, reason: reason.as_deref() }).await?;
+            to.unlink_sheet(&id, reason.as_deref()).await?;
             output.say("unlinked; its leads stay", &json!({ "unlinked": id }));
         }
     }
@@ -112,35 +173,35 @@ pub(super) async fn run(
 
 /// The sheet once its refresh is over, and the import that it began. One that failed is not waited for until it
 /// is tried again.
-async fn ended(app: &App, id: &str) -> anyhow::Result<Sheet> {
+async fn ended(to: &Backend<'_>, id: &str) -> anyhow::Result<Linked> {
     loop {
-        let sheet = sheets::find(&app.engine, id).await?;
+        let sheet = to.sheet(id).await?;
         let importing = matches!(sheet.import_state, Some(ImportState::Receiving | ImportState::Running));
-        if sheet.failures > 0 || sheet.refresh.is_none() && !importing {
+        if sheet.failures > 0 || !sheet.refreshing && !importing {
             return Ok(sheet);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-fn row(sheet: &Sheet) -> Vec<String> {
+fn row(sheet: &Linked) -> Vec<String> {
     let time = |at: Option<outdial_workflows::Moment>| {
         at.map_or_else(|| "—".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
     };
-    let name = sheet.last_title.as_ref().unwrap_or(&sheet.link).clone();
+    let name = sheet.title.as_ref().unwrap_or(&sheet.link).clone();
     vec![sheet.id.to_string(), name, time(sheet.last_at), told(sheet), time(sheet.next_at)]
 }
 
 /// What came of the last look at it.
-fn told(sheet: &Sheet) -> String {
-    let again = if sheet.refresh.is_some() { "; it is tried again by itself" } else { "" };
+fn told(sheet: &Linked) -> String {
+    let again = if sheet.refreshing { "; it is tried again by itself" } else { "" };
     match (sheet.last_result, &sheet.last_error, &sheet.import_failed_for) {
         (None, _, _) => "not read yet".to_owned(),
         (Some(_), Some(error), _) => format!("{error}{again}"),
         (Some(_), None, Some(why)) => format!("no row of it could be read: {why}"),
         (Some(SheetResult::Unchanged), None, None) => "unchanged".to_owned(),
         (Some(SheetResult::TakenIn | SheetResult::Failed), None, None) => {
-            let import = sheet.last_import.map(|import| import.to_string()).unwrap_or_default();
+            let import = sheet.import.map(|import| import.to_string()).unwrap_or_default();
             format!("taken in as import {import}")
         }
     }

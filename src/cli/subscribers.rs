@@ -1,15 +1,15 @@
 //! `outdial subscriber`: who is told of events.
 
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::subscribers::{self, Change, Delivery, DeliveryState, Spec, Subscriber, Which};
-use outdial_jobs::operations::{By, campaigns, setup};
+use outdial_jobs::operations::subscribers::{Change, DeliveryState, Spec, Which};
 use outdial_workflows::outward;
-use serde_json::{Value, json};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::backend::{Backend, Delivered, Subscribed, told_with};
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum SubscriberCommand {
@@ -108,175 +108,116 @@ fn state(text: &str) -> Result<DeliveryState, String> {
 }
 
 impl What {
-    async fn spec(self, app: &App) -> anyhow::Result<Spec> {
+    async fn spec(self, to: &Backend<'_>) -> anyhow::Result<Spec> {
         let mut chosen = vec![];
         for campaign in &self.campaigns {
-            chosen.push(campaigns::find(&app.engine, campaign).await?.1);
+            chosen.push(to.find_campaign(campaign).await?.1);
         }
         let Self { url, description, types, .. } = self;
         Ok(Spec { url, description, types, campaigns: chosen })
     }
 }
 
-pub(super) async fn run(
-    app: &App,
-    command: SubscriberCommand,
-    actor: &str,
-    output: &Output,
-) -> anyhow::Result<()> {
-    use secrecy::ExposeSecret;
-    let engine = &app.engine;
-    let by = By { actor, reason: None };
+pub(super) async fn run(to: &Backend<'_>, command: SubscriberCommand, output: &Output) -> anyhow::Result<()> {
     match command {
         SubscriberCommand::Add { client, what } => {
-            let client = setup::find_client(engine, &client).await?;
-            let (made, secret) = subscribers::create(engine, client, &what.spec(app).await?, by).await?;
-            told_secret(&made, secret.expose_secret(), output);
+            let client = to.find_client(&client).await?;
+            let (made, secret) = to.subscribe(client, &what.spec(to).await?).await?;
+            told_secret(&made, &secret, output);
         }
         SubscriberCommand::List { client } => {
-            let client = setup::find_client(engine, &client).await?;
-            let found = subscribers::list(engine, client).await?;
+            let found = to.subscribers(to.find_client(&client).await?).await?;
             let head = ["id", "url", "types", "state", "failures", "description"];
-            let rows = found.iter().map(row);
-            output.say(table(&head, rows), &found.iter().map(value).collect::<Vec<_>>());
+            output.say(table(&head, found.iter().map(row)), &found);
         }
         SubscriberCommand::Types => {
             let rows = outward::TYPES.iter().map(|(kind, meaning)| vec![(*kind).into(), (*meaning).into()]);
-            let all: Vec<Value> = outward::TYPES
-                .iter()
-                .map(|(kind, meaning)| json!({ "type": kind, "meaning": meaning }))
-                .collect();
-            output.say(table(&["type", "meaning"], rows), &all);
+            let all =
+                outward::TYPES.iter().map(|(kind, meaning)| json!({ "type": kind, "meaning": meaning }));
+            output.say(table(&["type", "meaning"], rows), &all.collect::<Vec<_>>());
         }
         SubscriberCommand::Edit { id, what } => {
-            let edit = Change::Edit(what.spec(app).await?);
-            changed(&subscribers::change(engine, id, &edit, by).await?, output);
+            let edit = Change::Edit(what.spec(to).await?);
+            changed(&to.change_subscriber(id, &edit, None).await?, output);
         }
-        SubscriberCommand::Disable(target) => {
-            changed(
-                &subscribers::change(engine, target.id, &Change::Disable, target.by(actor)).await?,
-                output,
-            );
+        SubscriberCommand::Disable(Target { id, reason }) => {
+            changed(&to.change_subscriber(id, &Change::Disable, reason.as_deref()).await?, output);
         }
-        SubscriberCommand::Enable(target) => {
-            changed(
-                &subscribers::change(engine, target.id, &Change::Enable, target.by(actor)).await?,
-                output,
-            );
+        SubscriberCommand::Enable(Target { id, reason }) => {
+            changed(&to.change_subscriber(id, &Change::Enable, reason.as_deref()).await?, output);
         }
-        SubscriberCommand::Rotate(target) => {
-            let (changed, secret) = subscribers::rotate(engine, target.id, target.by(actor)).await?;
-            told_secret(&changed, secret.expose_secret(), output);
+        SubscriberCommand::Rotate(Target { id, reason }) => {
+            let (changed, secret) = to.rotate_subscriber(id, reason.as_deref()).await?;
+            told_secret(&changed, &secret, output);
         }
-        SubscriberCommand::Ping(target) => {
-            subscribers::ping(engine, target.id, target.by(actor)).await?;
+        SubscriberCommand::Ping(Target { id, reason }) => {
+            to.ping_subscriber(id, reason.as_deref()).await?;
             let text = "a ping will be sent; `outdial subscriber deliveries` tells what came of it";
-            output.say(text, &json!({ "subscriber": target.id, "pinged": true }));
+            output.say(text, &json!({ "subscriber": id, "pinged": true }));
         }
-        SubscriberCommand::Delete(target) => {
-            subscribers::delete(engine, target.id, target.by(actor)).await?;
-            output.say("deleted", &json!({ "subscriber": target.id, "deleted": true }));
+        SubscriberCommand::Delete(Target { id, reason }) => {
+            to.delete_subscriber(id, reason.as_deref()).await?;
+            output.say("deleted", &json!({ "subscriber": id, "deleted": true }));
         }
         SubscriberCommand::Deliveries { id, state, limit } => {
-            subscribers::find(engine, id).await?;
-            let found = subscribers::deliveries(engine, id, state, None, limit.into()).await?;
+            let found = to.deliveries(id, state, limit).await?;
             let head = ["id", "event", "type", "state", "tries", "status", "error", "next at"];
-            output.say(
-                table(&head, found.iter().map(delivery_row)),
-                &found.iter().map(delivery).collect::<Vec<_>>(),
-            );
+            output.say(table(&head, found.iter().map(delivery_row)), &found);
         }
         SubscriberCommand::Redeliver { id, delivery, since, delivered_too } => {
             let which = match (delivery, since) {
                 (Some(delivery), _) => Which::One(delivery),
                 (None, since) => {
-                    let since = moment(&since.unwrap_or_default(), engine.now().await?)?;
+                    let since = moment(&since.unwrap_or_default(), to.now().await?)?;
                     if delivered_too { Which::AllSince(since) } else { Which::FailedSince(since) }
                 }
             };
-            let count = subscribers::redeliver(engine, id, which, by).await?;
+            let count = to.redeliver(id, which).await?;
             output.say(format!("{count} will be sent anew"), &json!({ "deliveries": count }));
         }
     }
     Ok(())
 }
 
-impl Target {
-    fn by<'a>(&'a self, actor: &'a str) -> By<'a> {
-        By { actor, reason: self.reason.as_deref() }
-    }
-}
-
-fn standing(subscriber: &Subscriber) -> String {
-    match (&subscriber.disabled_for, subscriber.health.resting_until) {
+fn standing(subscriber: &Subscribed) -> String {
+    match (&subscriber.disabled_for, subscriber.resting_until) {
         (Some(why), _) => format!("disabled: {why}"),
         (None, Some(until)) => format!("resting until {}", until.format("%Y-%m-%d %H:%M:%S UTC")),
         (None, None) => "enabled".to_owned(),
     }
 }
 
-fn row(subscriber: &Subscriber) -> Vec<String> {
+fn row(subscriber: &Subscribed) -> Vec<String> {
     let types = if subscriber.types.is_empty() { "all".to_owned() } else { subscriber.types.join(", ") };
-    let failures = subscriber.health.failures.to_string();
+    let failures = subscriber.failures.to_string();
     let (id, description) = (subscriber.id.to_string(), subscriber.description.clone());
     vec![id, subscriber.url.clone(), types, standing(subscriber), failures, description]
 }
 
-fn value(subscriber: &Subscriber) -> Value {
-    json!({
-        "id": subscriber.id,
-        "client": subscriber.client,
-        "url": subscriber.url,
-        "description": subscriber.description,
-        "types": subscriber.types,
-        "campaigns": subscriber.campaigns,
-        "enabled": subscriber.disabled_for.is_none(),
-        "disabled_for": subscriber.disabled_for,
-        "failures": subscriber.health.failures,
-        "failing_since": subscriber.health.failing_since,
-        "resting_until": subscriber.health.resting_until,
-    })
+fn changed(subscriber: &Subscribed, output: &Output) {
+    output.say(format!("{}: {}", subscriber.url, standing(subscriber)), subscriber);
 }
 
-fn changed(subscriber: &Subscriber, output: &Output) {
-    output.say(format!("{}: {}", subscriber.url, standing(subscriber)), &value(subscriber));
-}
-
-fn told_secret(subscriber: &Subscriber, secret: &str, output: &Output) {
+fn told_secret(subscriber: &Subscribed, secret: &SecretString, output: &Output) {
     let text = format!(
-        "{secret}\nis what events to {} are signed with ({}). Keep it: it cannot be printed again.",
-        subscriber.url, subscriber.id
+        "{}\nis what events to {} are signed with ({}). Keep it: it cannot be printed again.",
+        secret.expose_secret(),
+        subscriber.url,
+        subscriber.id
     );
-    let mut told = value(subscriber);
-    told["secret"] = json!(secret);
-    output.say(text, &told);
+    output.say(text, &told_with(subscriber, secret));
 }
 
-fn delivery_row(delivery: &Delivery) -> Vec<String> {
+fn delivery_row(delivery: &Delivered) -> Vec<String> {
     let text = |value: Option<String>| value.unwrap_or_default();
     vec![
         delivery.id.to_string(),
-        delivery.new.event.clone(),
-        delivery.new.kind.clone(),
+        delivery.event.clone(),
+        delivery.kind.clone(),
         delivery.state.name().to_owned(),
         delivery.tries.to_string(),
         text(delivery.last_status.map(|status| status.to_string())),
         text(delivery.last_error.clone()),
         text(delivery.next_at.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())),
     ]
-}
-
-fn delivery(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "event": delivery.new.event,
-        "type": delivery.new.kind,
-        "at": delivery.new.at,
-        "lead": delivery.new.lead.map(|(lead, _)| lead),
-        "state": delivery.state,
-        "tries": delivery.tries,
-        "next_at": delivery.next_at,
-        "last_status": delivery.last_status,
-        "last_error": delivery.last_error,
-    })
 }

@@ -3,20 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use outdial_jobs::operations::suppressions::{self, Added, Whose};
-use outdial_jobs::operations::{By, Part, campaigns, setup};
+use outdial_jobs::operations::suppressions::{Added, Whose};
 use outdial_workflows::Moment;
 use outdial_workflows::phone::PhoneNumber;
-use serde::Serialize;
 use serde_json::json;
 
+use super::backend::{Backend, Entered};
 use super::leads::spinner;
 use super::orders::moment;
 use super::output::{Output, table};
-use crate::app::App;
-use outdial_jobs::import::{self, PROBLEMS_KEPT, PROBLEMS_SHOWN, Problem};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum SuppressionCommand {
@@ -51,7 +48,7 @@ pub(super) enum SuppressionCommand {
     /// Put the numbers of a file on a list: a CSV with a phone column, or one number on each line. Bad rows
     /// are reported and the good ones go on; the same file twice changes nothing.
     Import {
-        /// The file.
+        /// The file; `-` for standard input.
         file: PathBuf,
         /// The country of numbers without a country code, as IN.
         #[arg(long, value_name = "REGION")]
@@ -88,15 +85,13 @@ pub(super) struct Entry {
 }
 
 impl Chosen {
-    async fn whose(&self, app: &App) -> anyhow::Result<Whose> {
+    async fn whose(&self, to: &Backend<'_>) -> anyhow::Result<Whose> {
         match (&self.campaign, &self.client) {
             (Some(given), _) => {
-                let (client, campaign) = campaigns::find(&app.engine, given).await?;
+                let (client, campaign) = to.find_campaign(given).await?;
                 Ok(Whose { client, campaign: Some(campaign) })
             }
-            (None, Some(given)) => {
-                Ok(Whose { client: setup::find_client(&app.engine, given).await?, campaign: None })
-            }
+            (None, Some(given)) => Ok(Whose { client: to.find_client(given).await?, campaign: None }),
             (None, None) => {
                 bail!("say whose list is meant: --client, or --campaign for that of one campaign")
             }
@@ -105,26 +100,25 @@ impl Chosen {
 }
 
 impl Entry {
-    async fn until(&self, app: &App) -> anyhow::Result<Option<Moment>> {
+    async fn until(&self, to: &Backend<'_>) -> anyhow::Result<Option<Moment>> {
         match &self.until {
-            Some(given) => Ok(Some(moment(given, app.engine.now().await?)?)),
+            Some(given) => Ok(Some(moment(given, to.now().await?)?)),
             None => Ok(None),
         }
     }
 }
 
 pub(super) async fn run(
-    app: &App,
+    to: &Backend<'_>,
     command: SuppressionCommand,
-    actor: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
         SuppressionCommand::Add { phone, source, entry } => {
-            let (whose, until) = (entry.list.whose(app).await?, entry.until(app).await?);
+            let (whose, until) = (entry.list.whose(to).await?, entry.until(to).await?);
             let phone = PhoneNumber::parse(&phone, None)?;
-            let by = By { actor, reason: entry.list.reason.as_deref() };
-            let added = suppressions::add(&app.engine, whose, &[phone], &source, until, by).await?;
+            let entered = Entered { source: &source, until, reason: entry.list.reason.as_deref() };
+            let added = to.suppress(whose, &phone, entered).await?;
             let text = match added {
                 Added { added: 1.., .. } => "on the list: it is not dialled",
                 Added { extended: 1.., .. } => "on the list for longer: it is not dialled",
@@ -133,18 +127,16 @@ pub(super) async fn run(
             output.say(text, &added);
         }
         SuppressionCommand::Remove { phone, list } => {
-            let whose = list.whose(app).await?;
+            let whose = list.whose(to).await?;
             let phone = PhoneNumber::parse(&phone, None)?;
-            let by = By { actor, reason: list.reason.as_deref() };
-            let removed = suppressions::remove(&app.engine, whose, &phone, by).await?;
+            let removed = to.lift_suppression(whose, &phone, list.reason.as_deref()).await?;
             let text = if removed { "off the list" } else { "it was not on that list" };
             output.say(text, &json!({ "removed": removed }));
         }
         SuppressionCommand::List { list, phone, limit } => {
-            let whose = list.whose(app).await?;
+            let whose = list.whose(to).await?;
             let phone = phone.map(|phone| PhoneNumber::parse(&phone, None)).transpose()?;
-            let found =
-                suppressions::list(&app.engine, whose, phone.as_ref(), Part::newest(limit.into())).await?;
+            let found = to.suppressions(whose, phone.as_ref(), limit as usize).await?;
             let time = |at: Moment| at.format("%Y-%m-%d %H:%M UTC").to_string();
             let rows = found.iter().map(|entry| {
                 let campaign = entry.campaign.map_or("all".to_owned(), |campaign| campaign.to_string());
@@ -156,86 +148,18 @@ pub(super) async fn run(
             output.say(table(&head, rows), &found);
         }
         SuppressionCommand::Import { file, region, source, entry } => {
-            let whose = entry.list.whose(app).await?;
-            let opened = std::fs::File::open(&file);
-            let opened = opened.with_context(|| format!("cannot read {}", file.display()))?;
-            let options = import::Options { default_region: region, ..import::Options::default() };
-            let rows = import::read_numbers(opened, &options).with_context(|| file.display().to_string())?;
+            let whose = entry.list.whose(to).await?;
             let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
             let source = source.or(name).unwrap_or_default();
-            let by = By { actor, reason: entry.list.reason.as_deref() };
-            let until = entry.until(app).await?;
+            let until = entry.until(to).await?;
+            let entered = Entered { source: &source, until, reason: entry.list.reason.as_deref() };
             let bar = spinner(output, "numbers read");
-            let mut summary = Summary::default();
-            let mut rows = rows.peekable();
-            while rows.peek().is_some() {
-                let page = summary.page(&mut rows);
-                summary.count(suppressions::add(&app.engine, whose, &page, &source, until, by).await?);
-                bar.set_position(summary.rows);
-            }
+            let taken = to.suppress_file(whose, &file, region, entered, &bar).await;
             bar.finish_and_clear();
-            output.say(&summary, &summary);
-            let nothing = summary.problems_total > 0 && summary.problems_total == summary.rows;
-            return Ok(if nothing || summary.rest_unread { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+            let taken = taken?;
+            output.say(&taken, &taken);
+            return Ok(if taken.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What came of a file of numbers.
-#[derive(Clone, Debug, Default, Serialize)]
-struct Summary {
-    /// Rows read, good or bad.
-    rows: u64,
-    #[serde(flatten)]
-    added: Added,
-    /// Rows without a number.
-    problems_total: u64,
-    /// The first of them.
-    problems: Vec<Problem>,
-    /// Whether the file could not be read to its end.
-    rest_unread: bool,
-}
-
-impl Summary {
-    /// The numbers of the next rows.
-    fn page(&mut self, rows: &mut impl Iterator<Item = Result<import::Row, Problem>>) -> Vec<PhoneNumber> {
-        let mut page = vec![];
-        for row in rows.take(suppressions::PAGE) {
-            self.rows += 1;
-            match row {
-                Ok(row) => page.push(row.spec.phone),
-                Err(problem) => {
-                    self.problems_total += 1;
-                    self.rest_unread |= problem.rest_unread;
-                    if self.problems.len() < PROBLEMS_KEPT || problem.rest_unread {
-                        self.problems.push(problem);
-                    }
-                }
-            }
-        }
-        page
-    }
-
-    fn count(&mut self, page: Added) {
-        self.added.added += page.added;
-        self.added.extended += page.extended;
-        self.added.already += page.already;
-    }
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Added { added, extended, already } = self.added;
-        write!(f, "{} rows read: {added} numbers put on the list", self.rows)?;
-        write!(f, ", {extended} for longer, {already} on it already; {} problems", self.problems_total)?;
-        for problem in self.problems.iter().take(PROBLEMS_SHOWN) {
-            write!(f, "\n  {problem}")?;
-        }
-        let shown = self.problems.len().min(PROBLEMS_SHOWN) as u64;
-        if self.problems_total > shown {
-            write!(f, "\n  and {} more", self.problems_total - shown)?;
-        }
-        Ok(())
-    }
 }

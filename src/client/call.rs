@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::Form;
+use reqwest::{Body, Method};
 use serde_json::Value;
 
 use super::ClientError;
@@ -16,7 +16,7 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// The header that says why an order is given.
 const REASON: HeaderName = HeaderName::from_static("x-outdial-reason");
 
-/// What a request brings. A file's form is made anew each time it is sent.
+/// What a request brings. What holds a file is made anew each time it is sent.
 pub enum Content<'a> {
     /// Nothing.
     Nothing,
@@ -24,6 +24,8 @@ pub enum Content<'a> {
     Json(Value),
     /// A form with a file in it.
     File(&'a (dyn Fn() -> BoxFuture<'static, io::Result<Form>> + Sync)),
+    /// A file of CSV by itself, made anew likewise.
+    Csv(&'a (dyn Fn() -> io::Result<Body> + Sync)),
 }
 
 impl fmt::Debug for Content<'_> {
@@ -32,6 +34,7 @@ impl fmt::Debug for Content<'_> {
             Self::Nothing => "Nothing",
             Self::Json(_) => "Json",
             Self::File(_) => "File",
+            Self::Csv(_) => "Csv",
         })
     }
 }
@@ -61,6 +64,18 @@ impl<'a> Call<'a> {
         Self::new(Method::POST, path)
     }
 
+    /// A GET.
+    #[must_use]
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// A PUT.
+    #[must_use]
+    pub fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// With this behind the question mark, too.
     #[must_use]
     pub fn query(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -78,6 +93,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn form(self, form: &'a (dyn Fn() -> BoxFuture<'static, io::Result<Form>> + Sync)) -> Self {
         Self { content: Content::File(form), long: true, ..self }
+    }
+
+    /// With this file of CSV.
+    #[must_use]
+    pub fn csv(self, body: &'a (dyn Fn() -> io::Result<Body> + Sync)) -> Self {
+        Self { content: Content::Csv(body), long: true, ..self }
     }
 
     /// However long its answer takes, as that of a stream.

@@ -10,7 +10,7 @@ mod list;
 use std::time::Duration;
 
 use outdial_jobs::tls;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Response, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -90,7 +90,11 @@ impl Client {
         self.json(self.send_once(call, &Uuid::new_v4().to_string()).await?).await
     }
 
-    async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
+    /// What an answer holds.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
         let text = response.bytes().await.map_err(|error| ClientError::unreachable(&self.server, error))?;
         serde_json::from_slice(&text).map_err(ClientError::Unreadable)
     }
@@ -128,6 +132,9 @@ impl Client {
         request = match &call.content {
             Content::Nothing => request,
             Content::Json(body) => request.json(body),
+            Content::Csv(body) => {
+                request.header(CONTENT_TYPE, "text/csv").body(body().map_err(ClientError::File)?)
+            }
             Content::File(form) => request.multipart(form().await.map_err(ClientError::File)?),
         };
         let response = request.send().await.map_err(|error| ClientError::unreachable(&self.server, error))?;

@@ -11,6 +11,7 @@ use outdial_workflows::call::CallerId;
 use outdial_workflows::rules::{Agent, Rules};
 use secrecy::SecretString;
 use serde_json::json;
+use url::Url;
 
 /// What Exotel's dashboard shows under "API settings".
 #[derive(Args, Clone, Debug)]
@@ -38,6 +39,81 @@ pub struct Exotel {
         value_name = "TOKEN"
     )]
     pub api_token: Option<SecretString>,
+}
+
+/// What Retell's dashboard shows under "API keys".
+#[derive(Args, Clone, Debug)]
+pub struct Retell {
+    /// The API key that `account add --provider retell` takes where it is given none.
+    #[arg(
+        id = "retell.api_key",
+        long = "retell-api-key",
+        env = "RETELL_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub api_key: Option<SecretString>,
+
+    /// The key that signs Retell's webhooks, where that is another one.
+    #[arg(
+        id = "retell.webhook_key",
+        long = "retell-webhook-key",
+        env = "RETELL_WEBHOOK_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub webhook_key: Option<SecretString>,
+}
+
+/// What Telnyx' portal shows under "Keys & credentials".
+#[derive(Args, Clone, Debug)]
+pub struct Telnyx {
+    /// The API key that `account add --provider telnyx` takes where it is given none.
+    #[arg(
+        id = "telnyx.api_key",
+        long = "telnyx-api-key",
+        env = "TELNYX_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub api_key: Option<SecretString>,
+
+    /// The public key that webhooks are checked with, in base64.
+    #[arg(
+        id = "telnyx.public_key",
+        long = "telnyx-public-key",
+        env = "TELNYX_PUBLIC_KEY",
+        value_name = "KEY"
+    )]
+    pub public_key: Option<String>,
+}
+
+/// What a LiveKit project shows under "Keys".
+#[derive(Args, Clone, Debug)]
+pub struct LiveKit {
+    /// Where the project is reached, as https://example.livekit.cloud.
+    #[arg(id = "livekit.url", long = "livekit-url", env = "LIVEKIT_URL", value_name = "URL")]
+    pub url: Option<Url>,
+
+    /// The API key that `account add --provider livekit` takes where it is given none.
+    #[arg(
+        id = "livekit.api_key",
+        long = "livekit-api-key",
+        env = "LIVEKIT_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub api_key: Option<SecretString>,
+
+    /// The API key's secret.
+    #[arg(
+        id = "livekit.api_secret",
+        long = "livekit-api-secret",
+        env = "LIVEKIT_API_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub api_secret: Option<SecretString>,
 }
 
 /// What new accounts are like.

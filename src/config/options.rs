@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::http::{Access, origin};
 
-use super::defaults::{Exotel, NewAccount, NewCampaign};
+use super::defaults::{Exotel, LiveKit, NewAccount, NewCampaign, Retell, Telnyx};
 
 /// Whether a setting's value is never to be shown.
 pub(crate) fn is_secret(key: &str) -> bool {
@@ -39,9 +39,18 @@ pub struct Settings {
     /// What a serving process may be told.
     #[command(flatten)]
     pub serving: Serving,
-    /// What the carrier knows us by.
+    /// What Exotel knows us by.
     #[command(flatten)]
     pub exotel: Exotel,
+    /// What Retell knows us by.
+    #[command(flatten)]
+    pub retell: Retell,
+    /// What Telnyx knows us by.
+    #[command(flatten)]
+    pub telnyx: Telnyx,
+    /// What LiveKit knows us by.
+    #[command(flatten)]
+    pub livekit: LiveKit,
     /// What new accounts are like.
     #[command(flatten)]
     pub new_account: NewAccount,

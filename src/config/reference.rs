@@ -52,7 +52,7 @@ secrets in it should be readable by its owner only (`chmod 600`), which `outdial
 ";
 
 /// The sections, in their order, with what they are about.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("server", "For commands that are given to a running server, instead of to the database."),
     ("database", "For every command."),
     ("events", "For every command."),
@@ -60,6 +60,9 @@ const SECTIONS: [(&str, &str); 9] = [
     ("log", "For every command."),
     ("serve", "For `outdial serve`."),
     ("exotel", "For `outdial account add`, so that credentials need not be typed."),
+    ("retell", "The same for accounts with Retell."),
+    ("telnyx", "The same for accounts with Telnyx."),
+    ("livekit", "The same for accounts with LiveKit."),
     ("new_account", "For `outdial account add`; accounts that are there already do not change."),
     (
         "new_campaign",

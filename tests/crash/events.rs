@@ -19,7 +19,8 @@ struct Taken(Arc<Mutex<Vec<(String, i64)>>>);
 impl Taken {
     async fn take(State(taken): State<Self>, Json(event): Json<Value>) {
         let data = &event["data"];
-        let lead = data["lead"]["id"].as_str().expect("a lead").to_owned();
+        // What happens to the campaign has no place among what happens to leads.
+        let Some(lead) = data["lead"]["id"].as_str().map(str::to_owned) else { return };
         let sequence = data["sequence"].as_i64().expect("a place");
         taken.0.lock().unwrap_or_else(PoisonError::into_inner).push((lead, sequence));
     }

@@ -150,7 +150,8 @@ impl World {
     pub(super) async fn all_told(&self, within: Duration) {
         let told = eventually(within, async || {
             let waiting = "select count(*) from deliveries where state = 'waiting'";
-            let delivered = "select count(*) from deliveries where state = 'delivered'";
+            let delivered =
+                "select count(*) from deliveries where state = 'delivered' and lead_id is not null";
             let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&self.pool).await.ok()?;
             let delivered: i64 = sqlx::query_scalar(delivered).fetch_one(&self.pool).await.ok()?;
             (waiting == 0 && delivered == self.events_to_be_told().await).then_some(())

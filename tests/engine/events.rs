@@ -10,12 +10,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
 use futures_util::StreamExt;
 use outdial_jobs::events::{SigningSecret, sign};
-use outdial_jobs::operations::By;
-use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::import::Options;
+use outdial_jobs::operations::campaigns::{self, Order};
+use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::subscribers::{self, Change, DeliveryState, Spec, Which};
+use outdial_jobs::operations::{By, recurring};
 use outdial_jobs::providers::http_client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -104,7 +107,7 @@ async fn subscribe(world: &World, url: &str, types: &[&str]) -> (Uuid, SecretStr
     (made.id, secret)
 }
 
-/// How many events of the history the world is told of.
+/// How many events of leads and campaigns the world is told of.
 async fn to_be_told(world: &World) -> i64 {
     let internal =
         ["reserved", "withdrawn", "asked", "job_quarantined"].map(|name| format!("'{name}'")).join(", ");
@@ -113,7 +116,7 @@ async fn to_be_told(world: &World) -> i64 {
         where one->>'event' not in ({internal})
             and not (one->>'event' = 'progressed' and one->>'status' not in ('ringing', 'connected'))"
     );
-    world.count(&told).await
+    world.count(&told).await + world.count("select count(*) from journal where campaign_id is not null").await
 }
 
 async fn nothing_waits(world: &World) {
@@ -140,7 +143,7 @@ async fn a_subscriber_is_told_everything_once_in_order_and_can_tell_that_it_is_u
     let took = hook.took();
     assert_eq!(took.len(), expected, "each once");
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
-    for taken in &took {
+    for taken in took.iter().filter(|taken| !taken.body["data"]["lead"].is_null()) {
         let (lead, sequence, _) = taken.told();
         assert!(last.insert(lead.clone(), sequence).is_none_or(|before| before < sequence), "in order");
         assert_eq!(taken.header("webhook-id"), format!("{lead}.{sequence}"));
@@ -339,6 +342,91 @@ async fn an_address_that_is_not_public_is_refused() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn what_happens_to_a_campaign_is_told_to_whoever_chose_it_under_one_id() {
+    let world = World::working().await;
+    let (everything, url) = Hook::open().await;
+    subscribe(&world, &url, &["campaign.*", "import.finished"]).await;
+    let (campaign, another) = (world.draft(json!({})).await, world.draft(json!({})).await);
+    let (chosen, its_url) = Hook::open().await;
+    let spec = Spec { url: its_url, campaigns: vec![campaign], ..Spec::default() };
+    subscribers::create(&world.engine, world.client, &spec, BY).await.expect("made");
+    world.order(another, Order::Start).await;
+    let (client, engine) = (world.client, &world.engine);
+    let order = async |order, until| {
+        campaigns::order_until(engine, client, campaign, order, "a person", Some("lunch"), until)
+            .await
+            .expect("ordered")
+    };
+    for (what, until) in [
+        (Order::Start, None),
+        // What changes nothing is not told.
+        (Order::Start, None),
+        (Order::Pause, None),
+        (Order::Resume, None),
+    ] {
+        order(what, until).await;
+    }
+    let end = world.database_time().await + TimeDelta::milliseconds(200);
+    order(Order::Pause, Some(end)).await;
+    until("the pause to be over", async || world.database_time().await > end).await;
+    recurring::carry_out_due(engine, world.database_time().await).await.expect("looked");
+    let file = "phone\n+919876500001\n12\n+919876500001\n";
+    let options = Options::default();
+    let sent = Sent { client, campaign, name: "leads.csv", options: &options, by: BY };
+    let mut receiving = imports::receive(engine, sent).await.expect("begun");
+    receiving.push(file.as_bytes()).await.expect("kept");
+    let import = receiving.finish().await.expect("received");
+    until("the file to be taken in", async || {
+        everything.took().iter().any(|taken| taken.told().2 == "import.finished")
+    })
+    .await;
+    order(Order::Cancel, None).await;
+    until("the end to be told", async || {
+        everything.took().iter().any(|taken| taken.told().2 == "campaign.ended")
+    })
+    .await;
+    nothing_waits(&world).await;
+    let of_campaign = |hook: &Hook| -> Vec<Taken> {
+        let mut took = hook.took();
+        took.retain(|taken| taken.body["data"]["lead"].is_null());
+        took.sort_by_key(|taken| taken.body["timestamp"].to_string());
+        took
+    };
+    let told: Vec<Taken> = of_campaign(&everything);
+    let its: Vec<Taken> = of_campaign(&chosen);
+    assert_eq!(told.len(), its.len() + 1, "the other's start");
+    let types: Vec<String> = its.iter().map(|taken| taken.told().2).collect();
+    let expected =
+        ["started", "paused", "resumed", "paused", "resumed"].map(|what| format!("campaign.{what}"));
+    assert_eq!(types[..5], expected);
+    assert_eq!(types[5..], ["import.finished", "campaign.ended"]);
+    for taken in &its {
+        let data = &taken.body["data"];
+        assert_eq!(data["campaign"], json!(campaign), "{data}");
+        assert_eq!(taken.header("webhook-id"), data["event"].as_str().expect("an id"));
+        let same = told.iter().filter(|other| other.body["data"]["event"] == data["event"]).count();
+        assert_eq!(same, 1, "it has one id, whoever is told");
+    }
+    let data = |at: usize| &its[at].body["data"];
+    assert_eq!((&data(0)["actor"], &data(0)["reason"]), (&json!("a person"), &json!("lunch")));
+    assert!(data(1).get("resume_at").is_none() && data(3)["resume_at"].is_string(), "{}", data(3));
+    assert_eq!(data(4)["actor"], "outdial", "its pause ended by itself");
+    let counts = ["rows", "accepted", "duplicates", "problems"].map(|name| data(5)[name].as_i64());
+    assert_eq!(counts, [Some(3), Some(1), Some(1), Some(1)], "{}", data(5));
+    assert_eq!(data(5)["import"], json!(import.id));
+    let spec = KeySpec { name: "a key", role: Role::Viewer, client: Some(client), expires_at: None };
+    let (_, token) = keys::create(engine, spec, BY).await.expect("a key");
+    let query = format!("?after=0-0-0&campaign={campaign}&types=campaign.*,import.finished");
+    let streamed = read(open(&world, token.expose_secret(), &query, None).await, its.len()).await;
+    let bodies: Vec<&Value> = streamed.iter().map(|(_, _, body)| body).collect();
+    assert_eq!(bodies, its.iter().map(|taken| &taken.body).collect::<Vec<_>>());
+    let query = query.replace("after=0-0-0&", "");
+    let behind = open(&world, token.expose_secret(), &query, Some(&streamed[2].0)).await;
+    assert_eq!(read(behind, its.len() - 3).await, streamed[3..]);
+    world.end().await;
+}
+
 /// Opens a stream: what happens from now on is on it.
 async fn open(world: &World, token: &str, query: &str, last: Option<&str>) -> reqwest::Response {
     let client = http_client().expect("a client");
@@ -400,7 +488,7 @@ async fn a_stream_tells_what_happens_and_goes_on_behind_any_event() {
     }
     let mut sequences: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for (_, _, data) in &all {
-        let lead = data["data"]["lead"]["id"].as_str().expect("a lead");
+        let Some(lead) = data["data"]["lead"]["id"].as_str() else { continue };
         sequences.entry(lead).or_default().push(data["data"]["sequence"].as_i64().expect("a place"));
     }
     assert!(sequences.values().all(|its| its.is_sorted()), "{sequences:?}");

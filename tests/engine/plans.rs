@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use outdial_jobs::store;
 use outdial_jobs::store::attempts::Unpriced;
 use outdial_jobs::store::bulk::Place;
+use outdial_jobs::store::lead_lists;
 use outdial_jobs::store::ledger::Made;
 use outdial_jobs::store::paging::{Direction, Part};
 use outdial_workflows::Moment;
@@ -319,6 +320,59 @@ async fn a_round_reads_the_leads_of_open_lanes_alone() {
     assert_eq!((after.0 - before.0, after.1 - before.1), (0, 4 * (OPEN as i64 + 1)));
     drop(conn);
     let mut world = world;
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn lists_of_leads_are_searched_and_sorted_by_index() {
+    let mut world = World::new().await;
+    fill(&world).await;
+    world
+        .run(
+            "update leads set name = 'Person ' || right(phone, 8), terms = array[right(phone, 8)::bigint, 7]",
+        )
+        .await;
+    world.run("analyze leads").await;
+    let (client, now) = (world.client, world.database_time().await);
+    let campaign =
+        sqlx::query_scalar("select campaign_id from leads limit 1").fetch_one(world.db.pool()).await;
+    let place = (client, CampaignId(campaign.expect("a campaign")));
+    // One that few have, and one that all have: no more than the limit is read of either.
+    for (term, found) in [(42, 1), (7, 100)] {
+        let leads = uses(&world, "leads_by_term", async |conn| {
+            lead_lists::with_terms(conn, client, &[term], 100).await.expect("read")
+        });
+        assert_eq!(leads.await.len(), found);
+    }
+    let (leads, more) = uses(&world, "leads_by_phone", async |conn| {
+        lead_lists::with_phone(conn, client, "+919800001", 100).await.expect("read")
+    })
+    .await;
+    assert_eq!((leads.len(), more), (100, true));
+    let leads = uses(&world, "leads_by_name", async |conn| {
+        lead_lists::with_name(conn, client, place.1, "person 0000012", 100).await.expect("read")
+    });
+    assert_eq!(leads.await.len(), 10);
+    let lead = LeadId(Uuid::from_u128(1 << 127));
+    for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+        for first in [true, false] {
+            let listed = uses(&world, "leads_by_campaign", async |conn| {
+                let after = (!first).then_some(lead);
+                lead_lists::by_acceptance(conn, place, direction, after, 20).await.expect("read")
+            });
+            assert_eq!(listed.await.len(), 20);
+            let listed = uses(&world, "leads_by_name", async |conn| {
+                let after = (!first).then_some(("person 00010000", lead));
+                lead_lists::by_name(conn, place, direction, "", after, 20).await.expect("read")
+            });
+            assert_eq!(listed.await.len(), 20);
+            let listed = uses(&world, "workflows_waiting", async |conn| {
+                let after = (!first).then_some((now + TimeDelta::minutes(10_000), lead));
+                lead_lists::by_due_time(conn, place, direction, after, 20).await.expect("read")
+            });
+            assert_eq!(listed.await.len(), 20);
+        }
+    }
     world.settle().await;
 }
 

@@ -3,7 +3,7 @@
 //! when a call is taken.
 
 use chrono::TimeDelta;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::call::{DialReply, RefusalKind};
@@ -65,7 +65,7 @@ impl Guarded {
 }
 
 /// How a breaker stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     /// Failures in a row.
     pub failing: u16,

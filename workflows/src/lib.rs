@@ -20,6 +20,7 @@ pub mod delivering;
 pub mod destination;
 pub mod explain;
 pub mod gate;
+pub mod happening;
 pub mod history;
 pub mod hours;
 pub mod ids;

@@ -1,15 +1,26 @@
-//! What the world is told of a lead's history.
+//! What the world is told of leads' histories, and of what happens to campaigns.
 //!
 //! Subscribers and streams see some of what happened, under names and fields that stay, whatever becomes of
 //! the history's own words.
 
 use serde_json::{Map, Value, json};
 
+use crate::Moment;
 use crate::call::CallStatus;
+use crate::happening::{CampaignEvent, Imported, Ordered};
 use crate::history::Event;
 
 /// Every type of event that is told, with what it means.
-pub const TYPES: [(&str, &str); 22] = [
+pub const TYPES: [(&str, &str); 27] = [
+    ("campaign.started", "A campaign dials for the first time: `actor`, `reason`."),
+    ("campaign.paused", "It dials no more until it is resumed: `actor`, `reason`, `resume_at`."),
+    ("campaign.resumed", "It dials again: `actor`, `reason`."),
+    ("campaign.ended", "It was cancelled, and its leads are being finished: `actor`, `reason`."),
+    (
+        "import.finished",
+        "A file of leads was taken in, or could not be read: `import`, `failed_for`, `rows`, `accepted`, \
+         `duplicates`, `consents`, `problems`, `rest_unread`.",
+    ),
     ("lead.accepted", "A lead was accepted into a campaign."),
     ("lead.postponed", "It is called later: `until`, `reason`."),
     ("lead.held", "It waits for somebody to mend what is wrong, or to let it go: `reason`."),
@@ -115,6 +126,28 @@ pub fn told(event: &Event) -> Option<Told> {
     Some(told)
 }
 
+/// What is told of something that happened to a campaign as a whole.
+pub fn told_of_campaign(event: &CampaignEvent) -> Told {
+    let ordered = |kind, by: &Ordered, resume_at: Option<Moment>| {
+        Told::new(kind, json!({ "actor": by.actor, "reason": by.reason, "resume_at": resume_at }))
+    };
+    match event {
+        CampaignEvent::Started { by } => ordered("campaign.started", by, None),
+        CampaignEvent::Paused { by, resume_at } => ordered("campaign.paused", by, *resume_at),
+        CampaignEvent::Resumed { by } => ordered("campaign.resumed", by, None),
+        CampaignEvent::Ended { by } => ordered("campaign.ended", by, None),
+        CampaignEvent::ImportFinished(imported) => {
+            let Imported { import, failed_for, rows, accepted, duplicates, consents, problems, rest_unread } =
+                imported;
+            let fields = json!({
+                "import": import, "failed_for": failed_for, "rows": rows, "accepted": accepted,
+                "duplicates": duplicates, "consents": consents, "problems": problems, "rest_unread": rest_unread,
+            });
+            Told::new("import.finished", fields)
+        }
+    }
+}
+
 /// Whether a subscription to these types takes this one: none means all, and `call.*` all of a kind.
 pub fn takes(types: &[String], kind: &str) -> bool {
     types.is_empty()
@@ -157,6 +190,24 @@ mod tests {
         assert!(check(&["call.*".into(), "lead.finished".into()]).is_ok());
         for wrong in ["call", "Call.ended", "", "nothing.*"] {
             assert!(check(&[wrong.into()]).is_err_and(|problem| problem.contains("call.ended")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_happens_to_a_campaign_is_told_under_a_name_that_is_among_the_types() {
+        let by = || Ordered { actor: "a person".into(), reason: Some("lunch".into()) };
+        for event in [
+            CampaignEvent::Started { by: by() },
+            CampaignEvent::Paused { by: by(), resume_at: None },
+            CampaignEvent::Resumed { by: by() },
+            CampaignEvent::Ended { by: by() },
+            CampaignEvent::ImportFinished(Imported::default()),
+        ] {
+            let told = told_of_campaign(&event);
+            assert!(TYPES.iter().any(|(kind, _)| *kind == told.kind), "{told:?}");
+            assert!(!told.fields.contains_key("resume_at") && !told.fields.contains_key("failed_for"));
+            let stored = serde_json::to_value(&event).expect("it is stored");
+            assert_eq!(serde_json::from_value::<CampaignEvent>(stored).ok(), Some(event));
         }
     }
 

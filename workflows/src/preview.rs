@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::gate::{CampaignState, GateFacts, MayCall, may_dial};
@@ -12,7 +12,7 @@ use crate::why::Why;
 use crate::workflow::{State, Workflow};
 
 /// Where a lead would stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prospect {
     /// It would be called as soon as limits leave room.
@@ -77,7 +77,7 @@ pub fn prospect(
 const EXAMPLES: usize = 2;
 
 /// Leads that share a reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Where they would stand.
     pub prospect: Prospect,

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use chrono::TimeDelta;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::gate::{Tried, tried_enough};
@@ -66,7 +66,7 @@ impl Default for Assumed {
 }
 
 /// What held the campaign up at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Brake {
     /// Leads were due, and as many calls under way as may be.
@@ -82,7 +82,7 @@ pub enum Brake {
 }
 
 /// How it would go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
     /// When the last call would be over; `None` if that is more than a year away, or never.
     pub finishes_at: Option<Moment>,

@@ -23,7 +23,7 @@ pub(crate) use self::{
     dice::Dice,
     exchange::{Order, dial},
     quirk::status,
-    webhooks::{Manner, Notice, Schedule, deliver, send},
+    webhooks::{Manner, Notice, Schedule, deliver, send, send_copies},
     world::Placement,
 };
 pub use self::{

@@ -78,7 +78,7 @@ pub enum Forgery {
     Missing,
     /// It is right, and older than the carrier's rules let anybody accept.
     Stale,
-    /// It is right the first time; then the same request comes once more, byte for byte.
+    /// It is right, and what was sent before comes again, byte for byte.
     Replayed,
 }
 

@@ -15,6 +15,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::store::deliveries::{About, NewDelivery};
+use crate::store::journal::Happened;
 
 /// What every signing secret begins with, as the specification has it.
 const PREFIX: &str = "whsec_";
@@ -126,6 +127,20 @@ pub(crate) fn event_of(subscriber: Uuid, lead: LeadId, recorded: &Recorded) -> O
         lead: Some((lead, recorded.seq)),
         told: Value::Object(told.fields),
     })
+}
+
+/// What happened to a campaign as a whole, as a subscriber is told of it.
+pub(crate) fn event_of_campaign(subscriber: Uuid, happened: &Happened) -> NewDelivery {
+    let mut told = outward::told_of_campaign(&happened.what);
+    told.fields.insert("campaign".into(), happened.campaign.to_string().into());
+    NewDelivery {
+        subscriber,
+        event: happened.event.to_string(),
+        kind: told.kind.to_owned(),
+        at: happened.at,
+        lead: None,
+        told: Value::Object(told.fields),
+    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{ClientId, JobId};
+use outdial_workflows::ids::{CampaignId, ClientId, JobId};
 use outdial_workflows::outward::takes;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::envelope::event_of;
+use super::envelope::{event_of, event_of_campaign};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, deliver::Deliver};
@@ -133,15 +133,18 @@ async fn deliveries(
         about.into_iter().map(|about| (about.lead, about.campaign)).collect();
     let mut new = vec![];
     for subscriber in subscribers {
-        let its = |lead| {
+        let its = |campaign: Option<&CampaignId>| {
             subscriber.campaigns.is_empty()
-                || of.get(lead).is_some_and(|campaign| subscriber.campaigns.contains(campaign))
+                || campaign.is_some_and(|campaign| subscriber.campaigns.contains(campaign))
         };
-        let told = events()
-            .filter(|(lead, _)| its(lead))
-            .filter_map(|(lead, recorded)| event_of(subscriber.id, *lead, recorded))
-            .filter(|delivery| takes(&subscriber.types, &delivery.kind));
-        new.extend(told);
+        for entry in entries {
+            let of_leads = entry.events.iter().filter(|(lead, _)| its(of.get(lead)));
+            let of_leads = of_leads.filter_map(|(lead, event)| event_of(subscriber.id, *lead, event));
+            let of_campaign = entry.of_campaign.iter().filter(|happened| its(Some(&happened.campaign)));
+            let of_campaign = of_campaign.map(|happened| event_of_campaign(subscriber.id, happened));
+            let told = of_leads.chain(of_campaign);
+            new.extend(told.filter(|delivery| takes(&subscriber.types, &delivery.kind)));
+        }
     }
     Ok(new)
 }

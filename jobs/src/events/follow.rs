@@ -8,9 +8,9 @@ use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::outward::takes;
 use uuid::Uuid;
 
-use super::envelope::{body, event_of};
+use super::envelope::{body, event_of, event_of_campaign};
 use crate::engine::Engine;
-use crate::store::journal::Position;
+use crate::store::journal::{Entry, Position};
 use crate::store::{self, StoreError};
 
 /// How many commits are read at once.
@@ -134,8 +134,23 @@ impl Follower {
                     read.push(Followed { place, kind: told.kind, body });
                 }
             }
+            read.extend(self.read_of_campaign(&entry));
         }
         Ok((read, more))
+    }
+
+    /// What happened to a campaign as a whole: the one event of its entry.
+    fn read_of_campaign(&mut self, entry: &Entry) -> Option<Followed> {
+        let happened = entry.of_campaign.as_ref()?;
+        let place = Place { position: entry.position, events: 1 };
+        if self.place == place {
+            return None;
+        }
+        self.place = place;
+        let its = self.campaign.is_none_or(|wanted| happened.campaign == wanted);
+        let told = event_of_campaign(Uuid::nil(), happened);
+        let fits = its && takes(&self.types, &told.kind);
+        fits.then(|| Followed { place, body: body(self.client, &told, None), kind: told.kind })
     }
 }
 

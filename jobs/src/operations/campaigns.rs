@@ -6,6 +6,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::attempt::Revision;
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::happening::{self, CampaignEvent};
 use outdial_workflows::hours::{LaneState, lane_visits};
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, JobId, LaneId};
 use outdial_workflows::rules::Rules;
@@ -62,6 +63,26 @@ pub async fn create(
     made.map_err(|error| named("campaign", spec.name, error))?;
     tx.commit().await?;
     Ok(new.id)
+}
+
+/// Makes a campaign like another, in draft: the same account and rules under another name, without leads.
+///
+/// # Errors
+/// If the name is taken, the other does not exist, or its rules come from a newer version.
+pub async fn clone(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    name: &str,
+    actor: &str,
+) -> Result<CampaignId, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
+    drop(conn);
+    let given = campaign.to_string();
+    let account = facts.ok_or(OperationError::NotFound { kind: "campaign", given })?.account;
+    let (_, rules) = rules(engine, client, campaign).await?;
+    create(engine, client, CampaignSpec { name, account, rules: &rules, actor }).await
 }
 
 fn check(rules: &Rules) -> Result<(), OperationError> {
@@ -291,6 +312,10 @@ pub async fn order_until(
                 now,
             )
             .await?;
+        }
+        let by = happening::Ordered { actor: actor.to_owned(), reason: reason.map(str::to_owned) };
+        if let Some(turned) = CampaignEvent::turned(from, state, by, resume_at) {
+            store::journal::tell(conn, (client, campaign), &turned, now).await?;
         }
         if changed && order == Order::Cancel {
             let job =

@@ -29,7 +29,7 @@ use crate::store::{self, StoreError};
 const PAGE: i64 = 1_000;
 
 /// What would become of a campaign's leads if it dialled now.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LaunchPreview {
     /// All of its leads.
     pub leads: u64,

@@ -7,6 +7,7 @@
 use std::io::{Cursor, Read, Seek};
 
 use outdial_workflows::Moment;
+use outdial_workflows::happening::{CampaignEvent, Imported};
 use outdial_workflows::ids::{CampaignId, ClientId, JobId, new_id};
 use outdial_workflows::input::Command;
 use serde_json::{Value, json};
@@ -307,7 +308,6 @@ pub async fn take_in(
     file: impl Read + Send + 'static,
     mut progress: impl FnMut(&Import),
 ) -> Result<Import, OperationError> {
-    let key = (import.client, import.id);
     let options: Options = serde_json::from_value(import.options.clone()).map_err(|problem| {
         let (table, problem) = ("imports", problem.to_string());
         StoreError::Unreadable { table, id: import.id, problem }
@@ -321,7 +321,7 @@ pub async fn take_in(
             Ok(page) => page,
             Err(ImportError::Read(error)) => return Err(StoreError::Database(sqlx::Error::Io(error)).into()),
             Err(error) => {
-                end(engine, key, ImportState::Failed, Some(&error.to_string())).await?;
+                end(engine, &import, ImportState::Failed, Some(&error.to_string())).await?;
                 return find(engine, &import.id.to_string()).await;
             }
         };
@@ -351,7 +351,7 @@ pub async fn take_in(
             return Err(crate::engine::EngineError::Stopping.into());
         }
     }
-    end(engine, key, ImportState::Done, None).await?;
+    end(engine, &import, ImportState::Done, None).await?;
     find(engine, &import.id.to_string()).await
 }
 
@@ -400,18 +400,30 @@ fn noted(problem: Problem) -> Note {
     Note { line, note: NoteKind::Problem, column, value, problem }
 }
 
-/// Ends a running import, and erases what was kept of its content.
+/// Ends a running import, tells of it, and erases what was kept of its content.
 async fn end(
     engine: &Engine,
-    key: (ClientId, Uuid),
+    import: &Import,
     state: ImportState,
     failed_for: Option<&str>,
 ) -> Result<(), OperationError> {
+    let key = (import.client, import.id);
     let ended = engine.allow(async |conn, now| {
-        store::imports::turn(conn, key, (ImportState::Running, state), failed_for, now).await?;
+        if store::imports::turn(conn, key, (ImportState::Running, state), failed_for, now).await? {
+            let finished = CampaignEvent::ImportFinished(imported(import, failed_for));
+            store::journal::tell(conn, (import.client, import.campaign), &finished, now).await?;
+        }
         store::imports::erase_parts(conn, key).await
     });
-    Ok(ended.await?)
+    ended.await?;
+    engine.hub().happen();
+    Ok(())
+}
+
+fn imported(import: &Import, failed_for: Option<&str>) -> Imported {
+    let Counts { rows, accepted, duplicates, consents, problems, rest_unread } = import.counts;
+    let (import, failed_for) = (import.id, failed_for.map(str::to_owned));
+    Imported { import, failed_for, rows, accepted, duplicates, consents, problems, rest_unread }
 }
 
 /// The import with this id.

@@ -8,16 +8,16 @@ use outdial_workflows::gate::{GateFacts, whereabouts};
 use outdial_workflows::history::{Event, Recorded};
 use outdial_workflows::ids::{CampaignId, ClientId, LaneId, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
-use outdial_workflows::outcome::Outcome;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::statistics::Deltas;
-use outdial_workflows::workflow::{Priority, State, Workflow};
+use outdial_workflows::workflow::{Priority, Workflow};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::OperationError;
 use super::consents::ConsentSpec;
+use super::lead_lists::terms;
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::store::consents::NewConsent;
@@ -170,7 +170,7 @@ pub(crate) async fn accept_rows(
         .map(|(spec, lane)| {
             let id = LeadId::new(now);
             by_id.insert(id, (lane, spec.priority));
-            row(id, spec)
+            row(id, campaign, spec)
         })
         .collect();
     let import = page.map(|page| page.import);
@@ -286,7 +286,7 @@ fn place(spec: &LeadSpec) -> Option<String> {
 
 const SIGNAL: Signal = Signal { jobs: false, admission: true };
 
-fn row(id: LeadId, spec: &LeadSpec) -> NewLead {
+fn row(id: LeadId, campaign: CampaignId, spec: &LeadSpec) -> NewLead {
     NewLead {
         id,
         phone: spec.phone.clone(),
@@ -296,6 +296,7 @@ fn row(id: LeadId, spec: &LeadSpec) -> NewLead {
         external_id: spec.external_id.clone(),
         attributes: Value::Object(spec.attributes.clone()),
         dedupe_key: spec.dedupe_key(),
+        terms: terms(campaign, &spec.attributes),
     }
 }
 
@@ -308,56 +309,6 @@ fn workflow(
 ) -> Workflow {
     let accepted = Workflow::accepted(lead, campaign, lane, priority, now);
     Workflow { events: 1, wake_at: due_at.or(accepted.wake_at), ..accepted }
-}
-
-/// The most leads that are looked at for one page of a list: a filter that few fit does not have the whole
-/// campaign read.
-const LOOKED_AT: usize = 5_000;
-
-/// Which leads are listed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fits {
-    /// Only those that stand so.
-    pub state: Option<State>,
-    /// Only those that ended so.
-    pub outcome: Option<Outcome>,
-}
-
-/// A page of a campaign's leads after `after`, in the order of their ids, and where the next one begins, if
-/// there may be one. A page may hold fewer than `limit` although more follow.
-///
-/// # Errors
-/// The database.
-pub async fn page(
-    engine: &Engine,
-    client: ClientId,
-    campaign: CampaignId,
-    fits: Fits,
-    after: Option<LeadId>,
-    limit: usize,
-) -> Result<(Vec<Listed>, Option<LeadId>), OperationError> {
-    let mut conn = engine.pool().acquire().await?;
-    let (mut found, mut looked_at) = (vec![], 0);
-    let mut after = after.unwrap_or(LeadId(Uuid::nil()));
-    loop {
-        let step = i64::try_from(PAGE.max(limit)).unwrap_or(i64::MAX);
-        let leads = store::leads::page(&mut conn, client, campaign, after, step).await?;
-        let last_page = leads.len() < PAGE.max(limit);
-        looked_at += leads.len();
-        for lead in leads {
-            if found.len() == limit {
-                return Ok((found, Some(after)));
-            }
-            after = lead.lead;
-            let state = fits.state.is_none_or(|state| state == lead.state);
-            if state && fits.outcome.is_none_or(|outcome| Some(outcome) == lead.outcome) {
-                found.push(lead);
-            }
-        }
-        if last_page || looked_at >= LOOKED_AT {
-            return Ok((found, Some(after).filter(|_| !last_page)));
-        }
-    }
 }
 
 /// The lead with this id, with where it stands.

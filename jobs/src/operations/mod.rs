@@ -14,6 +14,7 @@ pub mod imports;
 pub mod jobs;
 pub mod judging;
 pub mod keys;
+pub mod lead_lists;
 pub mod leads;
 pub mod limits;
 pub mod pausing;

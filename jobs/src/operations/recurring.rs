@@ -1,14 +1,17 @@
 //! Recurring orders for campaigns, and pauses that end by themselves.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use cron::Schedule as Cron;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::parse_zone;
+use outdial_workflows::happening::{CampaignEvent, Ordered};
 use outdial_workflows::ids::{CampaignId, ClientId, new_id};
 use outdial_workflows::input::Command;
 use outdial_workflows::workflow::State;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::bulk::{self, Filter};
@@ -17,7 +20,7 @@ use super::{By, OperationError};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::store::audit::Entry;
-use crate::store::recurring::{Action, Recurring};
+use crate::store::recurring::{Action, PAUSED_UNTIL_NOW, Recurring};
 use crate::store::{self, StoreError};
 
 /// The first time after `now` that a cron expression names, by the clock of a zone.
@@ -86,6 +89,15 @@ pub async fn list(engine: &Engine, campaign: CampaignId) -> Result<Vec<Recurring
     Ok(store::recurring::list(&mut conn, Some(campaign), None).await?)
 }
 
+/// Whose recurring order this is.
+///
+/// # Errors
+/// If there is none with this id.
+pub async fn campaign_of(engine: &Engine, id: Uuid) -> Result<(ClientId, CampaignId), OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::recurring::campaign_of(&mut conn, id).await?.ok_or_else(|| not_found(id.to_string()))
+}
+
 /// Takes a recurring order back.
 ///
 /// # Errors
@@ -142,10 +154,7 @@ fn not_found(given: String) -> OperationError {
 pub async fn carry_out_due(engine: &Engine, now: Moment) -> Result<u64, StoreError> {
     let (resumed, due) = store::in_time(async {
         let mut conn = engine.pool().acquire().await?;
-        let resumed = store::recurring::resume_due(&mut conn, now).await?;
-        for client in &resumed {
-            store::notify(&mut conn, &FREED.payload(*client)).await?;
-        }
+        let resumed = resume_due(&mut conn, now).await?;
         Ok::<_, StoreError>((resumed, store::recurring::list(&mut conn, None, Some(now)).await?))
     })
     .await?;
@@ -175,6 +184,23 @@ pub async fn carry_out_due(engine: &Engine, now: Moment) -> Result<u64, StoreErr
         }
     }
     Ok(done)
+}
+
+/// Lets every pause end whose time has come, and tells of each campaign. Returns whose clients have work again.
+async fn resume_due(conn: &mut PgConnection, now: Moment) -> Result<BTreeSet<ClientId>, StoreError> {
+    let mut tx = conn.begin().await?;
+    let resumed = store::recurring::resume_due(&mut tx, now).await?;
+    for (client, campaign) in &resumed {
+        let Some(campaign) = *campaign else { continue };
+        let by = Ordered { actor: "outdial".into(), reason: Some(PAUSED_UNTIL_NOW.into()) };
+        store::journal::tell(&mut tx, (*client, campaign), &CampaignEvent::Resumed { by }, now).await?;
+    }
+    let clients: BTreeSet<ClientId> = resumed.into_iter().map(|(client, _)| client).collect();
+    for client in &clients {
+        store::notify(&mut tx, &FREED.payload(*client)).await?;
+    }
+    tx.commit().await?;
+    Ok(clients)
 }
 
 const FREED: Signal = Signal { jobs: false, admission: true };

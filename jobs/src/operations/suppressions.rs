@@ -1,5 +1,7 @@
 //! Numbers that must not be called: put on lists, taken off, looked up.
 
+mod file;
+
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::phone::PhoneNumber;
@@ -13,6 +15,7 @@ use crate::store::suppressions::List;
 use crate::store::{self, StoreError};
 
 pub use crate::store::suppressions::{Added, Listed};
+pub use file::{Numbers, Taken, read};
 
 /// The most numbers that one transaction puts on a list: whoever dials waits for no more.
 pub const PAGE: usize = 1_000;

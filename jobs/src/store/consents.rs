@@ -30,7 +30,7 @@ pub struct NewConsent {
 }
 
 /// A consent with its place in the record.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Recorded {
     /// Its id.
     pub id: Uuid,

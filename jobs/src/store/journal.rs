@@ -1,13 +1,15 @@
 //! What happened, in the order of commits.
 
 use outdial_workflows::Moment;
+use outdial_workflows::happening::CampaignEvent;
 use outdial_workflows::history::{Event, Recorded};
-use outdial_workflows::ids::{ClientId, LeadId};
+use outdial_workflows::ids::{CampaignId, ClientId, LeadId, new_id};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::error::unreadable;
 
 /// A place in a client's journal: a transaction, and an entry of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,44 @@ pub struct Entry {
     pub position: Position,
     /// The events, in their order: each with its lead.
     pub events: Vec<(LeadId, Recorded)>,
+    /// What happened to a campaign as a whole; an entry with this has no other events.
+    pub of_campaign: Option<Happened>,
+}
+
+/// What happened to a campaign as a whole.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// The event's id, the same for every subscriber.
+    pub event: Uuid,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: CampaignEvent,
+}
+
+/// Writes down what happened to a campaign as a whole, in the transaction in which it did.
+pub async fn tell(
+    conn: &mut PgConnection,
+    (client, campaign): (ClientId, CampaignId),
+    what: &CampaignEvent,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let happened =
+        serde_json::to_value(what).map_err(|problem| unreadable("journal", campaign.0, problem))?;
+    sqlx::query!(
+        "insert into journal (client_id, at, leads, seqs, campaign_id, event_id, happened)
+        values ($1, $2, '{}', '{}', $3, $4, $5)",
+        client.0,
+        now,
+        campaign.0,
+        new_id(now),
+        happened
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The end of the journal as everybody sees it by now: what is committed later comes behind it.
@@ -68,13 +108,13 @@ pub async fn behind(
 ) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query!(
         r#"with page as (
-            select xid, entry, at, leads, seqs from journal
+            select xid, entry, at, leads, seqs, campaign_id, event_id, happened from journal
             where client_id = $1 and (xid, entry) > ($2::text::xid8, $3)
                 and xid < pg_snapshot_xmin(pg_current_snapshot())
             order by xid, entry limit $4)
-        select page.xid::text::bigint as "xid!", page.entry as "entry!", x.lead_id as "lead_id!", x.seq as "seq!",
-            page.at as "at!", e.events as "events?"
-        from page cross join lateral unnest(page.leads, page.seqs) with ordinality as x(lead_id, seq, nth)
+        select page.xid::text::bigint as "xid!", page.entry as "entry!", x.lead_id as "lead_id?", x.seq as "seq?",
+            page.at as "at!", e.events as "events?", page.campaign_id, page.event_id, page.happened
+        from page left join lateral unnest(page.leads, page.seqs) with ordinality as x(lead_id, seq, nth) on true
         left join workflow_events e
             on e.client_id = $1 and e.lead_id = x.lead_id and e.seq = x.seq and e.at = page.at
         order by page.xid, page.entry, x.nth"#,
@@ -89,17 +129,20 @@ pub async fn behind(
     for row in rows {
         let position = Position { xid: row.xid, entry: row.entry };
         if entries.last().is_none_or(|last| last.position != position) {
-            entries.push(Entry { position, events: vec![] });
+            entries.push(Entry { position, events: vec![], of_campaign: None });
         }
+        let Some(last) = entries.last_mut() else { continue };
+        if let (Some(campaign), Some(event), Some(what)) = (row.campaign_id, row.event_id, row.happened) {
+            let happened = |what| Happened { event, campaign: CampaignId(campaign), at: row.at, what };
+            last.of_campaign = serde_json::from_value(what).ok().map(happened);
+        }
+        let (Some(lead), Some(first)) = (row.lead_id, row.seq) else { continue };
         // What cannot be read is of a newer version: its subscribers are told by those who can.
         let events = row.events.and_then(|events| serde_json::from_value::<Vec<Value>>(events).ok());
-        let read = (row.seq..).zip(events.unwrap_or_default()).filter_map(|(seq, event)| {
+        last.events.extend((first..).zip(events.unwrap_or_default()).filter_map(|(seq, event)| {
             let event: Event = serde_json::from_value(event).ok()?;
-            Some((LeadId(row.lead_id), Recorded { seq, at: row.at, event }))
-        });
-        if let Some(last) = entries.last_mut() {
-            last.events.extend(read);
-        }
+            Some((LeadId(lead), Recorded { seq, at: row.at, event }))
+        }));
     }
     Ok(entries)
 }

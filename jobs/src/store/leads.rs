@@ -131,6 +131,8 @@ pub struct NewLead {
     pub attributes: Value,
     /// What makes it the same lead when it comes again.
     pub dedupe_key: String,
+    /// What it is found by that has its attributes.
+    pub terms: Vec<i64>,
 }
 
 /// Writes leads; those that the campaign has already are left out. Returns the ids that were written.
@@ -144,10 +146,12 @@ pub async fn insert(
 ) -> Result<Vec<LeadId>, StoreError> {
     let written = sqlx::query_scalar!(
         "insert into leads (client_id, campaign_id, created_at, import_id, lead_id, phone, name, zone,
-            external_id, attributes, dedupe_key, region)
-        select $1, $2, $3, $12, x.* from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
-                $10::text[], $11::text[])
-            as x(lead_id, phone, name, zone, external_id, attributes, dedupe_key, region)
+            external_id, attributes, dedupe_key, region, terms)
+        select $1, $2, $3, $12, x.lead_id, x.phone, x.name, x.zone, x.external_id, x.attributes, x.dedupe_key, x.region,
+            x.terms::bigint[]
+        from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::text[],
+                $13::text[])
+            as x(lead_id, phone, name, zone, external_id, attributes, dedupe_key, region, terms)
         on conflict (client_id, campaign_id, dedupe_key) do nothing returning lead_id",
         client.0,
         campaign.0,
@@ -160,11 +164,19 @@ pub async fn insert(
         &leads.iter().map(|lead| lead.attributes.clone()).collect::<Vec<_>>(),
         &leads.iter().map(|lead| lead.dedupe_key.clone()).collect::<Vec<_>>(),
         &leads.iter().map(|lead| lead.region.clone()).collect::<Vec<_>>() as &[Option<String>],
-        import
+        import,
+        // Arrays of arrays would all have to be of one length.
+        &leads.iter().map(|lead| array(&lead.terms)).collect::<Vec<_>>() as &[Option<String>]
     )
     .fetch_all(conn)
     .await?;
     Ok(written.into_iter().map(LeadId).collect())
+}
+
+/// As Postgres writes an array; none if there is nothing in it.
+fn array(terms: &[i64]) -> Option<String> {
+    let each: Vec<String> = terms.iter().map(i64::to_string).collect();
+    (!each.is_empty()).then(|| format!("{{{}}}", each.join(",")))
 }
 
 /// A person as people see them.
@@ -258,25 +270,31 @@ pub struct Listed {
     pub wake_at: Option<Moment>,
     /// How many attempts were made.
     pub attempts: i16,
+    /// The name as lists are sorted by it.
+    pub name_key: Option<String>,
+    /// Waiting, and not set aside: when it is due.
+    pub due_at: Option<Moment>,
 }
 
-struct ListedRow {
-    lead_id: Uuid,
-    client_id: Uuid,
-    campaign_id: Uuid,
-    phone: Option<String>,
-    name: Option<String>,
-    zone: Option<String>,
-    region: Option<String>,
-    external_id: Option<String>,
-    attributes: Value,
-    created_at: Moment,
-    state: StateRow,
-    why: Value,
-    outcome: Option<OutcomeRow>,
-    priority: PriorityRow,
-    wake_at: Option<Moment>,
-    attempts: i16,
+pub(super) struct ListedRow {
+    pub(super) lead_id: Uuid,
+    pub(super) client_id: Uuid,
+    pub(super) campaign_id: Uuid,
+    pub(super) phone: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) zone: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) attributes: Value,
+    pub(super) created_at: Moment,
+    pub(super) state: StateRow,
+    pub(super) why: Value,
+    pub(super) outcome: Option<OutcomeRow>,
+    pub(super) priority: PriorityRow,
+    pub(super) wake_at: Option<Moment>,
+    pub(super) attempts: i16,
+    pub(super) name_key: Option<String>,
+    pub(super) due_at: Option<Moment>,
 }
 
 impl From<ListedRow> for Listed {
@@ -298,6 +316,8 @@ impl From<ListedRow> for Listed {
             priority: row.priority.into(),
             wake_at: row.wake_at,
             attempts: row.attempts,
+            name_key: row.name_key,
+            due_at: row.due_at,
         }
     }
 }
@@ -314,7 +334,8 @@ pub async fn page(
         ListedRow,
         r#"select l.lead_id, l.client_id, l.campaign_id, l.phone, l.name, l.zone, l.region, l.external_id,
             l.attributes, l.created_at, w.state as "state: StateRow", w.why, w.outcome as "outcome: OutcomeRow",
-            w.priority as "priority: PriorityRow", w.wake_at, w.attempts
+            w.priority as "priority: PriorityRow", w.wake_at, w.attempts,
+            lower(l.name) as name_key, w.due_at
         from (
             select * from leads where campaign_id = $2 and lead_id > $3 and client_id = $1
             order by lead_id limit $4) l
@@ -336,7 +357,8 @@ pub async fn listed(conn: &mut PgConnection, lead: LeadId) -> Result<Option<List
         ListedRow,
         r#"select l.lead_id, l.client_id, l.campaign_id, l.phone, l.name, l.zone, l.region, l.external_id,
             l.attributes, l.created_at, w.state as "state: StateRow", w.why, w.outcome as "outcome: OutcomeRow",
-            w.priority as "priority: PriorityRow", w.wake_at, w.attempts
+            w.priority as "priority: PriorityRow", w.wake_at, w.attempts,
+            lower(l.name) as name_key, w.due_at
         from (select client_id, $1::uuid as lead_id from clients offset 0) x
         join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id
         join workflows w on w.client_id = l.client_id and w.lead_id = l.lead_id"#,

@@ -38,6 +38,7 @@ pub mod journal;
 pub mod judging;
 pub mod keys;
 pub mod lanes;
+pub mod lead_lists;
 pub mod leads;
 pub mod ledger;
 pub mod measure;

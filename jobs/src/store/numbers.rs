@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::StoreError;
 
 /// What is known of a number.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Number {
     /// The number, as campaigns name it.
     pub number: CallerId,

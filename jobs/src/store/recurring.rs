@@ -9,7 +9,7 @@ use super::StoreError;
 use super::rows::ActionRow;
 
 /// What is ordered again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Dial (again).
@@ -100,6 +100,18 @@ pub async fn list(
         .collect())
 }
 
+/// Whose the one with this id is.
+pub async fn campaign_of(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(ClientId, CampaignId)>, StoreError> {
+    let found =
+        sqlx::query!("select client_id, campaign_id from campaign_schedules where schedule_id = $1", id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(found.map(|row| (ClientId(row.client_id), CampaignId(row.campaign_id))))
+}
+
 /// Claims a due run by moving its time on. Tells whether it was still there to be claimed.
 pub async fn claim(
     conn: &mut PgConnection,
@@ -151,13 +163,20 @@ pub async fn remove(
     Ok(removed.map(|row| (ClientId(row.client_id), CampaignId(row.campaign_id))))
 }
 
-/// Lets every pause end whose time has come. Tells whose clients have work again.
-pub async fn resume_due(conn: &mut PgConnection, now: Moment) -> Result<Vec<ClientId>, StoreError> {
-    let clients = sqlx::query_scalar!(
+/// Why a campaign is resumed whose pause was bounded.
+pub const PAUSED_UNTIL_NOW: &str = "its pause was until now";
+
+/// Lets every pause end whose time has come. Tells whose clients have work again, and once for each campaign that
+/// was paused itself, which it is.
+pub async fn resume_due(
+    conn: &mut PgConnection,
+    now: Moment,
+) -> Result<Vec<(ClientId, Option<CampaignId>)>, StoreError> {
+    let rows = sqlx::query!(
         r#"with campaigns_resumed as (
             update campaigns set state = 'running', resume_at = null, changed_by = 'outdial',
-                reason = 'its pause was until now', changed_at = $1
-            where resume_at <= $1 returning client_id
+                reason = $2, changed_at = $1
+            where resume_at <= $1 returning client_id, campaign_id
         ), accounts_resumed as (
             update accounts set paused_by = null, paused_for = null, resume_at = null
             where resume_at <= $1 returning client_id
@@ -165,11 +184,12 @@ pub async fn resume_due(conn: &mut PgConnection, now: Moment) -> Result<Vec<Clie
             update clients set paused_by = null, paused_for = null, resume_at = null
             where resume_at <= $1 returning client_id
         )
-        select client_id as "client_id!" from campaigns_resumed
-        union select client_id from accounts_resumed union select client_id from clients_resumed"#,
-        now
+        select client_id as "client_id!", campaign_id as "campaign_id?" from campaigns_resumed
+        union select client_id, null from accounts_resumed union select client_id, null from clients_resumed"#,
+        now,
+        PAUSED_UNTIL_NOW
     )
     .fetch_all(conn)
     .await?;
-    Ok(clients.into_iter().map(ClientId).collect())
+    Ok(rows.into_iter().map(|row| (ClientId(row.client_id), row.campaign_id.map(CampaignId))).collect())
 }

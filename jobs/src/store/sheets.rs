@@ -2,7 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::StoreError;
 use super::imports::ImportState;
 
 /// What came of reading a sheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "sheet_result", rename_all = "snake_case")]
 pub enum SheetResult {

@@ -82,7 +82,7 @@ pub struct List<'a> {
 }
 
 /// What came of putting numbers on a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Added {
     /// Numbers that were not on it.
     pub added: u64,
@@ -165,7 +165,7 @@ pub async fn remove(
 }
 
 /// An entry as people see it.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Listed {
     /// Its id.
     pub id: Uuid,

@@ -1,16 +1,19 @@
 //! Campaigns: made, ordered, edited, looked at.
 
+use outdial_jobs::operations::Part;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
 use outdial_jobs::store::attempts::Underway;
+use outdial_jobs::store::campaigns::Campaign;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Ledger, Revision};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use outdial_workflows::rules::Rules;
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::names::tenants;
 use super::{Backend, by};
 use crate::client::Call;
 
@@ -20,6 +23,14 @@ type Place = (ClientId, CampaignId);
 #[derive(Deserialize)]
 struct Made {
     id: CampaignId,
+}
+
+/// A campaign of a list, as the API tells it.
+#[derive(Serialize, Deserialize)]
+pub(in crate::cli) struct Listed {
+    pub(in crate::cli) client: ClientId,
+    #[serde(flatten)]
+    pub(in crate::cli) campaign: Campaign,
 }
 
 #[derive(Deserialize)]
@@ -36,19 +47,22 @@ struct Answer {
     underway: Vec<GoesOn>,
 }
 
+/// A call that goes on, as the API tells it.
 #[derive(Deserialize)]
-struct GoesOn {
+pub(super) struct GoesOn {
     lead: LeadId,
     attempt: u16,
     ledger: Ledger,
 }
 
+pub(super) fn underway(goes_on: Vec<GoesOn>) -> Vec<Underway> {
+    let one = |GoesOn { lead, attempt, ledger }| Underway { lead, number: attempt, ledger };
+    goes_on.into_iter().map(one).collect()
+}
+
 impl From<Answer> for Ordered {
     fn from(result: Answer) -> Self {
-        let underway = result.underway.into_iter();
-        let underway =
-            underway.map(|GoesOn { lead, attempt, ledger }| Underway { lead, number: attempt, ledger });
-        Self { state: result.state, changed: result.changed, underway: underway.collect() }
+        Self { state: result.state, changed: result.changed, underway: underway(result.underway) }
     }
 }
 
@@ -71,6 +85,54 @@ impl Backend<'_> {
                 Ok(server.read::<Made>(&call).await?.id)
             }
         }
+    }
+
+    /// Makes a campaign like another, in draft.
+    pub(in crate::cli) async fn clone_campaign(
+        &self,
+        (client, campaign): Place,
+        name: &str,
+    ) -> anyhow::Result<CampaignId> {
+        match self {
+            Self::Database(app, actor) => {
+                Ok(campaigns::clone(&app.engine, client, campaign, name, actor).await?)
+            }
+            Self::Server(server) => {
+                let call = Call::post(format!("/v1/campaigns/{campaign}/clone"));
+                Ok(server.read::<Made>(&call.json(json!({ "name": name }))).await?.id)
+            }
+        }
+    }
+
+    /// Campaigns, the newest first, of one client or of all; at most so many.
+    pub(in crate::cli) async fn campaigns(
+        &self,
+        client: Option<ClientId>,
+        most: usize,
+    ) -> anyhow::Result<Vec<Listed>> {
+        let clients: Vec<ClientId> = match (client, self) {
+            (Some(client), _) => vec![client],
+            (None, Self::Database(..)) => self.clients().await?.into_iter().map(|(id, _)| id).collect(),
+            (None, Self::Server(server)) => tenants(server).await?.into_iter().map(|of| of.id).collect(),
+        };
+        let mut found: Vec<Listed> = vec![];
+        for client in clients {
+            match self {
+                Self::Database(app, _) => {
+                    let part = Part::newest(i64::try_from(most).unwrap_or(i64::MAX));
+                    let campaigns = campaigns::list(&app.engine, client, None, part).await?;
+                    found.extend(campaigns.into_iter().map(|campaign| Listed { client, campaign }));
+                }
+                Self::Server(server) => {
+                    let path = format!("/v1/clients/{client}/campaigns");
+                    found.extend(server.list::<Listed>(&path, &[], most).await?);
+                }
+            }
+        }
+        // Ids begin with the time at which they were made.
+        found.sort_by_key(|listed| std::cmp::Reverse(listed.campaign.id));
+        found.truncate(most);
+        Ok(found)
     }
 
     /// Gives a campaign an order; a pause ends by itself at `resume_at`.

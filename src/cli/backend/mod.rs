@@ -4,13 +4,24 @@
 mod bulk;
 mod campaigns;
 mod exports;
+mod files;
+mod forecast;
 mod imports;
 mod keys;
 mod leads;
+mod limits;
 mod names;
+mod people;
 mod setup;
+mod sheets;
+mod subscribers;
 
+pub(super) use files::opened;
 pub(super) use imports::Sending;
+pub(super) use people::Entered;
+pub(super) use setup::NewAccount;
+pub(super) use sheets::{Linked, Said};
+pub(super) use subscribers::{Delivered, Subscribed, told_with};
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -97,19 +108,7 @@ pub(super) enum Backend<'a> {
     Server(&'a Client),
 }
 
-impl<'a> Backend<'a> {
-    /// The database, for what is not done through a server yet.
-    pub(super) fn database(&self, command: &str) -> anyhow::Result<(&'a App, &'a str)> {
-        match self {
-            Self::Database(app, actor) => Ok((app, actor)),
-            Self::Server(_) => Err(usage(format!(
-                "`outdial {command}` is not done through a server yet: give it where the database is, without a \
-                 server (--database-url on the command line takes its place), or see whether the API has it \
-                 (`outdial api`)"
-            ))),
-        }
-    }
-
+impl Backend<'_> {
     /// The time where it counts.
     pub(super) async fn now(&self) -> anyhow::Result<Moment> {
         #[derive(Deserialize)]

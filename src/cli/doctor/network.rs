@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use outdial_jobs::operations::By;
 use outdial_jobs::operations::{Part, setup};
 use outdial_jobs::providers::http_client;
 use outdial_jobs::store;
@@ -54,7 +55,12 @@ fn named(account: &Account) -> String {
 pub(super) async fn tried(app: &App, accounts: &[Account]) -> Vec<Finding> {
     let enabled = accounts.iter().filter(|account| account.enabled);
     let asked = enabled.map(|account| async move {
-        let check = setup::check_account(&app.engine, account.client, account.id);
+        let check = setup::check_account(
+            &app.engine,
+            account.client,
+            account.id,
+            By { actor: "doctor", reason: None },
+        );
         match tokio::time::timeout(PATIENCE, check).await {
             Ok(Ok(check)) if check.ok => Some(Finding::ok(named(account), check.message)),
             Ok(Ok(check)) => Some(Finding::problem(named(account), check.message)),

@@ -50,6 +50,16 @@ pub(crate) struct Account {
     /// Why, in the carrier's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     resting_cause: Option<String>,
+    /// Since when its carrier turns it down: nothing is dialled from it until it takes it again, of which it is asked
+    /// every five minutes, by a test, and with other credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_at: Option<DateTime<Utc>>,
+    /// Why, in the carrier's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_cause: Option<String>,
+    /// How many calls at once the carrier says that it lets the account have; absent if it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier_calls: Option<i32>,
     /// When it was made.
     created_at: DateTime<Utc>,
 }
@@ -68,6 +78,9 @@ impl From<Row> for Account {
             paused_by: row.paused_by,
             resting_until: row.resting_until,
             resting_cause: row.resting_cause,
+            held_at: row.held_at,
+            held_cause: row.held_cause,
+            carrier_calls: row.carrier_calls,
             created_at: row.created_at,
         }
     }
@@ -231,6 +244,149 @@ pub(crate) async fn test(
 ) -> Result<Json<AccountTest>, Problem> {
     caller.is(Role::Operator)?;
     let account = visible(&api, &caller, account).await?;
-    let AccountCheck { ok, message } = setup::check_account(&api.engine, account.client, account.id).await?;
+    let AccountCheck { ok, message } =
+        setup::check_account(&api.engine, account.client, account.id, caller.by()).await?;
     Ok(Json(AccountTest { ok, message }))
+}
+
+/// Other credentials of an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotationInput {
+    /// As an account is made with.
+    #[schema(value_type = Object, write_only, example = json!({"account_sid": "example1", "api_key": "EXAMPLE-key", "api_token": "EXAMPLE-token"}))]
+    credentials: Map<String, Value>,
+    /// Take them without asking the carrier first.
+    #[serde(default)]
+    untested: bool,
+}
+
+/// How a rotation went.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Rotated {
+    /// The account.
+    account: Account,
+    /// What the carrier said; absent if it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<AccountTest>,
+}
+
+/// Replace an account's credentials
+///
+/// The carrier is asked first whether it takes them, and refused ones change nothing. Calls under way go on; what
+/// is dialled from then on, and webhooks that come in, go by the new ones. An account that was held because its
+/// carrier turned it down is let go.
+#[utoipa::path(put, path = "/v1/accounts/{account}/credentials", tag = "accounts",
+    params(("account" = Uuid, Path, description = "Its id")), request_body = RotationInput, responses(
+    (status = 200, description = "It goes by them", body = Rotated),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such account", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "What is stored of it cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn rotate(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(account): Named<Uuid>,
+    Body(input): Body<RotationInput>,
+) -> Result<Json<Rotated>, Problem> {
+    caller.is(Role::Admin)?;
+    let account = visible(&api, &caller, account).await?;
+    let credentials = Value::Object(input.credentials).to_string().into();
+    let place = (account.client, account.id);
+    let rotated =
+        setup::rotate_credentials(&api.engine, place.0, place.1, &credentials, input.untested, caller.by());
+    let test = rotated.await?.map(|AccountCheck { ok, message }| AccountTest { ok, message });
+    Ok(Json(Rotated { account: setup::account(&api.engine, place.1).await?.into(), test }))
+}
+
+/// Replace an account's settings
+///
+/// All of them; what is left out goes back to its default.
+#[utoipa::path(put, path = "/v1/accounts/{account}/settings", tag = "accounts",
+    params(("account" = Uuid, Path, description = "Its id")), request_body = Object, responses(
+    (status = 200, description = "It goes by them", body = Account),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such account", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "What is stored of it cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn change_settings(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(account): Named<Uuid>,
+    Body(settings): Body<Map<String, Value>>,
+) -> Result<Json<Account>, Problem> {
+    caller.is(Role::Admin)?;
+    let account = visible(&api, &caller, account).await?;
+    let settings = Value::Object(settings);
+    setup::change_settings(&api.engine, account.client, account.id, &settings, caller.by()).await?;
+    Ok(Json(setup::account(&api.engine, account.id).await?.into()))
+}
+
+/// Why, for the record.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ReasonInput {
+    /// In the caller's words.
+    reason: Option<String>,
+}
+
+/// Whether an account may dial by now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Enabled {
+    /// Whether that is a change.
+    changed: bool,
+    /// The account.
+    account: Account,
+}
+
+/// Disable an account
+///
+/// Nobody is dialled from it any more, whatever is resumed. Once this answers no further attempt is submitted;
+/// calls under way go on.
+#[utoipa::path(post, path = "/v1/accounts/{account}/disable", tag = "accounts",
+    params(("account" = Uuid, Path, description = "Its id")), request_body = Option<ReasonInput>, responses(
+    (status = 200, description = "It is disabled", body = Enabled),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such account", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn disable(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(account): Named<Uuid>,
+    input: Option<Body<ReasonInput>>,
+) -> Result<Json<Enabled>, Problem> {
+    switch(&api, &caller, account, false, input).await
+}
+
+/// Enable an account
+///
+/// Lets a disabled account dial again.
+#[utoipa::path(post, path = "/v1/accounts/{account}/enable", tag = "accounts",
+    params(("account" = Uuid, Path, description = "Its id")), request_body = Option<ReasonInput>, responses(
+    (status = 200, description = "It may dial", body = Enabled),
+    (status = 403, description = "Takes the role admin", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such account", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn enable(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(account): Named<Uuid>,
+    input: Option<Body<ReasonInput>>,
+) -> Result<Json<Enabled>, Problem> {
+    switch(&api, &caller, account, true, input).await
+}
+
+async fn switch(
+    api: &Api,
+    caller: &Caller,
+    account: Uuid,
+    enabled: bool,
+    input: Option<Body<ReasonInput>>,
+) -> Result<Json<Enabled>, Problem> {
+    caller.is(Role::Admin)?;
+    let ReasonInput { reason } = input.map(|Body(input)| input).unwrap_or_default();
+    let account = visible(api, caller, account).await?;
+    let by = caller.by_for(reason.as_deref());
+    let changed = setup::enable_account(&api.engine, account.client, account.id, enabled, by).await?;
+    Ok(Json(Enabled { changed, account: setup::account(&api.engine, account.id).await?.into() }))
 }

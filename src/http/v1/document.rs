@@ -1,5 +1,6 @@
 //! What every route has in common, so that handlers describe only what is their own.
 
+use outdial_workflows::outward;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Type};
 
@@ -7,6 +8,7 @@ use super::once;
 
 /// Adds to each operation what may be answered to any, and to each POST its idempotency key.
 pub(super) fn complete(document: &mut OpenApi) {
+    events(document);
     for item in document.paths.paths.values_mut() {
         let posts = item.post.is_some();
         let each = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
@@ -43,6 +45,19 @@ pub(super) fn complete(document: &mut OpenApi) {
                     .build(),
             ));
         }
+    }
+}
+
+/// Says which types of events there are, where the document tells of events.
+fn events(document: &mut OpenApi) {
+    let told = document.tags.iter_mut().flatten().find(|tag| tag.name == "events");
+    if let Some(tag) = told {
+        let types = outward::TYPES.iter().map(|(kind, meaning)| format!("\n- `{kind}`: {meaning}"));
+        let about = tag.description.get_or_insert_default();
+        about.push_str(
+            ". Their types, by which subscribers and streams choose (`call.*` for all of a kind):\n",
+        );
+        about.extend(types);
     }
 }
 

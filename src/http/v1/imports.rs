@@ -3,10 +3,8 @@
 // Written so by `utoipa::path` for parameters of the handler's own module.
 #![allow(unused_qualifications)]
 
-use std::io::{Cursor, Read};
-
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request, State as Shared};
 use axum::http::{StatusCode, header};
@@ -21,18 +19,15 @@ use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{By, OperationError};
 use outdial_workflows::ids::{CampaignId, ClientId};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::incoming::{self, bytes_of, not_too_large};
 use super::input::wrong;
 use super::paging::{LatestQuery, Page, counting, page_limit};
 use super::{Asked, Caller, Named, campaigns};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
-
-/// The largest file: some twenty million leads.
-const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// What is said of a file.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -316,12 +311,6 @@ fn broken(error: &MultipartError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "not-a-form", error.body_text())
 }
 
-fn bytes_of(request: Request<Body>) -> impl Stream<Item = Result<Bytes, Problem>> + Send {
-    let cut_short =
-        |error: axum::Error| Problem::new(StatusCode::BAD_REQUEST, "cut-short", error.to_string());
-    request.into_body().into_data_stream().map_err(cut_short)
-}
-
 async fn take(
     api: &Api,
     (client, campaign): (ClientId, CampaignId),
@@ -344,10 +333,7 @@ async fn take(
     while let Some(piece) = bytes.next().await {
         let piece = piece?;
         came += piece.len() as u64;
-        if came > MOST_BYTES {
-            let detail = format!("a file may have {MOST_BYTES} bytes; cut it into several");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
-        }
+        not_too_large(came)?;
         receiving.push(&piece).await?;
     }
     let import = receiving.finish().await?;
@@ -359,42 +345,14 @@ async fn rehearse(
     options: Options,
     bytes: impl Stream<Item = Result<Bytes, Problem>> + Send,
 ) -> Result<Summary, Problem> {
-    let (sender, receiver) = mpsc::channel(8);
-    let incoming = Incoming { receiver, piece: Cursor::default() };
+    let (pieces, incoming) = incoming::pipe();
     let reading = tokio::task::spawn_blocking(move || {
         import::read(incoming, &options).map(|rows| import::rehearse(rows, |_| ()))
     });
-    let mut bytes = std::pin::pin!(bytes);
-    while let Some(piece) = bytes.next().await {
-        if sender.send(piece?).await.is_err() {
-            break;
-        }
-    }
-    drop(sender);
+    pieces.feed(bytes).await?;
     match reading.await {
         Ok(read) => read.map_err(|error| wrong("file", error.to_string())),
         Err(error) => Err(Problem::ours(&error)),
-    }
-}
-
-/// Pieces of a body, read on a thread that may wait.
-struct Incoming {
-    receiver: mpsc::Receiver<Bytes>,
-    piece: Cursor<Bytes>,
-}
-
-impl Read for Incoming {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            let read = self.piece.read(out)?;
-            if read > 0 || out.is_empty() {
-                return Ok(read);
-            }
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = Cursor::new(piece),
-                None => return Ok(0),
-            }
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use chrono::{DateTime, Utc};
 use outdial_workflows::phone::PhoneNumber;
 use serde::de::{DeserializeOwned, Error};
@@ -99,17 +99,22 @@ pub(crate) struct Asked<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        if holds_nul(parts.uri.query()) {
-            return Err(wrong("query", "it holds the character U+0000, which nothing has"));
-        }
-        let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, api).await;
-        let invalid = |error: QueryRejection| {
-            let problem = std::error::Error::source(&error).map_or(error.body_text(), ToString::to_string);
-            wrong("query", problem)
-        };
-        Ok(Self(read.map_err(invalid)?.0))
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        Ok(Self(asked(&parts.uri)?))
     }
+}
+
+/// What an address asks for behind its question mark.
+pub(crate) fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    if holds_nul(uri.query()) {
+        return Err(wrong("query", "it holds the character U+0000, which nothing has"));
+    }
+    let read: Result<Query<T>, QueryRejection> = Query::try_from_uri(uri);
+    let invalid = |error: QueryRejection| {
+        let problem = std::error::Error::source(&error).map_or(error.body_text(), ToString::to_string);
+        wrong("query", problem)
+    };
+    Ok(read.map_err(invalid)?.0)
 }
 
 /// What the caller read before changing it, by its `ETag`: nobody's change is to be overwritten unseen.

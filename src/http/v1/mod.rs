@@ -17,6 +17,7 @@ mod document;
 mod events;
 mod exports;
 mod imports;
+mod incoming;
 mod input;
 mod jobs;
 mod keys;
@@ -111,6 +112,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get))
         .routes(routes!(accounts::test))
+        .routes(routes!(accounts::rotate))
+        .routes(routes!(accounts::change_settings))
+        .routes(routes!(accounts::disable))
+        .routes(routes!(accounts::enable))
         .routes(routes!(pausing::pause_account))
         .routes(routes!(pausing::resume_account))
         .routes(routes!(limits::account, limits::set_account))
@@ -150,8 +155,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::forecast::simulate))
         .routes(routes!(campaigns::schedules::list, campaigns::schedules::add))
         .routes(routes!(campaigns::schedules::remove))
+        .routes(routes!(campaigns::schedules::take_back))
         .routes(routes!(leads::find))
-        .routes(routes!(leads::list))
+        .routes(routes!(leads::list::list))
         .routes(routes!(leads::accept::accept))
         .routes(routes!(leads::get))
         .routes(routes!(leads::orders::order))
@@ -172,6 +178,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(audit::of_all))
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::lift))
+        .routes(routes!(suppressions::import::import).layer(DefaultBodyLimit::disable()))
         .routes(routes!(consents::list, consents::add))
         .routes(routes!(consents::revoke))
 }

@@ -109,6 +109,8 @@ pub(crate) struct SheetBody {
     next_at: Option<DateTime<Utc>>,
     /// Whether a refresh is under way, or waits to be tried again.
     refreshing: bool,
+    /// How often in a row it could not be read for what may pass, so that it is tried again.
+    failures: i16,
     /// When it was last read, or could not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_at: Option<DateTime<Utc>>,
@@ -150,6 +152,7 @@ impl From<Sheet> for SheetBody {
             zone: sheet.zone,
             next_at: sheet.next_at,
             refreshing: sheet.refresh.is_some(),
+            failures: sheet.failures,
             last_at: sheet.last_at,
             last_result: sheet.last_result.map(|result| match result {
                 SheetResult::TakenIn => ResultName::TakenIn,

@@ -1,5 +1,7 @@
 //! Numbers that must not be called.
 
+pub(crate) mod import;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,8 +1,12 @@
 //! The same commands through a server.
 
 mod asking;
+mod contacting;
+mod everything;
 mod importing;
+mod limiting;
 mod ordering;
+mod subscribing;
 mod ways;
 
 use outdial_jobs::operations::By;
@@ -63,4 +67,22 @@ fn without(mut value: Value, names: &[&str]) -> Value {
         names.iter().for_each(|name| drop(fields.remove(*name)));
     }
     value
+}
+
+/// Gives a command about one thing through the server, and about another directly: they say the same but for
+/// what names the thing.
+async fn both(remote: &Remote<'_>, arguments: impl Fn(&'static str) -> Vec<String>, names: &[&str]) -> Value {
+    let (one, other) = (arguments("one"), arguments("other"));
+    let one: Vec<&str> = one.iter().map(String::as_str).collect();
+    let other: Vec<&str> = other.iter().map(String::as_str).collect();
+    let through = remote.says(&one).await;
+    let (direct, code) = remote.world.says(&other).await;
+    assert_eq!(through.code, code, "{one:?}: {through:?}; {direct}");
+    let through = through.json();
+    assert_eq!(without(through.clone(), names), without(direct, names), "{one:?}");
+    through
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }

@@ -1,27 +1,9 @@
 //! What is made and ordered.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Remote, without};
+use super::{Remote, both, words};
 use crate::support::world::World;
-
-/// Gives a command about one thing through the server, and about another directly: they say the same but for
-/// what names the thing.
-async fn both(remote: &Remote<'_>, arguments: impl Fn(&'static str) -> Vec<String>, names: &[&str]) -> Value {
-    let (one, other) = (arguments("one"), arguments("other"));
-    let one: Vec<&str> = one.iter().map(String::as_str).collect();
-    let other: Vec<&str> = other.iter().map(String::as_str).collect();
-    let through = remote.says(&one).await;
-    let (direct, code) = remote.world.says(&other).await;
-    assert_eq!(through.code, code, "{one:?}: {through:?}; {direct}");
-    let through = through.json();
-    assert_eq!(without(through.clone(), names), without(direct, names), "{one:?}");
-    through
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
-}
 
 #[tokio::test]
 async fn campaigns_are_made_and_ordered_alike() {

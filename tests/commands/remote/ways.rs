@@ -1,6 +1,5 @@
 //! Which way a command goes, and what keeps it from getting there.
 
-use futures_util::future::join_all;
 use outdial_jobs::operations::keys::Role;
 
 use super::Remote;
@@ -8,7 +7,8 @@ use crate::alone::Alone;
 use crate::support::world::World;
 
 /// A key that nobody made.
-const FAKE: (&str, &str) = ("OUTDIAL_API_KEY", "outdial_EXAMPLE-0000000000000000000000000000000000000000");
+pub(super) const FAKE: (&str, &str) =
+    ("OUTDIAL_API_KEY", "outdial_EXAMPLE-0000000000000000000000000000000000000000");
 /// A server where none is.
 const NOWHERE: (&str, &str) = ("OUTDIAL_SERVER", "http://127.0.0.1:1");
 /// A database where none is.
@@ -74,30 +74,8 @@ async fn a_server_that_is_away_or_none_exits_with_4() {
 }
 
 #[tokio::test]
-async fn what_is_not_done_through_a_server_says_so_before_anything_is_looked_at() {
-    let here = Alone::new();
-    let given: [&[&str]; 13] = [
-        &["serve"],
-        &["migrate"],
-        &["judge"],
-        &["demo"],
-        &["emulator"],
-        &["bench", "idle"],
-        &["number", "list", "Exotel"],
-        &["suppression", "list", "--client", "A client"],
-        &["campaign", "preview", "Spring"],
-        &["campaign", "schedule", "list", "Spring"],
-        &["client", "pause", "A client"],
-        &["account", "test", "Exotel"],
-        &["consent", "list", "+919876500001", "--client", "A client"],
-    ];
-    for said in join_all(given.map(|arguments| here.says(&[NOWHERE, FAKE], arguments))).await {
-        assert_eq!(said.code, Some(2), "{said:?}");
-        let why = ["OUTDIAL_SERVER names", "is not done through a server yet"];
-        assert!(why.iter().any(|why| said.err.contains(why)), "{said:?}");
-        assert!(said.err.contains("database") || said.err.contains("leave the server out"), "{said:?}");
-    }
-    let said = here.says(&[NO_DATABASE], &["api", "GET", "clients"]).await;
+async fn the_api_is_spoken_to_through_a_server_alone() {
+    let said = Alone::new().says(&[NO_DATABASE], &["api", "GET", "clients"]).await;
     assert!(said.code == Some(2) && said.err.contains("--server"), "{said:?}");
 }
 

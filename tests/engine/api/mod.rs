@@ -9,6 +9,7 @@ mod contactability;
 mod jobs;
 mod keys;
 mod leads;
+mod lists;
 mod once;
 mod operations;
 mod reading;

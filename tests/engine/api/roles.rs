@@ -34,7 +34,7 @@ impl Things {
             ("{number}", NUMBER.to_owned()),
         ];
         let names = |thing: &str| route.contains(thing) || query(route).contains(thing);
-        if names("{campaign}") || names("{lead}") || names("{attempt}") {
+        if ["{campaign}", "{schedule}", "{lead}", "{attempt}"].into_iter().any(names) {
             let campaign = world.draft(json!({})).await;
             let lead = world.lead(campaign, "+919876500001").await;
             things.extend([("{campaign}", campaign.to_string()), ("{lead}", lead.to_string())]);
@@ -162,7 +162,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
             Some(json!({ "url": "https://example.com/hook", "types": ["call.*"] }))
         }
         "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
-        "POST /v1/campaigns/{campaign}/imports" => Some(json!("phone\n+919876500003\n")),
+        "POST /v1/campaigns/{campaign}/imports" | "POST /v1/clients/{client}/suppressions/import" => {
+            Some(json!("phone\n+919876500003\n"))
+        }
         "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
         "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
         "POST /v1/campaigns/{campaign}/clone" => Some(json!({ "name": format!("Clone {}", Uuid::new_v4()) })),
@@ -172,6 +174,10 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
         "POST /v1/clients/{client}/accounts" => Some(account(&format!("Account {}", Uuid::new_v4()))),
+        "PUT /v1/accounts/{account}/credentials" => {
+            Some(json!({ "untested": true, "credentials": account("x")["credentials"] }))
+        }
+        "PUT /v1/accounts/{account}/settings" => Some(json!({})),
         "PUT /v1/clients/{client}/limits"
         | "PUT /v1/accounts/{account}/limits"
         | "PUT /v1/accounts/{account}/numbers/{number}/limits" => Some(json!({ "limits": [] })),
@@ -283,6 +289,10 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("POST /v1/clients/{client}/accounts", Admin),
         ("GET /v1/accounts/{account}", Viewer),
         ("POST /v1/accounts/{account}/test", Operator),
+        ("PUT /v1/accounts/{account}/credentials", Admin),
+        ("PUT /v1/accounts/{account}/settings", Admin),
+        ("POST /v1/accounts/{account}/disable", Admin),
+        ("POST /v1/accounts/{account}/enable", Admin),
         ("POST /v1/accounts/{account}/pause", Operator),
         ("POST /v1/accounts/{account}/resume", Operator),
         ("GET /v1/accounts/{account}/limits", Viewer),
@@ -305,6 +315,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/schedules", Viewer),
         ("POST /v1/campaigns/{campaign}/schedules", Operator),
         ("DELETE /v1/campaigns/{campaign}/schedules/{schedule}", Operator),
+        ("DELETE /v1/schedules/{schedule}", Operator),
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
         ("GET /v1/leads", Viewer),
         ("GET /v1/leads/{lead}", Viewer),
@@ -334,6 +345,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/clients/{client}/suppressions", Viewer),
         ("POST /v1/clients/{client}/suppressions", Operator),
         ("DELETE /v1/clients/{client}/suppressions/{suppression}", Operator),
+        ("POST /v1/clients/{client}/suppressions/import", Operator),
         ("GET /v1/clients/{client}/consents", Viewer),
         ("POST /v1/clients/{client}/consents", Operator),
         ("POST /v1/clients/{client}/consents/revoke", Operator),

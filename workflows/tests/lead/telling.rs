@@ -261,7 +261,10 @@ fn came_to(decision: &Decision, now: Moment) -> String {
         }
     }
     if let Some(rest) = &decision.rest {
-        parts.push(format!("account rests for {} s", (rest.until - now).num_seconds()));
+        parts.push(match rest.until {
+            Some(until) => format!("account rests for {} s", (until - now).num_seconds()),
+            None => "account held".to_owned(),
+        });
     }
     if parts.is_empty() {
         parts.push("nothing new".into());

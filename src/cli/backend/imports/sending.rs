@@ -6,23 +6,20 @@ use std::io::{self, Seek};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, Stream, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::import::{self, Options, Summary};
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::imports::{self, Import, ImportState, Sent};
 use outdial_workflows::ids::{CampaignId, ClientId};
 use reqwest::multipart::{Form, Part};
-use tokio::io::AsyncReadExt;
 
 use super::{Told, read, summary};
 use crate::app::App;
-use crate::cli::backend::Backend;
-use crate::client::{Call, Client, ClientError};
+use crate::cli::backend::{Backend, files};
+use crate::client::{Call, Client};
 
-/// So much is read and sent at once.
-const PIECE: usize = 64 * 1024;
 /// How long until it is asked again how far an import is.
 const LOOK: Duration = Duration::from_millis(300);
 
@@ -85,9 +82,9 @@ impl Sending<'_> {
         let form = || self.form(about);
         let call = self.described(Call::post(format!("/v1/campaigns/{campaign}/imports"))).form(&form);
         if self.dry_run {
-            return server.read(&call).await.map_err(|error| self.told(error));
+            return server.read(&call).await.map_err(|error| files::told(self.name, error));
         }
-        let kept: Told = server.read(&call).await.map_err(|error| self.told(error))?;
+        let kept: Told = server.read(&call).await.map_err(|error| files::told(self.name, error))?;
         let mut import = Import::from(kept);
         if self.no_wait {
             return Ok(Summary::of(&import, vec![]));
@@ -127,20 +124,10 @@ impl Sending<'_> {
             let mut file = file?;
             file.rewind()?;
             bar.set_position(0);
-            let body = reqwest::Body::wrap_stream(pieces(file, bar));
+            let body = reqwest::Body::wrap_stream(files::pieces(file, bar));
             Ok(Form::new().part("file", Part::stream_with_length(body, length).file_name("leads.csv")))
         };
         form.boxed()
-    }
-
-    /// What is wrong with the file itself is said of it, as where the database is.
-    fn told(&self, error: ClientError) -> anyhow::Error {
-        match &error {
-            ClientError::Problem(problem) if problem.errors.iter().any(|field| field.place == "file") => {
-                anyhow::anyhow!("{}: {}", self.name, problem.detail.trim_start_matches("file: "))
-            }
-            _ => error.into(),
-        }
     }
 }
 
@@ -151,38 +138,4 @@ fn ended(name: &str, import: &Import, bar: &ProgressBar) -> anyhow::Result<()> {
         bail!("{name}: {failed_for}");
     }
     Ok(())
-}
-
-/// A file, piece by piece; the bar shows how much of it is on its way.
-fn pieces(file: File, bar: ProgressBar) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
-    stream::try_unfold((tokio::fs::File::from_std(file), bar), async |(mut file, bar)| {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        bar.inc(read as u64);
-        Ok((read > 0).then_some((piece, (file, bar))))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use futures_util::TryStreamExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_bar_is_as_far_as_the_file_that_is_sent() {
-        let mut file = tempfile::tempfile().expect("a file");
-        file.write_all(&vec![b'7'; 3 * PIECE + 5]).expect("written");
-        file.rewind().expect("rewound");
-        let bar = ProgressBar::hidden();
-        let mut pieces = std::pin::pin!(pieces(file, bar.clone()));
-        let first = pieces.try_next().await.expect("read").expect("there is some");
-        assert_eq!(bar.position(), first.len() as u64);
-        let rest: Vec<Vec<u8>> = pieces.try_collect().await.expect("read");
-        assert_eq!(first.len() + rest.concat().len(), 3 * PIECE + 5);
-        assert_eq!(bar.position(), (3 * PIECE + 5) as u64);
-    }
 }

@@ -235,11 +235,7 @@ pub(crate) async fn clone(
 ) -> Result<(StatusCode, Json<CampaignStatus>), Problem> {
     caller.is(Role::Operator)?;
     let (client, campaign) = visible(&api, &caller, campaign).await?;
-    let status = campaigns::status(&api.engine, client, campaign).await?;
-    let (_, rules) = campaigns::rules(&api.engine, client, campaign).await?;
-    let (name, account) = (input.name.as_str(), status.campaign.account);
-    let spec = CampaignSpec { name, account, rules: &rules, actor: caller.by().actor };
-    let made = campaigns::create(&api.engine, client, spec).await?;
+    let made = campaigns::clone(&api.engine, client, campaign, &input.name, caller.by().actor).await?;
     let status = campaigns::status(&api.engine, client, made).await?;
     Ok((StatusCode::CREATED, Json((client, status).into())))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::keys::Role;
-use outdial_jobs::operations::recurring;
+use outdial_jobs::operations::{OperationError, recurring};
 use outdial_jobs::store::recurring::Recurring;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -130,6 +130,26 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     caller.is(Role::Operator)?;
     let (_, campaign) = visible(&api, &caller, campaign).await?;
+    recurring::remove_from(&api.engine, campaign, schedule, caller.by()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take a schedule back, by its id alone
+#[utoipa::path(delete, path = "/v1/schedules/{schedule}", tag = "campaigns",
+    params(("schedule" = Uuid, Path, description = "Its id")), responses(
+    (status = 204, description = "It is not ordered any more"),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such schedule", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn take_back(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(schedule): Named<Uuid>,
+) -> Result<StatusCode, Problem> {
+    caller.is(Role::Operator)?;
+    let (client, campaign) = recurring::campaign_of(&api.engine, schedule).await?;
+    let not_found = || OperationError::NotFound { kind: "schedule", given: schedule.to_string() };
+    caller.sees(client).map_err(|_| Problem::from(not_found()))?;
     recurring::remove_from(&api.engine, campaign, schedule, caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

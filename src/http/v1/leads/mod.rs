@@ -4,15 +4,15 @@
 #![allow(unused_qualifications)]
 
 pub(crate) mod accept;
+pub(crate) mod list;
 pub(crate) mod orders;
 
 use axum::Json;
 use axum::extract::State as Shared;
 use chrono::{DateTime, Utc};
-use outdial_jobs::operations::leads::{self, Fits, Listed};
+use outdial_jobs::operations::leads::{self, Listed};
 use outdial_jobs::operations::{OperationError, judging};
 use outdial_workflows::ids::LeadId;
-use outdial_workflows::outcome::Outcome;
 use outdial_workflows::why::Why;
 use outdial_workflows::workflow::State;
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::{sought, wrong};
+use super::input::sought;
 use super::names::{OutcomeName, PriorityName, StateName};
-use super::paging::page_limit;
-use super::{Asked, Caller, Named, Page, campaigns};
+use super::{Asked, Caller, Named, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -94,47 +93,6 @@ impl From<Listed> for Lead {
             attempts: lead.attempts,
         }
     }
-}
-
-/// Which leads, and which page of them.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct LeadsQuery {
-    /// Only those that stand so.
-    state: Option<StateName>,
-    /// Only those that ended so, as `no_answer`.
-    outcome: Option<String>,
-    /// The `next` of the page before.
-    cursor: Option<Uuid>,
-    /// How many at most: 1 to 200, 50 unless told.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-}
-
-/// List leads
-///
-/// Those of a campaign, first those that came first. A page may hold fewer than asked for although more
-/// follow: what fits a filter is looked for five thousand leads at a time.
-#[utoipa::path(get, path = "/v1/campaigns/{campaign}/leads", tag = "leads",
-    params(("campaign" = Uuid, Path, description = "The campaign's id"), LeadsQuery), responses(
-    (status = 200, description = "A page of leads", body = Page<Lead>),
-    (status = 404, description = "No such campaign", body = ProblemDetails, content_type = "application/problem+json"),
-))]
-pub(crate) async fn list(
-    Shared(api): Shared<Api>,
-    caller: Caller,
-    Named(campaign): Named<Uuid>,
-    Asked(query): Asked<LeadsQuery>,
-) -> Result<Json<Page<Lead>>, Problem> {
-    let (client, campaign) = campaigns::visible(&api, &caller, campaign).await?;
-    let limit = page_limit(query.limit)?;
-    let outcome = query.outcome.as_deref().map(str::parse::<Outcome>).transpose();
-    let outcome = outcome.map_err(|error| wrong("outcome", error.to_string()))?;
-    let fits = Fits { state: query.state.map(Into::into), outcome };
-    let after = query.cursor.map(LeadId);
-    let (found, next) = leads::page(&api.engine, client, campaign, fits, after, limit).await?;
-    Ok(Json(Page::from_to(found.into_iter().map(Lead::from).collect(), next.map(|lead| lead.0))))
 }
 
 /// Which lead.

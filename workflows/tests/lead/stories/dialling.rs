@@ -184,12 +184,12 @@ fn a_number_that_the_carrier_does_not_take_ends_the_lead() {
 }
 
 #[test]
-fn wrong_credentials_rest_the_account_and_not_the_lead() {
+fn wrong_credentials_hold_the_account_and_not_the_lead() {
     let refused = [Step::Admit, Step::Submit, Step::Refused(RefusalKind::AccountUnusable)];
     assert_snapshot!(story("{}", &refused), @r"
     Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
     Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
-    Mon 12:00:00 refused account unusable: refused 1, again Mon 12:01:00, account rests for 60 s → waiting until Mon 12:01:00
+    Mon 12:00:00 refused account unusable: refused 1, again Mon 12:01:00, account held → waiting until Mon 12:01:00
     waiting: attempt 1 was turned down and does not count: as the carrier put it
     ");
 }

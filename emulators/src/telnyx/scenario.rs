@@ -1,0 +1,259 @@
+//! What one dial of a number leads to: what the phone does, and what the carrier does wrong.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{hangup::Hangup, mix};
+use crate::{
+    carrier::{self, Phone, Quirk},
+    millis,
+};
+
+/// One dial, from the request to the last webhook. All times are nominal.
+///
+/// ```
+/// use outdial_emulators::telnyx::{Answerer, Outcome, Scenario};
+/// let read: Scenario = serde_json::from_str(
+///     r#"{"outcome": {"answered": {"talk_ms": 9000}}, "answerer": "machine_with_beep",
+///         "quirks": ["reordered_callbacks", {"duplicate_callbacks": {"extra": 2}}]}"#,
+/// ).expect("a scenario");
+/// assert_eq!(read.answerer, Answerer::MachineWithBeep);
+/// assert!(matches!(read.outcome, Outcome::Answered { .. }));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What the phone does.
+    pub outcome: Outcome,
+    /// How long it rings before that.
+    #[serde(rename = "ring_ms", with = "millis", default = "usual_ring")]
+    pub ring: Duration,
+    /// What goes wrong besides. Faults of the request play in this order, see [`Quirk`].
+    #[serde(default)]
+    pub quirks: Vec<Quirk>,
+    /// Who answers, which answering machine detection finds out.
+    #[serde(default)]
+    pub answerer: Answerer,
+    /// Time from the answer until detection has made up its mind.
+    #[serde(rename = "detection_ms", with = "millis", default = "usual_detection")]
+    pub detection: Duration,
+    /// Time from the answer until a machine's greeting ends.
+    #[serde(rename = "greeting_ms", with = "millis", default = "usual_greeting")]
+    pub greeting: Duration,
+    /// What the stream hears, if the call is answered and has one; keys are told to others too.
+    #[serde(default)]
+    pub caller: Caller,
+    /// Why the call ended, where the outcome alone does not say enough.
+    #[serde(default)]
+    pub hangup: Option<Hangup>,
+    /// Whether a recording that was asked for fails.
+    #[serde(default)]
+    pub recording_fails: bool,
+}
+
+fn usual_ring() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn usual_detection() -> Duration {
+    Duration::from_secs(3)
+}
+
+fn usual_greeting() -> Duration {
+    Duration::from_secs(8)
+}
+
+/// What the phone does once it has rung.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Somebody, or something, answers.
+    Answered {
+        /// Time until they hang up.
+        #[serde(rename = "talk_ms", with = "millis")]
+        talk: Duration,
+    },
+    /// Rings out.
+    NoAnswer,
+    /// Engaged.
+    Busy,
+    /// The call is declined.
+    Rejected,
+    /// No such number.
+    Failed,
+    /// Nothing is heard of it again after `call.initiated`: no webhook, and it stays alive until
+    /// ring timeout and time limit have both passed.
+    Silent,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answerer {
+    /// Somebody at home.
+    #[default]
+    Human,
+    /// Somebody at work; only premium detection can tell.
+    Business,
+    /// A voicemail that beeps after its greeting.
+    MachineWithBeep,
+    /// A voicemail without a beep.
+    Machine,
+    /// A phone that asks who is calling.
+    Screening,
+    /// A fax.
+    Fax,
+    /// Nobody speaks.
+    Silence,
+    /// Detection does not find out.
+    NotSure,
+}
+
+/// What comes from the far end of an answered call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Caller {
+    /// Audio.
+    pub says: Says,
+    /// Keys pressed, in any order.
+    pub presses: Vec<Keypress>,
+}
+
+/// A key pressed during the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keypress {
+    /// Time since the answer.
+    #[serde(rename = "after_ms", with = "millis")]
+    pub after: Duration,
+    /// `0`–`9`, `*` or `#`.
+    pub digit: char,
+}
+
+/// Audio from the far end, PCM16 mono at the stream's rate before it is encoded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    /// Nothing.
+    #[default]
+    Silence,
+    /// A steady tone.
+    Tone {
+        /// Its frequency.
+        hz: f64,
+    },
+    /// A hum as long as a greeting, a 1 kHz beep of half a second, then silence.
+    Voicemail {
+        /// Length of the greeting.
+        #[serde(rename = "greeting_ms", with = "millis")]
+        greeting: Duration,
+    },
+    /// These samples once (little endian, base64 in JSON), then silence.
+    Pcm(#[serde(with = "base64_bytes")] Bytes),
+}
+
+impl Scenario {
+    fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            ring: usual_ring(),
+            quirks: Vec::new(),
+            answerer: Answerer::default(),
+            detection: usual_detection(),
+            greeting: usual_greeting(),
+            caller: Caller::default(),
+            hangup: None,
+            recording_fails: false,
+        }
+    }
+
+    /// Answered, and hung up after `talk`.
+    pub fn answered(talk: Duration) -> Self {
+        Self::new(Outcome::Answered { talk })
+    }
+
+    /// Rings for 30 s in vain.
+    pub fn no_answer() -> Self {
+        Self::new(Outcome::NoAnswer).ringing_for(Duration::from_secs(30))
+    }
+
+    /// Engaged.
+    pub fn busy() -> Self {
+        Self::new(Outcome::Busy)
+    }
+
+    /// Declined.
+    pub fn rejected() -> Self {
+        Self::new(Outcome::Rejected)
+    }
+
+    /// Cannot be reached: there is no such number.
+    pub fn failed() -> Self {
+        Self::new(Outcome::Failed)
+    }
+
+    /// Never heard of again.
+    pub fn silent() -> Self {
+        Self::new(Outcome::Silent)
+    }
+
+    /// The same with another ring time.
+    pub fn ringing_for(self, ring: Duration) -> Self {
+        Self { ring, ..self }
+    }
+
+    /// The same with one more thing going wrong.
+    pub fn with(mut self, quirk: Quirk) -> Self {
+        self.quirks.push(quirk);
+        self
+    }
+
+    /// The same, answered by somebody or something else.
+    pub fn by(self, answerer: Answerer) -> Self {
+        Self { answerer, ..self }
+    }
+
+    /// The same with this audio from the far end.
+    pub fn saying(mut self, says: Says) -> Self {
+        self.caller.says = says;
+        self
+    }
+
+    /// The same with one more key pressed.
+    pub fn pressing(mut self, digit: char, after: Duration) -> Self {
+        self.caller.presses.push(Keypress { after, digit });
+        self
+    }
+
+    /// The same with these words for its end.
+    pub fn hanging_up(self, hangup: Hangup) -> Self {
+        Self { hangup: Some(hangup), ..self }
+    }
+}
+
+impl carrier::Scenario for Scenario {
+    fn quirks(&self) -> &[Quirk] {
+        &self.quirks
+    }
+
+    fn by_phone(phone: Phone, dial: u32) -> Self {
+        mix::scenario(phone, dial)
+    }
+}
+
+mod base64_bytes {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(value))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
+    }
+}
