@@ -14,7 +14,10 @@ use super::{
     room::{Room, Wishes},
     webhook::{self, Outgoing},
 };
-use crate::{carrier::Paced as _, clock};
+use crate::{
+    carrier::{Forgery, Paced as _},
+    clock,
+};
 
 /// What the server remembers besides calls.
 #[derive(Debug, Default)]
@@ -226,7 +229,8 @@ impl Rooms {
         body["room"] = room.info();
         body["id"] = id::new("EV_").into();
         body["created_at"] = clock::now().timestamp().into();
-        let outgoing = Outgoing::new(&body, room.manner.clone(), room.events.replayed);
+        let replayed = room.events.replayed || room.manner.forgery == Some(Forgery::Replayed);
+        let outgoing = Outgoing::new(&body, room.manner.clone(), replayed);
         for url in &config.webhooks.urls {
             if !room.queues.contains_key(url) {
                 let (queue, outbox) = webhook::queue(url, &self.era);

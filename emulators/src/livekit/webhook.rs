@@ -143,7 +143,7 @@ fn request(hub: &Hub, url: &str, news: &Outgoing) -> RequestBuilder {
 fn sign(key: &Key, body: &[u8], forgery: Option<Forgery>, now: i64) -> Option<String> {
     let wrong = format!("not-{}", key.api_secret);
     let (secret, at) = match forgery {
-        None => (&key.api_secret, now),
+        None | Some(Forgery::Replayed) => (&key.api_secret, now),
         Some(Forgery::WrongKey) => (&wrong, now),
         Some(Forgery::Stale) => (&key.api_secret, now - STALE),
         Some(Forgery::Missing) => return None,
