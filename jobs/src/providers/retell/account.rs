@@ -22,8 +22,8 @@ impl Retell {
         }
     }
 
-    /// Whether Retell takes the key, by the cheapest read. It cannot be tried whether webhooks come, and are
-    /// signed with the key that they should be.
+    /// Whether Retell takes the key, by the cheapest read. What it cannot try: whether a payment is due, which
+    /// Retell says only when a call is to be made, and whether webhooks are signed with the key expected.
     pub(super) async fn try_account(&self) -> AccountCheck {
         let tried = self.try_key().await;
         let ok = tried.is_ok();

@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 
 use super::compose::longest_call;
 use super::reads::words;
-use super::wire::{Call, CallList, Criteria, Is, KEY_NAME, ListCalls};
+use super::requests::{Criteria, Is, KEY_NAME, ListCalls};
+use super::wire::{Call, CallList};
 use super::{RESEND_WITHIN, Retell, mapping};
 use crate::providers::Question;
 

@@ -5,7 +5,7 @@ use outdial_workflows::call::CallerId;
 use outdial_workflows::rules::{Agent, Rules};
 
 use super::Retell;
-use super::wire::{AgentOverride, AgentSettings, AgentVersion, CreateCall, Metadata};
+use super::requests::{AgentOverride, AgentSettings, AgentVersion, CreateCall, Metadata};
 use crate::providers::{CannotCompose, DialBody, DialOrder, Provider};
 
 /// How long a phone may be let ring, in seconds.

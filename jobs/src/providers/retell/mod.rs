@@ -8,12 +8,14 @@
 mod account;
 mod ask;
 mod compose;
+mod credentials;
 #[cfg(test)]
 mod fixtures;
 mod hang_up;
 mod mapping;
 mod place;
 mod reads;
+mod requests;
 mod results;
 mod settings;
 mod signature;
@@ -34,7 +36,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
-pub use settings::{Credentials, Settings, SettingsError};
+pub use credentials::Credentials;
+pub use settings::{Settings, SettingsError};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,

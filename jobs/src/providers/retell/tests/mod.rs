@@ -4,5 +4,6 @@
 mod account;
 mod asking;
 mod hanging_up;
+mod mapping;
 mod stub;
 mod webhook;
