@@ -9,7 +9,8 @@ use crate::providers::{HangUp, Question};
 
 impl Retell {
     /// Retell documents that it ends ongoing calls, and nothing of calls that still ring. So what it turns down
-    /// is looked at; a call that was answered meanwhile can be ended after all.
+    /// is looked at. A call that was answered meanwhile can be ended after all. One that still rings cannot be
+    /// yet, which is a failure and no impossibility: whoever asks again ends it once somebody picks up.
     pub(super) async fn stop_call(&self, question: &Question<'_>) -> HangUp {
         let Some(call) = &question.attempt.call_id else {
             return HangUp::Failed { cause: "Retell has not named the call yet".into() };
@@ -37,8 +38,10 @@ impl Retell {
             return Ok(HangUp::Over);
         }
         if mapping::latest(&call).status.rank() < CallStatus::Connected.rank() {
-            let cause = "Retell ends calls that were answered; this one rings until its ring timeout".into();
-            return Ok(HangUp::Impossible { cause });
+            return Err(format!(
+                "it still rings, and Retell ends calls once they are answered: {}",
+                words(refused)
+            ));
         }
         let again = self.stop(id, question).await?;
         if again.status.is_success() { Ok(HangUp::Asked) } else { Err(words(&again)) }

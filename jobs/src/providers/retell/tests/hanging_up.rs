@@ -46,7 +46,7 @@ async fn a_call_that_cannot_be_ended_is_over_or_rings() {
     assert_eq!(told(vec![(422, json!({})), (422, json!({}))]).await, "over");
     assert_eq!(
         told(vec![not_ongoing(), now("registered")]).await,
-        "impossible: Retell ends calls that were answered; this one rings until its ring timeout"
+        "failed: it still rings, and Retell ends calls once they are answered: HTTP 400: call is not ongoing"
     );
 }
 
