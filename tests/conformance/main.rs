@@ -4,9 +4,14 @@
 
 mod exotel;
 mod played;
+mod retell;
 mod suite;
 mod world;
 
 mod exotel_conforms {
     crate::suite::each!(crate::exotel::Exotel);
+}
+
+mod retell_conforms {
+    crate::suite::each!(crate::retell::Retell);
 }

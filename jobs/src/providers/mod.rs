@@ -8,6 +8,7 @@ pub mod exotel;
 mod http;
 mod permit;
 mod registry;
+pub mod retell;
 mod sending;
 mod tidy;
 
