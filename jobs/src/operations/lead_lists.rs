@@ -176,7 +176,7 @@ pub async fn page(
     let mut at = behind(&mut conn, place.0, wanted).await?;
     if let Some(few) = few(&mut conn, place, fits).await? {
         let found = lead_lists::of(&mut conn, place.0, place.1, &few).await?;
-        return Ok(sorted(found, fits, wanted, at));
+        return Ok(sorted(found, fits, wanted, at.as_ref()));
     }
     let (mut found, mut looked_at) = (vec![], 0);
     loop {
@@ -282,7 +282,7 @@ fn sorted(
     found: Vec<Listed>,
     fits: &Fits,
     Wanted { sort, direction, limit, .. }: Wanted,
-    after: Option<At>,
+    after: Option<&At>,
 ) -> (Vec<Listed>, Option<Place>) {
     let order = |one: &At, other: &At| match direction {
         Direction::OldestFirst => one.cmp(other),
@@ -298,7 +298,7 @@ fn sorted(
     let mut sorted: Vec<(At, Listed)> = fitting
         .filter(|lead| seen.insert(lead.lead))
         .map(|lead| (At::of(&lead, sort), lead))
-        .filter(|(at, _)| after.as_ref().is_none_or(|after| order(after, at) == Ordering::Less))
+        .filter(|(at, _)| after.is_none_or(|after| order(after, at) == Ordering::Less))
         .collect();
     sorted.sort_by(|(one, _), (other, _)| order(one, other));
     let more = sorted.len() > limit;
