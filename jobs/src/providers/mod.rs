@@ -9,6 +9,8 @@ mod http;
 mod permit;
 mod registry;
 mod sending;
+#[cfg(test)]
+mod stub;
 mod tidy;
 
 use std::collections::BTreeMap;
