@@ -6,6 +6,7 @@
 mod answer;
 pub mod exotel;
 mod http;
+pub mod livekit;
 mod permit;
 mod registry;
 mod sending;
