@@ -3,10 +3,15 @@
 //! A carrier takes part by implementing [`played::Played`] in a file of its own, and by its module below.
 
 mod exotel;
+mod livekit;
 mod played;
 mod suite;
 mod world;
 
 mod exotel_conforms {
     crate::suite::each!(crate::exotel::Exotel);
+}
+
+mod livekit_conforms {
+    crate::suite::each!(crate::livekit::LiveKit);
 }
