@@ -1,8 +1,8 @@
 //! Lists of leads: searched, sorted, and page by page.
 //!
 //! What an index tells apart (an attribute, the beginning of a name or number) is looked up by it while no more than
-//! [`FEW`] leads fit. Where more do, they are found soon by walking the campaign in the order that is wanted, and no
-//! page looks at more than [`LOOKED_AT`].
+//! `FEW` leads fit. Where more do, they are found soon by walking the campaign in the order that is wanted, and no
+//! page looks at more than `LOOKED_AT`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};

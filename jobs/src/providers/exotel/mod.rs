@@ -53,7 +53,7 @@ pub struct Exotel {
 
 impl Exotel {
     /// An account at `base_url`, such as `https://api.in.exotel.com`, reached through `http`, which
-    /// is best one made by [`http_client`].
+    /// is best one made by [`http_client`](super::http_client).
     ///
     /// # Errors
     /// If the settings cannot work. Nothing is sent.
