@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::backend::{Backend, NewAccount};
+use super::campaigns::underway;
 use super::exit::usage;
 use super::limits::{Change, listed};
 use super::orders::moment;
@@ -38,7 +39,8 @@ pub(super) enum ClientCommand {
         #[command(flatten)]
         change: Change,
     },
-    /// Stop dialling for all of a client's campaigns until resumed. Calls under way go on.
+    /// Stop dialling for all of a client's campaigns until resumed. Calls under way go on, unless told
+    /// otherwise.
     Pause(Pause),
     /// Dial again.
     Resume(Resume),
@@ -54,6 +56,9 @@ pub(super) struct Pause {
     /// Resume by itself then: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// End calls under way, as far as their carriers can.
+    #[arg(long)]
+    hang_up: bool,
 }
 
 #[derive(Args, Debug)]
@@ -76,12 +81,12 @@ impl Pause {
             Some(given) => Some(moment(given, to.now().await?)?),
             None => None,
         };
-        let paused = to.pause(what, self.reason.as_deref(), resume_at).await?;
+        let paused = to.pause(what, self.reason.as_deref(), resume_at, self.hang_up).await?;
         let already = if paused.changed { "" } else { " already" };
         let until =
             resume_at.map(|at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
-        let underway = paused.underway.len();
-        let text = format!("`{}` is paused{already}{until}; {underway} calls under way go on", self.name);
+        let underway = underway(paused.underway.len(), paused.hung_up);
+        let text = format!("`{}` is paused{already}{until}{underway}", self.name);
         output.say(text, &paused);
         Ok(())
     }
@@ -150,7 +155,8 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         change: Change,
     },
-    /// Stop dialling from an account until resumed. Calls under way go on.
+    /// Stop dialling from an account until resumed. Calls under way go on, unless told
+    /// otherwise.
     Pause(Pause),
     /// Dial again.
     Resume(Resume),

@@ -10,6 +10,7 @@ use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use outdial_jobs::operations::campaigns::{Order, Ordered, Status};
+use outdial_jobs::operations::hanging_up::HungUp;
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::Moment;
 use outdial_workflows::calendar::{Calendar, TimeOfDay, parse_zone};
@@ -58,20 +59,26 @@ pub(super) enum CampaignCommand {
     },
     /// Begin dialling.
     Start(Target),
-    /// Stop dialling until resumed. Calls under way go on.
+    /// Stop dialling until resumed. Calls under way go on, unless told otherwise.
     Pause {
         #[command(flatten)]
         target: Target,
+        /// End calls under way, as far as their carriers can.
+        #[arg(long)]
+        hang_up: bool,
         /// Resume by itself then: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
     /// Dial again.
     Resume(Target),
-    /// End it for good, and finish its leads. Calls under way go on.
+    /// End it for good, and finish its leads. Calls under way go on, unless told otherwise.
     Cancel {
         #[command(flatten)]
         target: Target,
+        /// End calls under way, as far as their carriers can.
+        #[arg(long)]
+        hang_up: bool,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -254,21 +261,23 @@ pub(super) async fn run(
             output.say(text, &json!({ "revision": revision, "rules": rules }));
             Ok(())
         }
-        CampaignCommand::Start(target) => target.order(to, Order::Start, output).await,
-        CampaignCommand::Pause { target, until } => target.pause(to, until.as_deref(), output).await,
+        CampaignCommand::Start(target) => target.order(to, Order::Start, false, output).await,
+        CampaignCommand::Pause { target, hang_up, until } => {
+            target.pause(to, until.as_deref(), hang_up, output).await
+        }
         CampaignCommand::Edit { target, rules, preview } => target.edit(to, &rules, preview, output).await,
         CampaignCommand::Preview { campaign } => forecast::preview(to, &campaign, output).await,
         CampaignCommand::Simulate { campaign, people } => {
             forecast::simulate(to, &campaign, &people, output).await
         }
         CampaignCommand::Schedule(command) => schedule(to, command, output).await,
-        CampaignCommand::Resume(target) => target.order(to, Order::Resume, output).await,
-        CampaignCommand::Cancel { target, yes } => {
+        CampaignCommand::Resume(target) => target.order(to, Order::Resume, false, output).await,
+        CampaignCommand::Cancel { target, hang_up, yes } => {
             let question = format!("End `{}` for good and finish its leads?", target.campaign);
             if !yes && !output.json && !confirmed(&question)? {
                 bail!("nothing was changed");
             }
-            target.order(to, Order::Cancel, output).await
+            target.order(to, Order::Cancel, hang_up, output).await
         }
         CampaignCommand::Status(target) => {
             let status = to.campaign_status(to.find_campaign(&target.campaign).await?).await?;
@@ -330,21 +339,33 @@ fn rules_in_words(rules: &Value) -> String {
 }
 
 impl Target {
-    async fn order(&self, to: &Backend<'_>, order: Order, output: &Output) -> anyhow::Result<()> {
+    async fn order(
+        &self,
+        to: &Backend<'_>,
+        order: Order,
+        hang_up: bool,
+        output: &Output,
+    ) -> anyhow::Result<()> {
         let campaign = to.find_campaign(&self.campaign).await?;
-        let ordered = to.order_campaign(campaign, order, self.reason.as_deref(), None).await?;
+        let ordered = to.order_campaign(campaign, order, self.reason.as_deref(), None, hang_up).await?;
         output.say(told(&self.campaign, &ordered), &ordered);
         Ok(())
     }
 
-    async fn pause(&self, to: &Backend<'_>, until: Option<&str>, output: &Output) -> anyhow::Result<()> {
+    async fn pause(
+        &self,
+        to: &Backend<'_>,
+        until: Option<&str>,
+        hang_up: bool,
+        output: &Output,
+    ) -> anyhow::Result<()> {
         let campaign = to.find_campaign(&self.campaign).await?;
         let resume_at = match until {
             Some(given) => Some(moment(given, to.now().await?)?),
             None => None,
         };
         let reason = self.reason.as_deref();
-        let ordered = to.order_campaign(campaign, Order::Pause, reason, resume_at).await?;
+        let ordered = to.order_campaign(campaign, Order::Pause, reason, resume_at, hang_up).await?;
         output.say(told(&self.campaign, &ordered), &ordered);
         Ok(())
     }
@@ -412,11 +433,22 @@ async fn schedule(to: &Backend<'_>, command: ScheduleCommand, output: &Output) -
 
 fn told(campaign: &str, ordered: &Ordered) -> String {
     let already = if ordered.changed { "" } else { " already" };
-    let underway = match ordered.underway.len() {
-        0 => String::new(),
-        n => format!("; {n} calls that were dialled before go on"),
-    };
+    let underway = underway(ordered.underway.len(), ordered.hung_up);
     format!("`{campaign}` is {}{already}{underway}", ordered.state.name())
+}
+
+/// What becomes of so many calls that were dialled before an order.
+pub(super) fn underway(calls: usize, hung_up: Option<HungUp>) -> String {
+    match (calls, hung_up) {
+        (0, _) => String::new(),
+        (n, None) => format!("; {n} calls that were dialled before go on"),
+        (_, Some(HungUp { ending, going_on: 0, over })) => {
+            format!("; {ending} calls are ended, {over} were over")
+        }
+        (_, Some(HungUp { ending, going_on, over })) => format!(
+            "; {ending} calls are ended, {over} were over, and {going_on} go on: their carrier has no way to end them"
+        ),
+    }
 }
 
 fn text_of(status: &Status) -> String {

@@ -30,6 +30,8 @@ pub(super) enum LeadsCommand {
     Cancel(Many),
     /// Try leads (again) now, with the policy's attempts granted anew.
     Retry(Many),
+    /// End their calls that are under way, as far as carriers can.
+    HangUp(Many),
     /// Call leads at another time.
     Reschedule {
         /// When: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
@@ -59,6 +61,7 @@ pub(super) async fn many(
         LeadsCommand::Resume(leads) => (leads, Command::Resume),
         LeadsCommand::Cancel(leads) => (leads, Command::Cancel),
         LeadsCommand::Retry(leads) => (leads, Command::Retry),
+        LeadsCommand::HangUp(leads) => (leads, Command::HangUp),
         LeadsCommand::Reschedule { at, leads } => {
             (leads, Command::Reschedule { at: moment(&at, to.now().await?)? })
         }
@@ -86,6 +89,8 @@ pub(super) enum LeadCommand {
     Cancel(Target),
     /// Try it (again) now, with the policy's attempts granted anew.
     Retry(Target),
+    /// End its call that is under way, as far as the carrier can.
+    HangUp(Target),
     /// Call it at another time.
     Reschedule {
         /// When: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
@@ -124,6 +129,7 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         LeadCommand::Resume(target) => target.order(to, Command::Resume, output).await?,
         LeadCommand::Cancel(target) => target.order(to, Command::Cancel, output).await?,
         LeadCommand::Retry(target) => target.order(to, Command::Retry, output).await?,
+        LeadCommand::HangUp(target) => target.order(to, Command::HangUp, output).await?,
         LeadCommand::Reschedule { at, target } => {
             let at = moment(&at, to.now().await?)?;
             target.order(to, Command::Reschedule { at }, output).await?;

@@ -182,6 +182,9 @@ pub enum Command {
         /// The new priority.
         priority: Priority,
     },
+    /// End the call that is under way, as far as its carrier can. What follows for the lead is decided as
+    /// after any call.
+    HangUp,
     /// End it as if it had never come, unless it was ever called: for what was imported by mistake.
     Undo,
 }
@@ -196,6 +199,7 @@ impl Command {
             Self::Retry => "retry",
             Self::Reschedule { .. } => "reschedule",
             Self::Prioritise { .. } => "prioritise",
+            Self::HangUp => "hang_up",
             Self::Undo => "undo",
         }
     }
@@ -211,6 +215,7 @@ impl std::fmt::Display for Command {
             | Self::Retry
             | Self::Reschedule { .. }
             | Self::Undo => f.write_str(self.name()),
+            Self::HangUp => f.write_str("hang up"),
         }
     }
 }
@@ -224,7 +229,7 @@ impl Input {
             Self::News { fact, .. } | Self::Asked { answer: Found::Call(fact), .. } => fact.forbids(),
             Self::Command { command, .. } => match command {
                 Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Undo => true,
-                Command::Resume | Command::Retry | Command::Prioritise { .. } => false,
+                Command::Resume | Command::Retry | Command::Prioritise { .. } | Command::HangUp => false,
             },
             Self::Admit { .. }
             | Self::NumberBusy
@@ -326,6 +331,8 @@ pub enum JobOrder {
     Dial(AttemptNumber),
     /// Ask the carrier what became of it.
     AwaitStatus(AttemptNumber),
+    /// Ask the carrier to end its call.
+    HangUp(AttemptNumber),
 }
 
 /// What the asker is told, once the decision is committed.

@@ -8,6 +8,7 @@ pub mod consented;
 pub mod deliver;
 pub mod dial;
 pub mod end_campaign;
+pub mod hang_up;
 pub mod import;
 pub mod refresh_sheet;
 pub mod registry;

@@ -5,7 +5,7 @@ use outdial_workflows::input::JobOrder;
 
 use super::{
     Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, consented::Consented, deliver::Deliver,
-    dial::Dial, end_campaign::EndCampaign, import::TakeIn, refresh_sheet::RefreshSheet,
+    dial::Dial, end_campaign::EndCampaign, hang_up::HangUp, import::TakeIn, refresh_sheet::RefreshSheet,
 };
 
 /// Declares the registry: what each kind is called, how many run at once, how often
@@ -34,12 +34,13 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet];
+registry![Dial, AwaitStatus, HangUp, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {
     match order {
         JobOrder::Dial(number) => (Dial::KIND, number),
         JobOrder::AwaitStatus(number) => (AwaitStatus::KIND, number),
+        JobOrder::HangUp(number) => (HangUp::KIND, number),
     }
 }

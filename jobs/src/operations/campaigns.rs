@@ -13,6 +13,7 @@ use outdial_workflows::rules::Rules;
 
 use serde_json::json;
 
+use super::hanging_up::HungUp;
 use super::{By, OperationError, Part, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
@@ -259,6 +260,9 @@ pub struct Ordered {
     pub changed: bool,
     /// Attempts that were committed to before: their calls go on. No other is submitted.
     pub underway: Vec<Underway>,
+    /// What becomes of those calls, if they were ordered to end; see [`hang_up`](super::hanging_up::hang_up).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hung_up: Option<HungUp>,
 }
 
 /// Carries an order out. Once this returns for a pause or a cancel, no attempt of the
@@ -325,7 +329,7 @@ pub async fn order_until(
         let signal = Signal { jobs: order == Order::Cancel, admission: true };
         store::notify(conn, &signal.payload(client)).await?;
         let underway = store::attempts::underway(conn, client, Some(campaign), None).await?;
-        Ok(Ok((Ordered { state, changed, underway }, signal)))
+        Ok(Ok((Ordered { state, changed, underway, hung_up: None }, signal)))
     };
     let (ordered, signal) = match order {
         Order::Pause | Order::Cancel => engine.forbid(client, carry_out).await??,

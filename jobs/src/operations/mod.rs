@@ -9,6 +9,7 @@ pub mod campaigns;
 pub mod consents;
 pub mod exports;
 pub mod forecast;
+pub mod hanging_up;
 pub mod idempotency;
 pub mod imports;
 pub mod jobs;

@@ -4,6 +4,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::ids::{AccountId, ClientId};
 use serde_json::json;
 
+use super::hanging_up::HungUp;
 use super::{By, OperationError};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
@@ -21,6 +22,9 @@ pub struct Paused {
     pub resume_at: Option<Moment>,
     /// Attempts that were committed to before: their calls go on. No other is submitted.
     pub underway: Vec<Underway>,
+    /// What becomes of those calls, if they were ordered to end; see [`hang_up`](super::hanging_up::hang_up).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hung_up: Option<HungUp>,
 }
 
 /// Pauses every campaign of an account, or of a client: once this returns, none of their attempts
@@ -42,7 +46,7 @@ pub async fn pause(
         let details = json!({ "resume_at": resume_at });
         note(conn, what, "pause", by, &details, now).await?;
         let underway = store::attempts::underway(conn, client, None, account).await?;
-        Ok(Some(Paused { changed: before.is_none(), resume_at, underway }))
+        Ok(Some(Paused { changed: before.is_none(), resume_at, underway, hung_up: None }))
     });
     paused.await?.ok_or_else(|| not_found(client, account))
 }

@@ -273,6 +273,11 @@ pub trait Carrier: Send + Sync {
     /// The latest about a call that the carrier did name.
     async fn status(&self, call: &CallId, question: &Question<'_>) -> Found;
 
+    /// Whether the carrier has a way to end calls.
+    fn ends_calls(&self) -> bool {
+        true
+    }
+
     /// Ends a call, or gives it up before it is answered, as far as the carrier can.
     async fn hang_up(&self, question: &Question<'_>) -> HangUp;
 

@@ -326,6 +326,8 @@ pub struct Underway {
     pub number: u16,
     /// Its state in the ledger.
     pub ledger: outdial_workflows::attempt::Ledger,
+    /// The account it was made from.
+    pub account: AccountId,
 }
 
 /// The attempts of a client, of one of its campaigns or accounts, that were committed to and are not over:
@@ -337,7 +339,7 @@ pub async fn underway(
     account: Option<AccountId>,
 ) -> Result<Vec<Underway>, StoreError> {
     let rows = sqlx::query!(
-        r#"select lead_id, number, ledger as "ledger: LedgerRow" from attempts
+        r#"select lead_id, number, account_id, ledger as "ledger: LedgerRow" from attempts
         where client_id = $1 and live and ledger <> 'reserved'
             and ($2::uuid is null or campaign_id = $2) and ($3::uuid is null or account_id = $3)
         order by submitted_at limit 10000"#,
@@ -350,7 +352,12 @@ pub async fn underway(
     rows.into_iter()
         .map(|row| {
             let number = count("attempts", row.lead_id, row.number)?;
-            Ok(Underway { lead: LeadId(row.lead_id), number, ledger: row.ledger.into() })
+            Ok(Underway {
+                lead: LeadId(row.lead_id),
+                number,
+                ledger: row.ledger.into(),
+                account: AccountId(row.account_id),
+            })
         })
         .collect()
 }

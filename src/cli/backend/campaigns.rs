@@ -2,6 +2,7 @@
 
 use outdial_jobs::operations::Part;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Ordered, Status};
+use outdial_jobs::operations::hanging_up::{self, HungUp};
 use outdial_jobs::store::attempts::Underway;
 use outdial_jobs::store::campaigns::Campaign;
 use outdial_workflows::Moment;
@@ -45,6 +46,7 @@ struct Answer {
     state: CampaignState,
     changed: bool,
     underway: Vec<GoesOn>,
+    hung_up: Option<HungUp>,
 }
 
 /// A call that goes on, as the API tells it.
@@ -52,17 +54,23 @@ struct Answer {
 pub(super) struct GoesOn {
     lead: LeadId,
     attempt: u16,
+    account: AccountId,
     ledger: Ledger,
 }
 
 pub(super) fn underway(goes_on: Vec<GoesOn>) -> Vec<Underway> {
-    let one = |GoesOn { lead, attempt, ledger }| Underway { lead, number: attempt, ledger };
+    let one = |GoesOn { lead, attempt, account, ledger }| Underway { lead, number: attempt, account, ledger };
     goes_on.into_iter().map(one).collect()
 }
 
 impl From<Answer> for Ordered {
     fn from(result: Answer) -> Self {
-        Self { state: result.state, changed: result.changed, underway: underway(result.underway) }
+        Self {
+            state: result.state,
+            changed: result.changed,
+            underway: underway(result.underway),
+            hung_up: result.hung_up,
+        }
     }
 }
 
@@ -135,25 +143,32 @@ impl Backend<'_> {
         Ok(found)
     }
 
-    /// Gives a campaign an order; a pause ends by itself at `resume_at`.
+    /// Gives a campaign an order; a pause ends by itself at `resume_at`. With `hang_up`, calls under way are
+    /// ended.
     pub(in crate::cli) async fn order_campaign(
         &self,
         (client, campaign): Place,
         order: Order,
         reason: Option<&str>,
         resume_at: Option<Moment>,
+        hang_up: bool,
     ) -> anyhow::Result<Ordered> {
         match self {
             Self::Database(app, actor) => {
                 let engine = &app.engine;
                 let ordered =
                     campaigns::order_until(engine, client, campaign, order, actor, reason, resume_at);
-                Ok(ordered.await?)
+                let mut ordered = ordered.await?;
+                if hang_up {
+                    let by = by(actor, reason);
+                    ordered.hung_up = Some(hanging_up::hang_up(engine, client, &ordered.underway, by).await?);
+                }
+                Ok(ordered)
             }
             Self::Server(server) => {
                 let call =
                     Call::post(format!("/v1/campaigns/{campaign}/{}", order.name())).because(reason)?;
-                let call = call.json(json!({ "resume_at": resume_at }));
+                let call = call.json(json!({ "resume_at": resume_at, "hang_up": hang_up }));
                 Ok(server.read::<Answer>(&call).await?.into())
             }
         }

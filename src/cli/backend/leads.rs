@@ -54,7 +54,12 @@ pub(super) fn ordered(command: Command) -> Value {
     match command {
         Command::Reschedule { at } => json!({ "order": order, "at": at }),
         Command::Prioritise { priority } => json!({ "order": order, "priority": priority.name() }),
-        Command::Pause | Command::Resume | Command::Cancel | Command::Retry | Command::Undo => {
+        Command::Pause
+        | Command::Resume
+        | Command::Cancel
+        | Command::Retry
+        | Command::HangUp
+        | Command::Undo => {
             json!({ "order": order })
         }
     }

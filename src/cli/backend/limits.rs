@@ -1,5 +1,6 @@
 //! What bounds and stops dialling: limits of clients, accounts and numbers, and pauses of them.
 
+use outdial_jobs::operations::hanging_up::{self, HungUp};
 use outdial_jobs::operations::limits::{self, Changed, Limited};
 use outdial_jobs::operations::pausing::{self, Paused};
 use outdial_jobs::store::numbers::Number;
@@ -37,6 +38,7 @@ struct PauseAnswer {
     changed: bool,
     resume_at: Option<Moment>,
     underway: Vec<GoesOn>,
+    hung_up: Option<HungUp>,
 }
 
 #[derive(Deserialize)]
@@ -82,22 +84,30 @@ impl Backend<'_> {
         }
     }
 
-    /// Stops the dialling of a client or an account, until `resume_at` or until it is resumed.
+    /// Stops the dialling of a client or an account, until `resume_at` or until it is resumed. With `hang_up`,
+    /// calls under way are ended.
     pub(in crate::cli) async fn pause(
         &self,
         (client, account): Pausable,
         reason: Option<&str>,
         resume_at: Option<Moment>,
+        hang_up: bool,
     ) -> anyhow::Result<Paused> {
         match self {
             Self::Database(app, actor) => {
-                Ok(pausing::pause(&app.engine, client, account, by(actor, reason), resume_at).await?)
+                let (engine, by) = (&app.engine, by(actor, reason));
+                let mut paused = pausing::pause(engine, client, account, by, resume_at).await?;
+                if hang_up {
+                    paused.hung_up = Some(hanging_up::hang_up(engine, client, &paused.underway, by).await?);
+                }
+                Ok(paused)
             }
             Self::Server(server) => {
                 let call = ordered((client, account), "pause", reason)?;
-                let call = call.json(json!({ "resume_at": resume_at }));
-                let PauseAnswer { changed, resume_at, underway: goes_on } = server.read(&call).await?;
-                Ok(Paused { changed, resume_at, underway: underway(goes_on) })
+                let call = call.json(json!({ "resume_at": resume_at, "hang_up": hang_up }));
+                let PauseAnswer { changed, resume_at, underway: goes_on, hung_up } =
+                    server.read(&call).await?;
+                Ok(Paused { changed, resume_at, underway: underway(goes_on), hung_up })
             }
         }
     }

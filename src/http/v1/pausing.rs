@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use outdial_jobs::operations::hanging_up;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::pausing::{self, Paused};
 use outdial_workflows::ids::{AccountId, ClientId};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::campaigns::orders::{OrderInput, Underway};
+use super::campaigns::orders::{HungUp, OrderInput, Underway};
 use super::{Body, Caller, Named, accounts};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
@@ -25,11 +26,15 @@ pub(crate) struct PauseResult {
     resume_at: Option<DateTime<Utc>>,
     /// Calls that go on: no other is begun. At most 10,000 are listed.
     underway: Vec<Underway>,
+    /// What becomes of them, if they are to be ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung_up: Option<HungUp>,
 }
 
 impl From<Paused> for PauseResult {
-    fn from(Paused { changed, resume_at, underway }: Paused) -> Self {
-        Self { changed, resume_at, underway: underway.into_iter().map(Into::into).collect() }
+    fn from(Paused { changed, resume_at, underway, hung_up }: Paused) -> Self {
+        let underway = underway.into_iter().map(Into::into).collect();
+        Self { changed, resume_at, underway, hung_up: hung_up.map(Into::into) }
     }
 }
 
@@ -56,9 +61,13 @@ async fn pause(
     (client, account): What,
     input: Option<Body<OrderInput>>,
 ) -> Result<Json<PauseResult>, Problem> {
-    let OrderInput { reason, resume_at } = input.map(|Body(input)| input).unwrap_or_default();
+    let OrderInput { reason, resume_at, hang_up } = input.map(|Body(input)| input).unwrap_or_default();
     let by = caller.by_for(reason.as_deref());
-    Ok(Json(pausing::pause(&api.engine, client, account, by, resume_at).await?.into()))
+    let mut paused = pausing::pause(&api.engine, client, account, by, resume_at).await?;
+    if hang_up {
+        paused.hung_up = Some(hanging_up::hang_up(&api.engine, client, &paused.underway, by).await?);
+    }
+    Ok(Json(paused.into()))
 }
 
 async fn resume(

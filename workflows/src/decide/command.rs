@@ -5,7 +5,7 @@ use crate::Moment;
 use crate::attempt::Ledger;
 use crate::gate::{MayCall, may_call};
 use crate::history::Event;
-use crate::input::{Answer, Command};
+use crate::input::{Answer, Command, JobOrder};
 use crate::why::Why;
 use crate::workflow::{Intent, State};
 
@@ -25,6 +25,7 @@ impl Deciding<'_> {
                 let why = Why::Undone { actor, reason };
                 Intent::Finish { why, outcome: None }
             }),
+            Command::HangUp => self.hang_up(&order),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
             Command::Reschedule { at } => self.reschedule(&order, at),
@@ -60,6 +61,9 @@ impl Deciding<'_> {
             (Command::Reschedule { .. }, State::Dialling) if !self.is_only_reserved() => {
                 Some(Answer::Declined(format!("a call is under way: {}", workflow.why)))
             }
+            (Command::HangUp, _) if self.is_only_reserved() || self.run.live().is_none() => {
+                Some(Answer::Declined(format!("no call is under way: {}", workflow.why)))
+            }
             (Command::Prioritise { priority }, _) if priority == workflow.priority => Some(Answer::Done),
             (_, State::Finished) if command != Command::Retry => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
@@ -78,6 +82,7 @@ impl Deciding<'_> {
                 | Command::Cancel
                 | Command::Reschedule { .. }
                 | Command::Prioritise { .. }
+                | Command::HangUp
                 | Command::Undo,
                 _,
             ) => None,
@@ -125,6 +130,16 @@ impl Deciding<'_> {
         let outcome = self.run.last_outcome();
         self.resolve(outcome, |_| ());
         Answer::Done
+    }
+
+    /// Has the carrier asked to end the call; deferred while it is not known whether there is one.
+    fn hang_up(&mut self, order: &Order) -> Answer {
+        let live = self.run.live().map(|attempt| (attempt.number, attempt.ledger));
+        let Some((number, ledger)) = live else { return Answer::Noted };
+        let deferred = ledger != Ledger::Bound;
+        self.note(order.noted(deferred));
+        self.jobs.push(JobOrder::HangUp(number));
+        if deferred { Answer::Deferred } else { Answer::Done }
     }
 
     fn resume(&mut self, order: Order) -> Answer {
@@ -228,7 +243,7 @@ impl Order {
             Command::Resume => Why::ResumedBy { actor },
             Command::Retry => Why::RetriedBy { actor },
             Command::Reschedule { at } => Why::RescheduledBy { actor, at },
-            Command::Prioritise { .. } => Why::New,
+            Command::Prioritise { .. } | Command::HangUp => Why::New,
         }
     }
 

@@ -63,6 +63,11 @@ pub(crate) enum Step {
     NotListed,
     /// The carrier could not be asked.
     NoAnswer,
+    /// A worker asks whether the same request may be sent once more, where the carrier tells copies apart for
+    /// fifty seconds.
+    Resend,
+    /// A webhook: what the conversation yielded, as JSON.
+    Yields(&'static str),
     /// Somebody reports what came of it.
     Reports(Outcome),
     /// Somebody reports what came of an earlier attempt.
@@ -181,6 +186,15 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
             let answer = Found::CannotTell { cause: "503".into() };
             Input::Asked { attempt: latest, asked_at: life.now, answer }
         }
+        Step::Resend => {
+            life.resend_within = Some(seconds(50));
+            Input::Resend { attempt: latest, lease_held: true }
+        }
+        Step::Yields(results) => {
+            let results = serde_json::from_str(results).expect("results");
+            let fact = CallFact::progress(Some(call_of(latest)), CallStatus::Connected);
+            news(latest, CallFact { results: Some(results), ..fact })
+        }
         Step::Reports(outcome) => reported(latest, *outcome),
         Step::ReportsLate(earlier, outcome) => reported(number(*earlier), *outcome),
         Step::NumberBusy => Input::NumberBusy,
@@ -236,6 +250,9 @@ fn in_words(step: &Step) -> String {
     if let Step::Orders(command) = step {
         return format!("orders {command}");
     }
+    if let Step::Yields(_) = step {
+        return "yields results".to_owned();
+    }
     let mut words = String::new();
     for letter in format!("{step:?}").chars() {
         match letter {
@@ -257,6 +274,7 @@ fn came_to(decision: &Decision, now: Moment) -> String {
     for job in &decision.jobs {
         match job {
             JobOrder::Dial(_) => {}
+            JobOrder::HangUp(attempt) => parts.push(format!("hang up {attempt}")),
             JobOrder::AwaitStatus(attempt) => parts.push(format!("ask about {attempt}")),
         }
     }

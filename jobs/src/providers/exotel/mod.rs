@@ -209,6 +209,10 @@ impl Carrier for Exotel {
         self.status_of(call, question).await
     }
 
+    fn ends_calls(&self) -> bool {
+        false
+    }
+
     async fn hang_up(&self, _: &Question<'_>) -> HangUp {
         // No document has a request that ends a call.
         let cause = "Exotel has no request that ends a call; it ends by its time limit at the latest".into();

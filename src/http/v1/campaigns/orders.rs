@@ -5,7 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::campaigns::{self, Order, Ordered};
 use outdial_jobs::operations::keys::Role;
-use outdial_jobs::operations::{By, OperationError};
+use outdial_jobs::operations::{By, OperationError, hanging_up};
 use outdial_jobs::store::attempts;
 use outdial_workflows::attempt::Ledger;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub(crate) struct OrderInput {
     /// Of a pause: when it ends by itself.
     #[serde(default, deserialize_with = "crate::http::v1::input::time")]
     pub(crate) resume_at: Option<DateTime<Utc>>,
+    /// Of a pause or a cancel: calls under way do not go on, but are ended, as far as their carriers can.
+    #[serde(default)]
+    pub(crate) hang_up: bool,
 }
 
 /// An attempt that was committed to before the order: its call goes on.
@@ -36,6 +39,8 @@ pub(crate) struct Underway {
     lead: Uuid,
     /// Which of its attempts.
     attempt: u16,
+    /// The account it was made from.
+    account: Uuid,
     /// Whether the carrier is known to have it.
     bound: bool,
     /// How far the request for it has come: `submitted`, `bound` or `unknown`.
@@ -46,7 +51,13 @@ pub(crate) struct Underway {
 impl From<attempts::Underway> for Underway {
     fn from(attempt: attempts::Underway) -> Self {
         let bound = attempt.ledger == Ledger::Bound;
-        Self { lead: attempt.lead.0, attempt: attempt.number, bound, ledger: attempt.ledger }
+        Self {
+            lead: attempt.lead.0,
+            attempt: attempt.number,
+            account: attempt.account.0,
+            bound,
+            ledger: attempt.ledger,
+        }
     }
 }
 
@@ -59,12 +70,37 @@ pub(crate) struct OrderResult {
     changed: bool,
     /// Calls that go on: no other is begun after a pause or a cancel. At most 10,000 are listed.
     underway: Vec<Underway>,
+    /// What becomes of them, if they are to be ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung_up: Option<HungUp>,
+}
+
+/// What becomes of calls that are to be ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HungUp {
+    /// Calls whose carrier is asked to end them.
+    ending: usize,
+    /// Calls that go on, because their carrier has no way to end them (Exotel has none).
+    going_on: usize,
+    /// Calls that were over before they could be ended.
+    over: usize,
+}
+
+impl From<hanging_up::HungUp> for HungUp {
+    fn from(hanging_up::HungUp { ending, going_on, over }: hanging_up::HungUp) -> Self {
+        Self { ending, going_on, over }
+    }
 }
 
 impl From<Ordered> for OrderResult {
     fn from(ordered: Ordered) -> Self {
         let underway = ordered.underway.into_iter().map(Into::into).collect();
-        Self { state: ordered.state.into(), changed: ordered.changed, underway }
+        Self {
+            state: ordered.state.into(),
+            changed: ordered.changed,
+            underway,
+            hung_up: ordered.hung_up.map(Into::into),
+        }
     }
 }
 
@@ -77,14 +113,22 @@ async fn order(
 ) -> Result<Json<OrderResult>, Problem> {
     caller.is(Role::Operator)?;
     let (client, campaign) = visible(api, caller, campaign).await?;
-    let OrderInput { reason, resume_at } = input.map(|Body(input)| input).unwrap_or_default();
-    let By { actor, reason } = caller.by_for(reason.as_deref());
+    let OrderInput { reason, resume_at, hang_up } = input.map(|Body(input)| input).unwrap_or_default();
+    let by = caller.by_for(reason.as_deref());
+    let By { actor, reason } = by;
     if resume_at.is_some() && order != Order::Pause {
         let problem = "only a pause resumes by itself; leave it out".into();
         return Err(OperationError::Invalid { place: "resume_at".into(), problem }.into());
     }
-    let ordered =
+    if hang_up && !matches!(order, Order::Pause | Order::Cancel) {
+        let problem = "only a pause and a cancel end calls; leave it out".into();
+        return Err(OperationError::Invalid { place: "hang_up".into(), problem }.into());
+    }
+    let mut ordered =
         campaigns::order_until(&api.engine, client, campaign, order, actor, reason, resume_at).await?;
+    if hang_up {
+        ordered.hung_up = Some(hanging_up::hang_up(&api.engine, client, &ordered.underway, by).await?);
+    }
     Ok(Json(ordered.into()))
 }
 

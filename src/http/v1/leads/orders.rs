@@ -30,6 +30,8 @@ pub(crate) enum LeadOrder {
     Cancel,
     /// Call it (again), as soon as it may be; attempts so far do not count any more.
     Retry,
+    /// End the call that is under way, as far as its carrier can.
+    HangUp,
     /// Call it from `at` on.
     Reschedule,
     /// Call it sooner or later than others, as `priority` says.
@@ -81,6 +83,7 @@ impl LeadOrder {
             Self::Resume => Ok(Command::Resume),
             Self::Cancel => Ok(Command::Cancel),
             Self::Retry => Ok(Command::Retry),
+            Self::HangUp => Ok(Command::HangUp),
         }
     }
 }

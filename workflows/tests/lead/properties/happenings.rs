@@ -143,6 +143,7 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         Command::Prioritise { priority: Priority::Urgent },
         Command::Prioritise { priority: Priority::Low },
         Command::Undo,
+        Command::HangUp,
     ];
     select(commands.to_vec()).prop_map(|command| Input::Command {
         command,

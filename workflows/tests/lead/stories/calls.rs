@@ -383,3 +383,53 @@ fn what_a_call_cost_is_recorded_whenever_it_becomes_known_and_once_while_it_stay
     assert_eq!(told(600_000), (vec![], true));
     assert_eq!(told(1_200_000), (vec!["attempt 1 cost 1.20".into()], true));
 }
+
+#[test]
+fn results_say_what_came_of_the_call_unless_somebody_has_said_so_before() {
+    let sold = r#"{"summary": "Sold.", "analysis": {"outcome": "sale made"}}"#;
+    let early = [Step::Yields(sold), Step::Ends(CallResult::Answered), Step::Yields(sold)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &early])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, reported, connected → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (sale made), finished (sale made) → finished
+    Mon 12:00:00 yields results: nothing new → finished
+    finished: sale made
+    ");
+    let late = [Step::Ends(CallResult::Answered), Step::Wait("20s"), Step::Yields(sold)];
+    assert_snapshot!(story(SETTLING, &steps(&[&DIAL, &late])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful) → settling until Mon 12:01:00
+    Mon 12:00:20 yields results: results 1, reported, recorded 1 (sale made), finished (sale made) → finished
+    finished: sale made
+    ");
+    let corrected =
+        [Step::Ends(CallResult::Answered), Step::Reports(Outcome::NotInterested), Step::Yields(sold)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &corrected])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 12:00:00 reports not interested: reported, amended 1 (not interested) → finished
+    Mon 12:00:00 yields results: results 1 → finished
+    finished: not interested
+    ");
+}
+
+#[test]
+fn a_wish_not_to_be_called_again_suppresses_the_number_whatever_was_reported() {
+    let wish = r#"{"do_not_call": true}"#;
+    let told = [Step::Reports(Outcome::SaleMade), Step::Yields(wish), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &told])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 reports sale made: reported → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, reported, suppressed, connected → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (do not call), finished (do not call) → finished
+    finished: do not call
+    ");
+}

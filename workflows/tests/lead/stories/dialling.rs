@@ -446,3 +446,62 @@ fn a_job_that_is_put_aside_leaves_its_lead_to_the_timers() {
     dialling: attempt 2 is reserved and about to be dialled
     ");
 }
+
+#[test]
+fn a_doubtful_dial_is_sent_once_more_while_the_carrier_tells_copies_apart_and_the_gate_is_open() {
+    let asking = [Step::Resend, Step::Found(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&LOST, &asking])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 resend: resent 1, SEND 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 found answered: bound 1, ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: successful
+    ");
+    let stopped =
+        [Step::Wait("1s"), Step::Suppress, Step::Resend, Step::Orders(Command::Cancel), Step::Resend];
+    assert_snapshot!(story("{}", &steps(&[&LOST, &stopped])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
+    Mon 12:00:01 the number is suppressed
+    Mon 12:00:01 resend: do not send (the number is on a suppression list) → dialling until Mon 12:00:05
+    Mon 12:00:01 orders cancel: deferred → dialling until Mon 12:00:05
+    Mon 12:00:01 resend: do not send (it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    ");
+    let late = [Step::Wait("51s"), Step::Resend];
+    assert_snapshot!(story("{}", &steps(&[&LOST, &late])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 dropped: unknown 1 → dialling until Mon 12:00:05
+    Mon 12:00:51 resend: do not send (it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    ");
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &[Step::Resend]])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 resend: do not send (attempt 1 is with the carrier) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    ");
+}
+
+#[test]
+fn what_is_wrong_on_our_side_holds_the_lead_until_it_is_mended() {
+    let mended = [
+        Step::Admit,
+        Step::Submit,
+        Step::Refused(RefusalKind::Misconfigured),
+        Step::Orders(Command::Resume),
+        Step::Admit,
+    ];
+    assert_snapshot!(story("{}", &mended), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 refused misconfigured: refused 1, held → held
+    Mon 12:00:00 orders resume: nothing new → waiting until Mon 12:00:00
+    Mon 12:00:00 admit: reserved 2 → dialling until Mon 12:00:05
+    dialling: attempt 2 is reserved and about to be dialled
+    ");
+}

@@ -535,3 +535,36 @@ fn a_retry_while_results_may_come_ends_the_settling_first() {
     dialling: attempt 2 is being sent to the carrier
     ");
 }
+
+#[test]
+fn a_call_is_ended_in_the_states_that_have_one() {
+    assert_snapshot!(in_every_state(&Step::Orders(Command::HangUp)), @r"
+    [waiting]
+    Mon 12:00:00 orders hang up: declined (no call is under way: accepted, and due) → waiting until Mon 12:00:00
+    waiting: accepted, and due
+    [held]
+    Mon 12:00:00 orders hang up: declined (no call is under way: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone) → held until Mon 12:00:00
+    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    [reserved]
+    Mon 12:00:00 orders hang up: declined (no call is under way: attempt 1 is reserved and about to be dialled) → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    [submitted]
+    Mon 12:00:00 orders hang up: deferred, hang up 1 → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders hang up: deferred, hang up 1 → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders hang up: hang up 1 → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders hang up: declined (no call is under way: attempt 1 is over; results may come until 06:31:00 UTC) → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders hang up: declined (no call is under way: attempt 1 ended with no answer; trying again) → waiting until Mon 14:00:00
+    waiting: attempt 1 ended with no answer; trying again
+    [finished]
+    Mon 12:00:00 orders hang up: declined (no call is under way: invalid number) → finished
+    finished: invalid number
+    ");
+}

@@ -1,0 +1,87 @@
+//! Asks a carrier to end a call.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outdial_workflows::attempt::{Attempt, Ledger};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
+use serde::{Deserialize, Serialize};
+
+use super::{Ctx, Job, JobError};
+use crate::providers::{HangUp as Answer, Question, Requests};
+use crate::store::{self, StoreError};
+
+/// It is not known yet whether there is a call, or the carrier was not reached: looked at again after this. The
+/// job is gone once the attempt has resolved.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Ends the call of an attempt, if it is under way and its carrier can.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct HangUp {
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+}
+
+#[async_trait]
+impl Job for HangUp {
+    const KIND: &'static str = "hang_up.v1";
+    const SLOTS: usize = 16;
+    const TRIES: i16 = 20;
+
+    async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        if let Some(attempt) = self.live(ctx).await? {
+            if attempt.ledger != Ledger::Bound {
+                return Err(JobError::Later(AGAIN));
+            }
+            self.ask(ctx, &attempt).await?;
+        }
+        store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+impl HangUp {
+    async fn live(&self, ctx: &Ctx) -> Result<Option<Attempt>, JobError> {
+        let number = i16::try_from(self.number.get()).unwrap_or(i16::MAX);
+        let loaded = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::attempts::load(&mut conn, self.client, &[self.lead.0], &[number]).await
+        });
+        let attempt = loaded.await?.into_iter().next().transpose().map_err(|(_, error)| error)?;
+        Ok(attempt.map(|(_, attempt)| attempt).filter(Attempt::is_live))
+    }
+
+    /// The carrier tells of the end as of any other.
+    async fn ask(&self, ctx: &Ctx, attempt: &Attempt) -> Result<(), JobError> {
+        let campaign = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::workflows::campaign_of(&mut conn, self.client, self.lead).await
+        });
+        let Some(campaign) = campaign.await? else { return Ok(()) };
+        let rules = ctx.engine.rules(self.client, campaign, attempt.revision).await?;
+        let carrier = ctx.engine.carrier(self.client, attempt.account).await?;
+        let (Some(rules), Some(carrier), Some(phone)) = (rules, carrier, &attempt.phone) else {
+            return Ok(());
+        };
+        let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
+        let (now, requests) = (ctx.engine.now().await?, Requests::default());
+        let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests };
+        match carrier.hang_up(&question).await {
+            Answer::Asked | Answer::Over => Ok(()),
+            Answer::Impossible { cause } => {
+                tracing::info!(attempt = %key, cause, "a call cannot be ended");
+                Ok(())
+            }
+            Answer::Failed { cause } => {
+                tracing::warn!(attempt = %key, cause, "a call was not ended, and is asked for again");
+                Err(JobError::Later(AGAIN))
+            }
+        }
+    }
+}
