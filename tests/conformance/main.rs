@@ -3,6 +3,7 @@
 //! A carrier takes part by implementing [`played::Played`] in a file of its own, and by its module below.
 
 mod exotel;
+mod livekit;
 mod played;
 mod retell;
 mod suite;
@@ -14,4 +15,8 @@ mod exotel_conforms {
 
 mod retell_conforms {
     crate::suite::each!(crate::retell::Retell);
+}
+
+mod livekit_conforms {
+    crate::suite::each!(crate::livekit::LiveKit);
 }

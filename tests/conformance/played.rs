@@ -28,6 +28,7 @@ pub(crate) enum Ends {
     #[allow(dead_code, reason = "whether a carrier of the suite does so depends on which take part")]
     Any,
     /// It ends answered calls alone.
+    #[allow(dead_code, reason = "whether a carrier of the suite does so depends on which take part")]
     Answered,
     /// It ends none.
     None,
@@ -44,6 +45,10 @@ pub(crate) trait Played: Sized + Send + Sync + 'static {
     const ENDS: Ends;
     /// How far apart its webhooks' signatures and their receipt may lie; `None` if it does not sign.
     const SIGNED_WITHIN: Option<Duration>;
+    /// Whether its webhooks tell of an answer before the call is over.
+    const TELLS_ANSWERS: bool = true;
+    /// Whether a call that is over can still be read.
+    const KEEPS_CALLS: bool = true;
 
     /// The emulator's settings, at a speed of 200. Whatever is set with the carrier beforehand, such as where
     /// webhooks of the account go, is so: to `webhooks`.

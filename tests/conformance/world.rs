@@ -186,12 +186,13 @@ impl<P: Played> World<P> {
         facts
     }
 
-    /// The call's state, read until it is over.
-    pub(crate) async fn over(&self, key: DialKey, call: &CallId) -> CallFact {
+    /// The call's state, read until it is over; `None` if the carrier then keeps nothing of it.
+    pub(crate) async fn over(&self, key: DialKey, call: &CallId) -> Option<CallFact> {
         let reading = async {
             loop {
                 match self.status(key, call).await {
-                    Found::Call(fact) if fact.end.is_some() => return fact,
+                    Found::Call(fact) if fact.end.is_some() => return Some(fact),
+                    Found::NotSeen { .. } if !P::KEEPS_CALLS => return None,
                     Found::Call(_) | Found::NotSeen { .. } => {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }

@@ -6,10 +6,13 @@
 mod answer;
 pub mod exotel;
 mod http;
+pub mod livekit;
 mod permit;
 mod registry;
 pub mod retell;
 mod sending;
+#[cfg(test)]
+mod stub;
 mod tidy;
 
 use std::collections::BTreeMap;

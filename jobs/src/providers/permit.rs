@@ -38,6 +38,11 @@ impl Permit {
         (PermittedBody { permit: self, bytes: Some(bytes) }, sent)
     }
 
+    /// How long it still lasts; zero once it has run out.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     fn is_over(&self) -> bool {
         Instant::now() >= self.deadline
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::exotel::Exotel;
+use super::livekit::LiveKit;
 use super::retell::Retell;
 use super::{Carrier, SharedCarrier};
 
@@ -49,6 +50,8 @@ carriers! {
     Exotel = "exotel", Exotel;
     /// Retell, phone calls v2 by agents that it runs.
     Retell = "retell", Retell;
+    /// LiveKit, server API and SIP, with agents of the customer's.
+    LiveKit = "livekit", LiveKit;
 }
 
 /// No carrier has this name.

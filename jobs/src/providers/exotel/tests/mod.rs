@@ -3,5 +3,6 @@
 
 mod asking;
 mod placing;
-mod stub;
 mod webhook;
+
+use crate::providers::stub;
