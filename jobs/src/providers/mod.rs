@@ -9,6 +9,7 @@ mod http;
 mod permit;
 mod registry;
 mod sending;
+pub mod telnyx;
 mod tidy;
 
 use std::collections::BTreeMap;

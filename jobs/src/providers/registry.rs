@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::exotel::Exotel;
+use super::telnyx::Telnyx;
 use super::{Carrier, SharedCarrier};
 
 /// Writes the table of carriers: for each its name here, its name in data and addresses, and its adapter.
@@ -46,6 +47,8 @@ macro_rules! carriers {
 carriers! {
     /// Exotel, voice API v1 with AgentStream.
     Exotel = "exotel", Exotel;
+    /// Telnyx, Call Control v2.
+    Telnyx = "telnyx", Telnyx;
 }
 
 /// No carrier has this name.
