@@ -5,8 +5,13 @@
 mod exotel;
 mod played;
 mod suite;
+mod telnyx;
 mod world;
 
 mod exotel_conforms {
     crate::suite::each!(crate::exotel::Exotel);
+}
+
+mod telnyx_conforms {
+    crate::suite::each!(crate::telnyx::Telnyx);
 }

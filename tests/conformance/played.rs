@@ -22,6 +22,7 @@ pub(crate) enum Goes {
 }
 
 /// What a carrier can do about ending a call.
+#[allow(dead_code, reason = "which of them there are depends on which carriers take part")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     /// It ends calls whether they ring or are answered.
