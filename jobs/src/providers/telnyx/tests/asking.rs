@@ -27,7 +27,7 @@ fn active(id: &str, state: &str) -> Value {
 }
 
 /// An event of ours, so many seconds after the submission.
-fn event(second: u32, kind: &str, payload: Value) -> Value {
+fn event(second: u32, kind: &str, payload: &Value) -> Value {
     let mut whole = json!({"call_control_id": "v3:a", "client_state": ours(), "direction": "outgoing"});
     for (name, value) in payload.as_object().into_iter().flatten() {
         whole[name] = value.clone();
@@ -36,7 +36,7 @@ fn event(second: u32, kind: &str, payload: Value) -> Value {
 }
 
 fn hangup(cause: &str) -> Value {
-    event(30, "call.hangup", json!({"hangup_cause": cause, "sip_hangup_cause": "unspecified"}))
+    event(30, "call.hangup", &json!({"hangup_cause": cause, "sip_hangup_cause": "unspecified"}))
 }
 
 fn delivered(events: &[Value]) -> Act {
@@ -111,7 +111,7 @@ async fn status(acts: Vec<Act>) -> String {
 async fn a_lost_dial_is_found_by_its_key_wherever_it_shows_first() {
     let others = [active("v3:x", "b3RoZXI="), active("v3:a", &ours())];
     assert_eq!(find(vec![list(&others)]).await, "v3:a initiated");
-    let events = [event(1, "call.initiated", json!({})), hangup("user_busy")];
+    let events = [event(1, "call.initiated", &json!({})), hangup("user_busy")];
     assert_eq!(find(vec![none(), delivered(&events)]).await, "v3:a completed Busy `user_busy`");
     assert_eq!(find(vec![none(), none(), logged(&events[..1])]).await, "v3:a initiated");
 }
@@ -141,7 +141,7 @@ async fn the_logs_are_searched_from_a_little_before_the_submission() {
 async fn silence_proves_nothing_until_the_longest_call_is_over() {
     // 30 s of ringing, 600 s of call, 5 min of lag.
     assert_eq!(find(vec![none(), none(), none()]).await, "not seen 930000");
-    let mut other = event(1, "call.initiated", json!({}));
+    let mut other = event(1, "call.initiated", &json!({}));
     other["payload"]["client_state"] = "b3RoZXI=".into();
     let others = [other];
     let acts = vec![list(&[active("v3:x", "b3RoZXI=")]), delivered(&others), logged(&others)];
@@ -197,7 +197,7 @@ async fn why_a_call_ended_is_read_from_the_logs() {
         status(vec![error(422, "90015"), none(), logged(&events)]).await,
         "v3:a completed Busy `user_busy`"
     );
-    let answered = [event(5, "call.answered", json!({})), hangup("unspecified")];
+    let answered = [event(5, "call.answered", &json!({})), hangup("unspecified")];
     assert_eq!(status(vec![ended(), delivered(&answered)]).await, "v3:a completed Answered `unspecified`");
 }
 
