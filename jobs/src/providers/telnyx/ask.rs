@@ -64,11 +64,11 @@ impl Telnyx {
         if let Some(call) = self.active(question).await? {
             return Ok(Some(CallFact::progress(Some(call), CallStatus::Initiated)));
         }
-        let told = history::read(self.delivered(question).await?, None);
+        let told = history::read(self.delivered(question).await?, None, None);
         if told.is_some() {
             return Ok(told.map(|told| told.fact));
         }
-        let told = history::read(self.logged(question).await?, None);
+        let told = history::read(self.logged(question).await?, None, None);
         Ok(told.map(|told| told.fact))
     }
 
@@ -89,15 +89,16 @@ impl Telnyx {
         if state == State::Alive {
             return Ok(Some(progress()));
         }
-        let mut told = history::read(self.delivered(question).await?, Some(call));
+        let answered_at = question.attempt.answered_at;
+        let mut told = history::read(self.delivered(question).await?, Some(call), answered_at);
         if told.as_ref().is_none_or(|told| told.fact.end.is_none()) {
-            told = history::read(self.logged(question).await?, Some(call)).or(told);
+            told = history::read(self.logged(question).await?, Some(call), answered_at).or(told);
         }
         if told.as_ref().is_some_and(|told| told.fact.end.is_some()) {
             return Ok(told.map(|told| told.fact));
         }
-        let mut told = told.unwrap_or(History { fact: progress(), answered: false });
-        told.answered |= question.attempt.answered_at.is_some();
+        let nothing = || History { fact: progress(), answered: answered_at.is_some() };
+        let told = told.unwrap_or_else(nothing);
         Ok(self.end_without_cause(told, state, question))
     }
 

@@ -16,14 +16,20 @@ pub(super) struct History {
 }
 
 /// What these events say of `call`, or of the first call that one of them names. `None` if none does.
-pub(super) fn read(mut events: Vec<Event>, call: Option<&CallId>) -> Option<History> {
+///
+/// `answered_at` is when the call is known to have been answered: the logs may hold its end and lack that.
+pub(super) fn read(
+    mut events: Vec<Event>,
+    call: Option<&CallId>,
+    answered_at: Option<Moment>,
+) -> Option<History> {
     events.sort_by_key(happened);
     let named = events.iter().find_map(|event| event.payload.call_control_id.clone());
     let call_id = call.cloned().or(named.map(CallId))?;
     // Only the news of a recording names no call.
     let is_its = |event: &&Event| event.payload.call_control_id.as_ref().is_none_or(|id| *id == call_id.0);
     let fact = CallFact::progress(Some(call_id.clone()), CallStatus::Initiated);
-    let mut history = History { fact, answered: false };
+    let mut history = History { fact: CallFact { answered_at, ..fact }, answered: answered_at.is_some() };
     let (mut any, mut over_at) = (false, None);
     for event in events.iter().filter(is_its) {
         any = true;
@@ -65,7 +71,7 @@ fn is_of_answered(event: &Event) -> bool {
 /// Later news replaces earlier, part by part.
 fn take_in(fact: &mut CallFact, news: CallFact) {
     fact.status = fact.status.advance(news.status);
-    fact.answered_at = fact.answered_at.or(news.answered_at);
+    fact.answered_at = news.answered_at.or(fact.answered_at);
     fact.end = fact.end.take().or(news.end);
     fact.recording_url = news.recording_url.or(fact.recording_url.take());
     fact.cost = news.cost.or(fact.cost);
@@ -109,7 +115,7 @@ mod tests {
                 event(18, "call.eaten", json!({})),
             ]
         };
-        let read_so = |events| read(events, None).expect("a history").fact;
+        let read_so = |events| read(events, None, None).expect("a history").fact;
         let fact = read_so(events());
         let end = fact.end.clone().expect("an end");
         assert_eq!(
@@ -125,8 +131,11 @@ mod tests {
     #[test]
     fn a_call_that_was_answered_did_not_fail_however_it_ended() {
         let hangup = || event(40, "call.hangup", json!({"hangup_cause": "unspecified"}));
-        let result = |events| read(events, None).and_then(|told| told.fact.end).map(|end| end.result);
+        let result = |events| read(events, None, None).and_then(|told| told.fact.end).map(|end| end.result);
         assert_eq!(result(vec![hangup()]), Some(CallResult::Failed));
+        let known = wire::moment("2026-01-15T08:55:15Z");
+        let end = read(vec![hangup()], None, known).and_then(|told| told.fact.end).expect("an end");
+        assert_eq!((end.result, end.talk), (CallResult::Answered, Some(Talk { ms: 25_000 })));
         for sign in ["call.answered", "call.machine.detection.ended"] {
             assert_eq!(result(vec![hangup(), event(12, sign, json!({}))]), Some(CallResult::Answered));
         }
@@ -136,12 +145,12 @@ mod tests {
     fn another_call_with_our_key_is_not_mixed_in() {
         let other = json!({"call_control_id": "v3:b", "hangup_cause": "user_busy"});
         let events = || vec![event(10, "call.initiated", json!({})), event(20, "call.hangup", other.clone())];
-        let first = read(events(), None).expect("a history").fact;
+        let first = read(events(), None, None).expect("a history").fact;
         assert_eq!((first.call_id, first.end), (Some(CallId("v3:a".into())), None));
         let asked = CallId("v3:b".into());
-        let second = read(events(), Some(&asked)).expect("a history").fact;
+        let second = read(events(), Some(&asked), None).expect("a history").fact;
         assert_eq!((second.call_id, second.status), (Some(asked), CallStatus::Completed));
-        assert_eq!(read(events(), Some(&CallId("v3:c".into()))), None);
-        assert_eq!(read(vec![event(10, "call.recording.saved", json!({}))], None), None);
+        assert_eq!(read(events(), Some(&CallId("v3:c".into())), None), None);
+        assert_eq!(read(vec![event(10, "call.recording.saved", json!({}))], None, None), None);
     }
 }
