@@ -15,3 +15,7 @@ mod exotel_conforms {
 mod telnyx_conforms {
     crate::suite::each!(crate::telnyx::Telnyx);
 }
+
+mod telnyx_with_all_extras_conforms {
+    crate::suite::each!(crate::telnyx::Lavish);
+}
