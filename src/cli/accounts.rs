@@ -355,9 +355,9 @@ impl Add {
         let max = self.max_concurrent.unwrap_or(config.new_account.max_concurrent);
         let mut limits = vec![Limit::Concurrent { max }];
         limits.extend(self.calls_per_second.map(Limit::per_second));
-        let base_url = self.base_url.as_ref().or(match self.provider.name() {
-            "livekit" => config.livekit.url.as_ref(),
-            _ => None,
+        let base_url = self.base_url.as_ref().or(match self.provider {
+            Provider::LiveKit => config.livekit.url.as_ref(),
+            Provider::Exotel | Provider::Retell | Provider::Telnyx => None,
         });
         let new = NewAccount {
             name: &self.name,
@@ -394,8 +394,8 @@ impl KnownBy {
         };
         let open =
             |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
-        let given = match provider.name() {
-            "exotel" => {
+        let given = match provider {
+            Provider::Exotel => {
                 let sid = self.account_sid.clone().or_else(|| config.exotel.account_sid.clone());
                 let key = open(&self.api_key).or_else(|| open(&config.exotel.api_key));
                 let token = open(&self.api_token).or_else(|| open(&config.exotel.api_token));
@@ -410,7 +410,7 @@ impl KnownBy {
                     "api_token": token.ok_or_else(|| lacks("api-token", "EXOTEL_API_TOKEN", "api_token"))?,
                 })
             }
-            "retell" => {
+            Provider::Retell => {
                 let key = open(&self.api_key).or_else(|| open(&config.retell.api_key));
                 let key = key.ok_or_else(|| lacks("retell", "RETELL_API_KEY", "api_key"))?;
                 match open(&config.retell.webhook_key) {
@@ -418,7 +418,7 @@ impl KnownBy {
                     None => json!({ "api_key": key }),
                 }
             }
-            "telnyx" => {
+            Provider::Telnyx => {
                 let key = open(&self.api_key).or_else(|| open(&config.telnyx.api_key));
                 let public = config.telnyx.public_key.clone();
                 json!({
@@ -426,7 +426,7 @@ impl KnownBy {
                     "public_key": public.ok_or_else(|| lacks("telnyx", "TELNYX_PUBLIC_KEY", "public_key"))?,
                 })
             }
-            _ => {
+            Provider::LiveKit => {
                 let key = open(&self.api_key).or_else(|| open(&config.livekit.api_key));
                 let secret = open(&config.livekit.api_secret);
                 json!({

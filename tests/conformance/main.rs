@@ -7,6 +7,7 @@ mod livekit;
 mod played;
 mod retell;
 mod suite;
+mod telnyx;
 mod world;
 
 mod exotel_conforms {
@@ -19,4 +20,12 @@ mod retell_conforms {
 
 mod livekit_conforms {
     crate::suite::each!(crate::livekit::LiveKit);
+}
+
+mod telnyx_conforms {
+    crate::suite::each!(crate::telnyx::Telnyx);
+}
+
+mod telnyx_with_all_extras_conforms {
+    crate::suite::each!(crate::telnyx::Lavish);
 }

@@ -67,7 +67,7 @@ pub(crate) fn result(fact: &CallFact) -> Option<CallResult> {
     fact.end.as_ref().map(|end| end.result)
 }
 
-fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     SystemTime::now().into()
 }
 

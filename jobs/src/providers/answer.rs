@@ -61,8 +61,11 @@ async fn read_text(mut response: reqwest::Response) -> Option<String> {
     String::from_utf8(body).ok()
 }
 
-/// `Retry-After`, else `X-RateLimit-Reset` (Unix time) against the answer's own `Date`, so that
-/// our clock does not matter.
+/// An `X-RateLimit-Reset` below this counts seconds from now; above, since 1970.
+const RESET_IS_A_WAIT_BELOW: i64 = 1_000_000;
+
+/// `Retry-After`, else `X-RateLimit-Reset`: seconds to wait, or Unix time against the answer's own
+/// `Date`, so that our clock does not matter.
 fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let date = || DateTime::parse_from_rfc2822(text(DATE.as_str())?).ok().map(|at| at.to_utc());
@@ -71,7 +74,11 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
         Ok(seconds) => Some(i64::from(seconds) * 1_000),
         Err(_) => DateTime::parse_from_rfc2822(wait).ok().and_then(|at| until(at.to_utc())),
     });
-    let reset = || until(DateTime::from_timestamp(text("x-ratelimit-reset")?.parse().ok()?, 0)?);
+    let reset = || match text("x-ratelimit-reset")?.parse::<i64>().ok()? {
+        ..=0 => None,
+        wait if wait < RESET_IS_A_WAIT_BELOW => Some(wait * 1_000),
+        at => until(DateTime::from_timestamp(at, 0)?),
+    };
     let wait = asked.or_else(reset)?;
     u32::try_from(wait.min(i64::from(RETRY_AFTER_MAX_MS))).ok()
 }
@@ -92,7 +99,10 @@ mod tests {
             (&[("retry-after", "Thu, 15 Jan 2026 08:55:20 GMT"), DATE], Some(20_000)),
             (&[("retry-after", "soon")], None),
             (&[("retry-after", "1768467330")], Some(3_600_000)),
-            (&[("x-ratelimit-reset", "1"), DATE], None),
+            (&[("x-ratelimit-reset", "1"), DATE], Some(1_000)),
+            (&[("x-ratelimit-reset", "5")], Some(5_000)),
+            (&[("x-ratelimit-reset", "0")], None),
+            (&[("x-ratelimit-reset", "-5")], None),
             (&[], None),
         ] {
             let headers = given.iter().map(|(name, value)| {

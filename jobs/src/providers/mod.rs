@@ -13,6 +13,7 @@ pub mod retell;
 mod sending;
 #[cfg(test)]
 mod stub;
+pub mod telnyx;
 mod tidy;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::exotel::Exotel;
 use super::livekit::LiveKit;
 use super::retell::Retell;
+use super::telnyx::Telnyx;
 use super::{Carrier, SharedCarrier};
 
 /// Writes the table of carriers: for each its name here, its name in data and addresses, and its adapter.
@@ -50,6 +51,8 @@ carriers! {
     Exotel = "exotel", Exotel;
     /// Retell, phone calls v2 by agents that it runs.
     Retell = "retell", Retell;
+    /// Telnyx, Call Control v2.
+    Telnyx = "telnyx", Telnyx;
     /// LiveKit, server API and SIP, with agents of the customer's.
     LiveKit = "livekit", LiveKit;
 }

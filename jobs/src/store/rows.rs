@@ -40,7 +40,7 @@ macro_rules! row_enum {
 }
 
 row_enum! {
-    ProviderRow "provider" = Provider { Exotel, Retell, LiveKit }
+    ProviderRow "provider" = Provider { Exotel, Retell, Telnyx, LiveKit }
     CampaignStateRow "campaign_state" = CampaignState { Draft, Running, Paused, Ended }
     StateRow "workflow_state" = State { Waiting, Held, Dialling, Calling, Settling, Finished }
     PriorityRow "priority" = Priority { Urgent, High, Normal, Low }

@@ -1,0 +1,4 @@
+mod asking;
+mod settings;
+mod stub;
+mod webhook;
