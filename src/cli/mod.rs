@@ -25,10 +25,12 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use outdial_jobs::providers::Provider;
 use url::Url;
 
 use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
+use crate::played::{Manner, Played};
 use crate::{bench, demo};
 use backend::{Backend, Way};
 use exit::usage;
@@ -57,8 +59,11 @@ pub struct Cli {
 enum Command {
     /// Watch a campaign run from a CSV to its outcomes: nothing to set up, nobody is called.
     Demo(demo::Args),
-    /// Play Exotel on a port of this machine, ringing nobody: for trying an account out.
+    /// Play a carrier on a port of this machine, ringing nobody: for trying an account out.
     Emulator {
+        /// The carrier: exotel, retell, telnyx or livekit.
+        #[arg(long, default_value = "exotel", value_name = "CARRIER")]
+        provider: Provider,
         /// The port.
         #[arg(long, default_value_t = 7800)]
         port: u16,
@@ -198,7 +203,7 @@ async fn carry_out(
             way.not_a_server("serve", DATABASE)?;
             app::serve(global, &serving).await?;
         }
-        Command::Emulator { port, speed, until_input_ends } => {
+        Command::Emulator { provider, port, speed, until_input_ends } => {
             way.not_a_server("emulator", ALONE)?;
             let ended = async {
                 match until_input_ends {
@@ -206,7 +211,7 @@ async fn carry_out(
                     false => std::future::pending().await,
                 }
             };
-            emulate(port, speed, output, ended).await?;
+            emulate(provider, Manner { port, speed }, output, ended).await?;
         }
         Command::Bench(command) => {
             way.not_a_server("bench", ALONE)?;
@@ -296,32 +301,32 @@ fn completions(shell: Shell, output: &Output) {
     output.say(script.trim_end(), &serde_json::json!({ "shell": shell.to_string(), "script": script }));
 }
 
-/// Plays Exotel until Ctrl-C, or until `ended` resolves.
+/// Plays a carrier until Ctrl-C, or until `ended` resolves.
 async fn emulate(
-    port: u16,
-    speed: f64,
+    provider: Provider,
+    manner: Manner,
     output: &Output,
     ended: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    use outdial_emulators::exotel::{Config, Exotel, Fallback, Limits};
-    let limits = Limits { calls_per_minute: None, ..Limits::default() };
-    let config = Config { port, speed, limits, fallback: Fallback::Mix, ..Config::default() };
-    let account = config.accounts.first().cloned().unwrap_or_default();
-    let started = |url: &str| {
-        let text = format!(
-            "Exotel is played on {url}; its account is {} with key {} and token {}. Ctrl-C ends it.",
-            account.sid, account.api_key, account.api_token
-        );
-        output.say(text, &serde_json::json!({ "base_url": url, "account": account }));
-    };
-    let stop = app::stop_signal();
-    let stop = async {
-        tokio::select! {
-            () = stop => {}
-            () = ended => {}
-        }
-    };
-    Exotel::serve(config, started, stop).await?;
+    let carrier = Played::start(provider, manner).await?;
+    let (url, credentials) = (carrier.base_url(), carrier.credentials());
+    let title = provider.title();
+    let mut told = serde_json::json!({
+        "provider": provider, "base_url": url, "credentials": credentials, "settings": carrier.settings(),
+        "rules": carrier.rules(),
+    });
+    if let Played::Exotel(exotel) = &carrier {
+        told["account"] = serde_json::json!(exotel.config().accounts.first());
+    }
+    let text = format!(
+        "{title} is played on {url}. What accounts with it are known by:\n{credentials}\nCtrl-C ends it."
+    );
+    output.say(text, &told);
+    tokio::select! {
+        () = app::stop_signal() => {}
+        () = ended => {}
+    }
+    carrier.stop().await;
     Ok(())
 }
 

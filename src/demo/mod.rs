@@ -1,7 +1,7 @@
 //! `outdial demo`: a campaign from a CSV to its outcomes, on this machine alone.
 //!
 //! Everything is the real thing but the carrier: a private Postgres, the engine, its
-//! workers and webhooks, and an emulator that speaks Exotel's protocol on a socket.
+//! workers and webhooks, and emulators that speak the carriers' protocols on sockets.
 //! Nobody is called, and nothing is left behind.
 
 pub mod people;
@@ -13,9 +13,11 @@ use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use outdial_emulators::carrier::Dials;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::{By, campaigns, leads};
+use outdial_jobs::providers::{NotAProvider, Provider};
 use outdial_workflows::ids::DialKey;
 use tokio::time::Instant;
 
@@ -35,6 +37,9 @@ pub struct Args {
     /// Read leads from this file. They are not called: the carrier is emulated.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// The carrier that is played: exotel, retell, telnyx, livekit, or all of them, each with a campaign of its own.
+    #[arg(long, default_value = "exotel", value_name = "CARRIER")]
+    provider: Which,
     /// End when every lead is finished, instead of waiting for Ctrl-C.
     #[arg(long)]
     exit_when_done: bool,
@@ -43,11 +48,42 @@ pub struct Args {
     max_concurrent: Option<u32>,
 }
 
+/// Which carriers are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    One(Provider),
+    All,
+}
+
+impl Which {
+    fn all(&self) -> &[Provider] {
+        match self {
+            Self::One(provider) => std::slice::from_ref(provider),
+            Self::All => Provider::ALL,
+        }
+    }
+}
+
+impl std::str::FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            one => one.parse().map(Self::One).map_err(|error: NotAProvider| format!("{error}, and all")),
+        }
+    }
+}
+
 /// Runs the demo. Fails if a promise was broken.
 ///
 /// # Errors
 /// Whatever keeps it from running.
 pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.csv.is_none() || args.provider != Which::All,
+        "a file goes with one carrier: leave out --csv, or name the carrier"
+    );
     let began = Instant::now();
     let screen = watch::Screen::new(json);
     // Ctrl-C ends the demo at any moment, and what was set up by then is taken down again.
@@ -58,22 +94,21 @@ pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<Exi
     };
     let run = async {
         load(&stage, args, &screen).await?;
-        campaigns::order(
-            &stage.app.engine,
-            stage.client,
-            stage.campaign,
-            campaigns::Order::Start,
-            "the demo",
-            None,
-        )
-        .await?;
+        for part in &stage.parts {
+            let start = campaigns::Order::Start;
+            campaigns::order(&stage.app.engine, stage.client, part.campaign, start, "the demo", None).await?;
+        }
         watch::until_finished(&stage, &screen).await?;
         let elapsed = began.elapsed();
-        let dials = stage.carrier.dials();
-        let evidence = Evidence { dials: counted(&dials), strict: true };
+        let dials: Vec<Dials> = stage.parts.iter().map(|part| part.carrier.dials()).collect();
+        let evidence = Evidence { dials: dials.iter().flat_map(counted).collect(), strict: true };
         let verdict = judging::judge(&stage.app.engine, &evidence, |_| ()).await?;
-        let status = campaigns::status(&stage.app.engine, stage.client, stage.campaign).await?;
-        let report = report::Report::new(&status, &dials, &verdict, elapsed);
+        let mut rows = vec![];
+        for (part, dials) in stage.parts.iter().zip(&dials) {
+            let status = campaigns::status(&stage.app.engine, stage.client, part.campaign).await?;
+            rows.push((part.carrier.provider(), status, dials));
+        }
+        let report = report::Report::new(&rows, &verdict, elapsed);
         let story = stage.most_telling_lead().await?;
         report.show(&screen, &verdict, story.as_ref());
         anyhow::Ok(verdict.kept())
@@ -111,12 +146,18 @@ async fn load(stage: &Stage, args: &Args, screen: &watch::Screen) -> anyhow::Res
             if page.is_empty() {
                 return Ok(());
             }
-            leads::accept(engine, stage.client, stage.campaign, &page).await?;
+            for (at, part) in stage.parts.iter().enumerate() {
+                // Each carrier has its share of the people.
+                let share: Vec<leads::LeadSpec> =
+                    page.iter().skip(at).step_by(stage.parts.len()).cloned().collect();
+                leads::accept(engine, stage.client, part.campaign, &share).await?;
+            }
             screen.loading(page.len());
         }
     }
     let options = import::Options { default_region: Some("IN".into()), ..import::Options::default() };
-    let (client, campaign, by) = (stage.client, stage.campaign, By { actor: "the demo", reason: None });
+    let [part] = stage.parts.as_slice() else { return share_sample(stage, &options, screen).await };
+    let (client, campaign, by) = (stage.client, part.campaign, By { actor: "the demo", reason: None });
     let sent = |name| Sent { client, campaign, name, options: &options, by };
     let import = match &args.csv {
         Some(path) => imports::file(engine, sent("csv"), std::fs::File::open(path)?, |_| ()).await?,
@@ -128,8 +169,25 @@ async fn load(stage: &Stage, args: &Args, screen: &watch::Screen) -> anyhow::Res
     Ok(())
 }
 
+/// Gives each carrier its share of the people: in two campaigns they would wait for each other's calls.
+async fn share_sample(
+    stage: &Stage,
+    options: &import::Options,
+    screen: &watch::Screen,
+) -> anyhow::Result<()> {
+    let people: Vec<leads::LeadSpec> =
+        import::read(SAMPLE, options)?.map(|row| row.map(|row| row.spec)).collect::<Result<_, _>>()?;
+    for (at, part) in stage.parts.iter().enumerate() {
+        let share: Vec<leads::LeadSpec> =
+            people.iter().skip(at).step_by(stage.parts.len()).cloned().collect();
+        leads::accept(&stage.app.engine, stage.client, part.campaign, &share).await?;
+        screen.loading(share.len());
+    }
+    Ok(())
+}
+
 /// The carrier's own count, by our keys.
-fn counted(dials: &outdial_emulators::exotel::Dials) -> Vec<(DialKey, u32)> {
+fn counted(dials: &Dials) -> Vec<(DialKey, u32)> {
     let known = dials.keys.iter().filter_map(|(key, count)| Some((key.parse().ok()?, count.accepted)));
     known.filter(|(_, accepted)| *accepted > 0).collect()
 }

@@ -1,14 +1,12 @@
-//! What the demo plays on: database, carrier, account, campaign, worker.
+//! What the demo plays on: database, carriers, accounts, campaigns, worker.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use outdial_emulators::exotel as emulated;
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::judging;
-use outdial_jobs::operations::setup::{self, AccountSpec};
-use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
+use outdial_jobs::operations::setup;
 use outdial_jobs::queue::Pace;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::store;
@@ -27,6 +25,7 @@ use super::{Args, watch::Screen};
 use crate::app::App;
 use crate::config::{Global, Role};
 use crate::http;
+use crate::played::{Manner, Played};
 use crate::postgres::Embedded;
 
 /// How much faster than life the emulated phones are: slow enough to watch.
@@ -35,26 +34,17 @@ const SPEED: f64 = 20.0;
 const SPEED_OF_MANY: f64 = 100.0;
 /// More leads than this are too many to watch.
 const MANY: u32 = 100;
-/// The flow that answers, built at the emulated carrier.
-const FLOW: &str = "1001";
-
-/// People of the shipped CSV who cannot be reached, however often they are tried.
-fn unreached() -> [(&'static str, emulated::Scenario); 4] {
-    use emulated::Scenario;
-    [
-        ("+911000000006", Scenario::no_answer()),
-        ("+911000000011", Scenario::busy()),
-        ("+15125550105", Scenario::no_answer()),
-        ("+12065550108", Scenario::failed()),
-    ]
+/// A carrier of the demo, and the campaign whose calls it makes.
+pub(super) struct Part {
+    pub(super) carrier: Played,
+    pub(super) campaign: CampaignId,
 }
 
 /// Everything that runs during a demo.
 pub(super) struct Stage {
     pub(super) app: App,
-    pub(super) carrier: emulated::Exotel,
+    pub(super) parts: Vec<Part>,
     pub(super) client: ClientId,
-    pub(super) campaign: CampaignId,
     pub(super) address: Url,
     worker: Worker,
     http: JoinHandle<anyhow::Result<()>>,
@@ -66,10 +56,12 @@ impl Stage {
         screen.step("starting a private Postgres");
         let embedded = Embedded::open(global.throwaway()).await?;
         let database = embedded.url().to_owned();
-        screen.step("starting an emulated carrier, which rings nobody");
-        let carrier = emulated::Exotel::start(carrier(args)).await?;
-        for (number, scenario) in unreached() {
-            carrier.script(number, [scenario.clone(), scenario.clone(), scenario]);
+        let mut carriers = vec![];
+        for provider in args.provider.all() {
+            screen.step(&format!("starting an emulated {}, which rings nobody", provider.title()));
+            let carrier = Played::start(*provider, Manner { port: 0, speed: speed(args) }).await?;
+            carrier.leave_unreached();
+            carriers.push(carrier);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
@@ -77,18 +69,24 @@ impl Stage {
         let key = SealKey::parse(&SealKey::generate())?;
         let app = App::over(Some(embedded), &database, key, address.clone(), Arc::new(DatabaseClock)).await?;
         let client = setup::create_client(&app.engine, "Demo").await?;
-        let campaign = campaign(&app, client, &carrier, args).await?;
+        let mut parts = vec![];
+        for carrier in carriers {
+            let campaign = campaign(&app, client, &carrier, &address, args).await?;
+            parts.push(Part { carrier, campaign });
+        }
         let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?;
         let stop_http = CancellationToken::new();
         let api = http::Api::new(app.engine.clone())?;
         let http = tokio::spawn(http::serve(listener, api, stop_http.clone().cancelled_owned()));
-        Ok(Self { app, carrier, client, campaign, address, worker, http, stop_http })
+        Ok(Self { app, parts, client, address, worker, http, stop_http })
     }
 
     /// Takes everything down, in order, and leaves nothing behind.
     pub(super) async fn strike(self) -> anyhow::Result<()> {
         self.worker.drain().await;
-        self.carrier.stop().await;
+        for part in self.parts {
+            part.carrier.stop().await;
+        }
         self.stop_http.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(2), self.http).await;
         self.app.close().await
@@ -105,57 +103,43 @@ impl Stage {
     }
 }
 
-/// The carrier: every number behaves in its own way, the same on every run.
-fn carrier(args: &Args) -> emulated::Config {
-    emulated::Config {
-        speed: if args.leads.is_some_and(|n| n > MANY) { SPEED_OF_MANY } else { SPEED },
-        fallback: emulated::Fallback::Mix,
-        limits: emulated::Limits { calls_per_minute: None, ..emulated::Limits::default() },
-        ..emulated::Config::default()
-    }
+fn speed(args: &Args) -> f64 {
+    if args.leads.is_some_and(|n| n > MANY) { SPEED_OF_MANY } else { SPEED }
 }
 
+/// A campaign of its own with this carrier.
 async fn campaign(
     app: &App,
     client: ClientId,
-    carrier: &emulated::Exotel,
+    carrier: &Played,
+    address: &Url,
     args: &Args,
 ) -> anyhow::Result<CampaignId> {
-    let who = emulated::Account::default();
-    let credentials =
-        Credentials { account_sid: who.sid, api_key: who.api_key, api_token: who.api_token.into() };
-    // What takes minutes with people takes seconds here.
-    let settings = Settings {
-        request_timeout_ms: 3_000,
-        silence_ms: 6_000,
-        ask_first_ms: 500,
-        poll_first_ms: 4_000,
-        ask_cap_ms: 4_000,
-        absent_after_ms: Some(10_000),
-        reads_per_minute: 199,
-        ..Settings::default()
-    };
     let at_once = args.max_concurrent.or(args.leads.map(|n| (n / 10).clamp(10, 500))).unwrap_or(10);
     let base_url = Url::parse(carrier.base_url())?;
-    let spec = AccountSpec {
-        limits: vec![Limit::Concurrent { max: at_once }],
-        without_default_limits: true,
-        ..AccountSpec::with::<Adapter>("Emulated Exotel", &base_url, &credentials, &settings)
-    };
+    let title = carrier.provider().title();
+    let name = format!("Emulated {title}");
+    let spec = carrier.account(&name, &base_url, vec![Limit::Concurrent { max: at_once }]);
     let account = setup::create_account(&app.engine, client, spec).await?;
-    let rules: Rules = serde_json::from_value(serde_json::json!({
+    let webhooks = format!("webhooks/{}/{client}/{account}", carrier.provider().name());
+    carrier.send_webhooks_to(&address.join(&webhooks)?)?;
+    let mut rules = serde_json::json!({
         "calendar": "none",
-        "caller_ids": ["+918040000000"],
-        "agent": { "mode": "flow", "flow_id": FLOW },
         "ring_timeout_s": 30,
         "call_time_limit_s": 300,
         "retry": { "rules": {
             "no_answer": "2s",
             "busy": "3s",
+            "voicemail": "3s",
             "unknown": "2s",
             "failed": { "first": "1s", "cap": "4s" },
         } },
-    }))?;
-    let spec = CampaignSpec { name: "Property enquiries", account, rules: &rules, actor: "the demo" };
+    });
+    if let (Some(rules), Some(own)) = (rules.as_object_mut(), carrier.rules().as_object()) {
+        rules.extend(own.clone());
+    }
+    let rules: Rules = serde_json::from_value(rules)?;
+    let name = format!("Property enquiries by {title}");
+    let spec = CampaignSpec { name: &name, account, rules: &rules, actor: "the demo" };
     Ok(campaigns::create(&app.engine, client, spec).await?)
 }

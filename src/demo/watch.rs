@@ -53,10 +53,12 @@ impl Screen {
         self.bar.set_message("taking leads in");
     }
 
-    fn show(&self, status: &Status) {
-        let count = |state: State| status.by_state.get(state.name()).copied().unwrap_or_default();
-        self.bar.set_length(status.leads.unsigned_abs());
-        self.bar.set_position(status.finished.unsigned_abs());
+    fn show(&self, all: &[Status]) {
+        let count =
+            |state: State| -> i64 { all.iter().filter_map(|status| status.by_state.get(state.name())).sum() };
+        let sum = |of: fn(&Status) -> i64| all.iter().map(of).sum::<i64>().unsigned_abs();
+        self.bar.set_length(sum(|status| status.leads));
+        self.bar.set_position(sum(|status| status.finished));
         self.bar.set_message(format!(
             "waiting {:>4}  dialling {:>3}  on a call {:>3}",
             count(State::Waiting),
@@ -70,12 +72,15 @@ impl Screen {
     }
 }
 
-/// Shows how the campaign goes until every lead is finished.
+/// Shows how the campaigns go until every lead is finished.
 pub(super) async fn until_finished(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     loop {
-        let status = campaigns::status(&stage.app.engine, stage.client, stage.campaign).await?;
-        screen.show(&status);
-        if status.leads > 0 && status.finished == status.leads {
+        let mut all = vec![];
+        for part in &stage.parts {
+            all.push(campaigns::status(&stage.app.engine, stage.client, part.campaign).await?);
+        }
+        screen.show(&all);
+        if all.iter().all(|status| status.leads > 0 && status.finished == status.leads) {
             screen.done();
             return Ok(());
         }
