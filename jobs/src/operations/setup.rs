@@ -305,7 +305,8 @@ pub async fn rotate_credentials(
 ) -> Result<Option<AccountCheck>, OperationError> {
     let before = stored(engine, client, account).await?;
     let plain = credentials.expose_secret().as_bytes();
-    let carrier = opened(engine, &before, plain, &before.settings)?;
+    let carrier =
+        opened(engine, &before, plain, &before.settings).map_err(|error| blame("credentials", error))?;
     let check = if untested { None } else { Some(carrier.check().await) };
     if let Some(check) = check.as_ref().filter(|check| !check.ok) {
         let problem = format!("the carrier does not take them, so nothing was changed: {}", check.message);
@@ -337,7 +338,7 @@ pub async fn change_settings(
 ) -> Result<(), OperationError> {
     let before = stored(engine, client, account).await?;
     let plain = engine.carriers().plain(client, &before)?;
-    opened(engine, &before, &plain, settings)?;
+    opened(engine, &before, &plain, settings).map_err(|error| blame("settings", error))?;
     engine
         .allow(async |conn, now| {
             store::accounts::set_settings(conn, client, account, settings).await?;
@@ -383,6 +384,16 @@ async fn stored(
     let mut conn = engine.pool().acquire().await?;
     let stored = store::accounts::read(&mut conn, client, account).await?;
     stored.ok_or_else(|| OperationError::NotFound { kind: "account", given: account.to_string() })
+}
+
+/// What is wrong with an account of which only one part is new is wrong with that part.
+fn blame(part: &str, error: OperationError) -> OperationError {
+    match error {
+        OperationError::Invalid { place, problem } if place == "account" => {
+            OperationError::Invalid { place: part.into(), problem }
+        }
+        other => other,
+    }
 }
 
 /// The account as it would be with these.
