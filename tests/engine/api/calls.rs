@@ -208,7 +208,7 @@ async fn a_call_that_is_scheduled_is_made_then_and_not_before() {
     world.settle().await;
 }
 
-fn batch(world: &World, name: &str, leads: Value) -> Value {
+fn batch(world: &World, name: &str, leads: &Value) -> Value {
     json!({ "name": name, "through": through(world), "leads": leads })
 }
 
@@ -227,14 +227,14 @@ async fn a_batch_is_taken_as_a_whole_or_not_at_all() {
         (json!({ "fone": "+919876500002" }), "leads[1]"),
         (json!("+919876500002"), "leads[1]"),
     ] {
-        assert_eq!(place(&send(&caller, batch(&world, "Spring", json!([good, bad]))).await), at);
+        assert_eq!(place(&send(&caller, batch(&world, "Spring", &json!([good, bad]))).await), at);
     }
     let many = vec![json!({ "phone": "+919876500001" }); 10_001];
-    assert_eq!(place(&send(&caller, batch(&world, "Spring", json!(many))).await), "leads");
-    let mut never = batch(&world, "Spring", json!([good]));
+    assert_eq!(place(&send(&caller, batch(&world, "Spring", &json!(many))).await), "leads");
+    let mut never = batch(&world, "Spring", &json!([good]));
     never["max_concurrent"] = json!(0);
     assert_eq!(send(&caller, never).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(place(&send(&caller, batch(&world, " ", json!([good]))).await), "campaign name");
+    assert_eq!(place(&send(&caller, batch(&world, " ", &json!([good]))).await), "campaign name");
     assert_eq!(world.count("select count(*) from campaigns").await, 0);
     assert_eq!(world.count("select count(*) from leads").await, 0);
     world.end().await;
@@ -247,7 +247,7 @@ async fn a_batch_may_have_ten_thousand_people_of_whom_much_is_known() {
     let attributes = json!({ "note": "n".repeat(600) });
     let leads =
         (0..10_000_u32).map(|nth| json!({ "phone": format!("+9198{nth:08}"), "attributes": attributes }));
-    let mut input = batch(&world, "Spring", leads.collect());
+    let mut input = batch(&world, "Spring", &leads.collect());
     input["scheduled_at"] = json!("2126-01-01T00:00:00Z");
     let path = format!("{}/batch", list(&world));
     let sent = caller.ask_once(Method::POST, &path, Some(input), Some("spring")).await;
@@ -265,7 +265,7 @@ async fn a_batch_is_a_campaign_with_its_own_limit_priority_and_time() {
         { "phone": "+919876500003" }, { "phone": "+919876500001" },
         { "phone": "+919876500004", "external_id": "4" }, { "phone": "+919876500005", "external_id": "4" },
     ]);
-    let mut input = batch(&world, "Spring", leads);
+    let mut input = batch(&world, "Spring", &leads);
     input["max_concurrent"] = json!(2);
     input["priority"] = json!("high");
     input["scheduled_at"] = json!("2026-01-14T07:00:00Z");
@@ -299,7 +299,7 @@ async fn a_batch_that_a_crash_kept_from_beginning_is_gone_on_with_when_it_is_sen
     let caller = key(&world, Role::Operator, Some(world.client)).await;
     let leads =
         json!([{ "phone": "+919876500001" }, { "phone": "+919876500002" }, { "phone": "+919876500002" }]);
-    let input = batch(&world, "Spring", leads);
+    let input = batch(&world, "Spring", &leads);
     let first = send(&caller, input.clone()).await;
     assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
     // As a process leaves it that dies behind the first page.
@@ -322,7 +322,7 @@ async fn a_batch_does_not_take_a_draft_over_that_somebody_is_at_work_on() {
     let spec =
         CampaignSpec { name: "Spring", account: world.account, rules: &Rules::default(), actor: "asha" };
     campaigns::create(&world.engine, world.client, spec).await.expect("a campaign");
-    let sent = send(&caller, batch(&world, "Spring", json!([{ "phone": "+919876500001" }]))).await;
+    let sent = send(&caller, batch(&world, "Spring", &json!([{ "phone": "+919876500001" }]))).await;
     assert_eq!(sent.status, StatusCode::CONFLICT, "{sent:?}");
     assert_eq!(world.count("select count(*) from campaigns where state = 'draft'").await, 1);
     assert_eq!(world.count("select count(*) from leads").await, 0);
@@ -360,7 +360,7 @@ async fn a_clients_calls_are_listed_either_way_round_by_how_they_stand() {
     let later = json!([
         { "phone": "+919876500003" }, { "phone": "+919876500004" }, { "phone": "+919876500005" },
     ]);
-    let mut input = batch(&world, "Later", later);
+    let mut input = batch(&world, "Later", &later);
     input["scheduled_at"] = json!("2126-01-01T00:00:00Z");
     let campaign = send(&caller, input).await.body["batch"].as_str().expect("an id").to_owned();
     let newest = all(&caller, "order=desc", 2).await;

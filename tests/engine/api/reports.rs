@@ -153,9 +153,11 @@ async fn a_result_says_what_came_of_a_call_that_settles_and_is_read_with_it() {
         "outcome": "appointment_scheduled", "summary": "Tuesday it is.", "sentiment": "positive",
         "analysis": { "floor": 3 },
     });
-    for part in
-        [first.clone(), first, json!({ "intent": "to see the flat", "keywords": ["flat", "Tuesday"] })]
-    {
+    for part in [
+        first.clone(),
+        first,
+        json!({ "intent": "to see the flat", "keywords": ["flat", "Tuesday"], "analysis": { "lift": true } }),
+    ] {
         let answer = report(&agent, call, "result", part).await;
         assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
     }
@@ -167,7 +169,8 @@ async fn a_result_says_what_came_of_a_call_that_settles_and_is_read_with_it() {
     assert_eq!(results["sentiment"], "positive");
     assert_eq!(results["intent"], "to see the flat");
     assert_eq!(results["keywords"], json!(["flat", "Tuesday"]));
-    assert_eq!(results["analysis"]["floor"], 3);
+    let analysis = json!({ "outcome": "appointment_scheduled", "floor": 3, "lift": true });
+    assert_eq!(results["analysis"], analysis, "a later part takes nothing away");
     world.end().await;
 }
 
