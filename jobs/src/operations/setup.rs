@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{By, OperationError, Part, named, the_one};
+use super::{By, OperationError, Part, name_of, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 pub use crate::providers::is_loopback;
@@ -39,10 +39,11 @@ pub async fn check_key(engine: &Engine) -> Result<(), OperationError> {
 /// # Errors
 /// If the name is taken or empty.
 pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, OperationError> {
+    let trimmed = name_of("client", name)?;
     let mut conn = engine.pool().acquire().await?;
     let now = engine.now_in(&mut conn).await?;
     let client = ClientId::new(now);
-    let made = store::clients::insert(&mut conn, client, name.trim(), now).await;
+    let made = store::clients::insert(&mut conn, client, trimmed, now).await;
     made.map_err(|error| named("client", name, error))?;
     Ok(client)
 }
@@ -218,7 +219,7 @@ pub async fn add_account(
     let credentials = engine.key().seal(client, account, plain);
     let new = store::accounts::NewAccount {
         id: account,
-        name: spec.name.trim(),
+        name: name_of("account", spec.name)?,
         provider: spec.provider,
         base_url: base_url.as_str().trim_end_matches('/'),
         emulated: is_loopback(&base_url),

@@ -235,6 +235,9 @@ async fn a_batch_is_taken_as_a_whole_or_not_at_all() {
     never["max_concurrent"] = json!(0);
     assert_eq!(send(&caller, never).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(place(&send(&caller, batch(&world, " ", &json!([good]))).await), "campaign name");
+    // Digits that an index cannot press together.
+    let long: String = (0..10_000_u32).map(|nth| nth.wrapping_mul(2_654_435_761).to_string()).collect();
+    assert_eq!(place(&send(&caller, batch(&world, &long, &json!([good]))).await), "campaign name");
     assert_eq!(world.count("select count(*) from campaigns").await, 0);
     assert_eq!(world.count("select count(*) from leads").await, 0);
     world.end().await;
