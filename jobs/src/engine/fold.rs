@@ -265,7 +265,7 @@ fn add_results(known: &mut Map<String, Value>, told: Map<String, Value>) {
     for (field, value) in told {
         match (known.get_mut(&field), value) {
             (Some(Value::Object(before)), Value::Object(later)) if field == "analysis" => {
-                before.extend(later)
+                before.extend(later);
             }
             (_, value) => drop(known.insert(field, value)),
         }
