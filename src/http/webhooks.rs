@@ -15,6 +15,7 @@ use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, DialKey};
 use outdial_workflows::input::{CallNews, Input};
 use uuid::Uuid;
 
+use super::v1::Named;
 use super::{Api, Problem};
 
 /// A commit that takes longer is answered 503; the carrier sends the webhook again.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// A webhook of an account whose carrier signs what it sends.
 pub(super) async fn signed(
     State(api): State<Api>,
-    Path((provider, client, account)): Path<(String, Uuid, Uuid)>,
+    Named((provider, client, account)): Named<(String, Uuid, Uuid)>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use outdial_emulators::exotel::Scenario;
-use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::suppressions::{self, Whose};
+use outdial_jobs::operations::{By, reports, setup};
 use outdial_jobs::providers::exotel::Settings;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
-use outdial_workflows::ids::LeadId;
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::results::CallResults;
 use outdial_workflows::workflow::State;
 use rand::RngExt;
 use serde_json::json;
@@ -93,6 +94,80 @@ async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_re
     world.order(campaign, Order::Resume).await;
     world.all_finished().await;
     assert_eq!(world.carrier.totals().accepted, u64::from(ROUNDS) * 8);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_account_is_disabled_nothing_is_submitted_until_it_is_enabled() {
+    const ROUNDS: u32 = 40;
+    let settings = Settings { poll_first_ms: 60_000, ask_cap_ms: 60_000, ..settings() };
+    let mut world = World::with(Setup { settings, ..Setup::default() }).await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.draft(json!({})).await;
+    let by = By { actor: "a test", reason: None };
+    let switch = async |on| {
+        let switched = setup::enable_account(&world.engine, world.client, world.account, on, by).await;
+        assert!(switched.expect("switched"));
+    };
+    switch(false).await;
+    world.order(campaign, Order::Start).await;
+    // It has no workers: what it reserves is submitted by the others' dial jobs.
+    let idle = world.another_engine().await;
+    for round in 0..ROUNDS {
+        world.leads(campaign, &phones(round * 8, 8)).await;
+        switch(true).await;
+        if round % 2 == 0 {
+            let _ = idle.admit(world.client).await;
+        }
+        tokio::time::sleep(a_moment()).await;
+        switch(false).await;
+        let answered = world.database_time().await;
+        until("reservations to be given up", async || {
+            world.count("select count(*) from attempts where ledger = 'reserved'").await == 0
+        })
+        .await;
+        let now = world.database_time().await;
+        assert_eq!(submitted_between(&world, answered, now).await, 0, "round {round}");
+    }
+    let dialled = world.count("select count(*) from attempts where submitted_at is not null").await;
+    assert!(dialled > 0 && dialled < i64::from(ROUNDS) * 8, "the orders raced with dial jobs: {dialled}");
+    switch(true).await;
+    world.all_finished().await;
+    world.end().await;
+}
+
+/// As the one before, by what an agent heard in an earlier call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_agent_has_reported_a_wish_not_to_be_called_its_number_is_not_submitted() {
+    let mut world = World::new().await;
+    world.work().await;
+    world.work_elsewhere().await;
+    let campaign = world.campaign(json!({})).await;
+    let phones = phones(1, 60);
+    let called = world.leads(campaign, &phones).await;
+    world.all_finished().await;
+    let mut answers = vec![];
+    for (lead, phone) in called.iter().zip(&phones) {
+        let again = world.lead(campaign, phone).await;
+        tokio::time::sleep(a_moment()).await;
+        let attempt = AttemptRef { client: world.client, lead: *lead, number: AttemptNumber::FIRST };
+        let wish = CallResults { do_not_call: Some(true), ..CallResults::default() };
+        reports::result(&world.engine, DialKey(attempt), wish).await.expect("taken in");
+        answers.push((again, world.database_time().await));
+    }
+    world.all_finished().await;
+    let (mut reached, mut spared) = (0, 0);
+    for (lead, answered) in answers {
+        let record = world.record(lead).await;
+        let mut submitted = record.attempts.iter().filter_map(|attempt| attempt.submission);
+        assert!(submitted.all(|submission| submission.at < answered), "{:?} {answered}", told(&record));
+        match record.workflow.outcome {
+            Some(Outcome::DoNotCall) => spared += 1,
+            _ => reached += 1,
+        }
+    }
+    assert!(reached > 0 && spared > 0, "the reports raced with dial jobs: {reached}, {spared}");
     world.end().await;
 }
 

@@ -116,23 +116,37 @@ async fn a_request_that_was_never_accepted_is_known_to_be_absent_and_the_lead_is
     check(quirks.map(life).into()).await;
 }
 
+fn turned_down(message: &str) -> Scenario {
+    answered().with(Quirk::Reply(Reply::refusal(400, "BAD", message, 1)))
+}
+
 #[tokio::test]
 async fn a_number_that_the_carrier_turns_down_for_good_is_not_tried_again() {
-    let refusal = |message| Quirk::Reply(Reply::refusal(400, "BAD", message, 1));
-    let life = |message, attempts, outcome| Life {
-        script: vec![answered().with(refusal(message))],
-        attempts,
-        outcome,
-    };
+    let life = |message, attempts, outcome| Life { script: vec![turned_down(message)], attempts, outcome };
     check(vec![
         life(
             "From is not a valid phone number",
             &["refused, not counted: invalid number"],
             Outcome::InvalidNumber,
         ),
-        life("CallerId is not an ExoPhone", &["refused, not counted: failed"], Outcome::Failed),
+        life("StatusCallback is not taken", &["refused, not counted: failed"], Outcome::Failed),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_lead_whose_call_is_turned_down_for_our_side_of_it_is_held_until_that_is_mended() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let script = [turned_down("CallerId is not an ExoPhone"), answered()];
+    let lead = world.scripted(campaign, "+919876543210", script).await;
+    let held = world.until(lead, |record| record.workflow.state == State::Held).await;
+    assert_eq!(told(&held), ["refused, not counted"]);
+    world.command(lead, Command::Resume).await;
+    let record = world.finished(lead).await;
+    assert_eq!(told(&record), ["refused, not counted", "bound: successful"]);
+    assert_eq!(record.workflow.counted, 1);
+    world.end().await;
 }
 
 #[tokio::test]
@@ -178,7 +192,7 @@ async fn a_throttled_request_rests_the_account_and_does_not_count() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_rest_the_account_and_lose_no_lead() {
+async fn wrong_credentials_hold_the_account_and_lose_no_lead() {
     let mut world = World::with(Setup { token: "wrong", ..Setup::default() }).await;
     world.work().await;
     let campaign = world.campaign(json!({})).await;
@@ -187,13 +201,14 @@ async fn wrong_credentials_rest_the_account_and_lose_no_lead() {
         .until(lead, |record| record.workflow.refusals == 1 && record.workflow.state == State::Waiting)
         .await;
     assert_eq!(told(&record), ["refused, not counted"]);
-    until("the account to rest", async || {
-        world.count("select count(*) from accounts where resting_until > clock_timestamp()").await == 1
+    until("the account to be held", async || {
+        world.count("select count(*) from accounts where held_cause like '%401%'").await == 1
     })
     .await;
     let explained = judging::explain_lead(&world.engine, world.client, lead).await.expect("explained");
     assert!(explained.why.contains("401"), "{explained:#?}");
-    assert!(explained.next.is_some(), "{explained:#?}");
+    let [to_change] = explained.to_change.as_slice() else { panic!("{explained:#?}") };
+    assert!(to_change.contains("other credentials"), "{explained:#?}");
     assert_eq!(world.carrier.totals().accepted, 0);
     world.end().await;
 }

@@ -42,7 +42,9 @@ pub struct Known<'a> {
     pub gate: &'a GateFacts,
     /// The campaign's present rules; `None` if this version cannot read them.
     pub rules: Option<&'a Rules>,
-    /// Until when the account rests; `None` if it is ready, or disabled.
+    /// What keeps the account from dialling at all; `None` if nothing does.
+    pub account_stopped: Option<AccountStop>,
+    /// Until when the account rests; `None` if it is ready, or stopped.
     pub account_rests_until: Option<Moment>,
     /// What the account's limits leave; `None` if nobody looked.
     pub account_room: Option<Room>,
@@ -54,6 +56,17 @@ pub struct Known<'a> {
     pub numbers_room: Option<Room>,
     /// How many due leads of its campaign come before it; `None` if nobody counted.
     pub ahead: Option<u64>,
+}
+
+/// What keeps an account from dialling until somebody does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountStop {
+    /// A person disabled it.
+    Disabled,
+    /// A person paused it or its client.
+    Paused,
+    /// Its carrier says that it may not: a wrong key, no balance.
+    TurnedDown,
 }
 
 /// The answer.

@@ -190,7 +190,7 @@ pub(super) fn step(
     case.jobs.extend(decision.jobs);
     for (number, results) in decision.results {
         if let Ok(Value::Object(told)) = serde_json::to_value(results) {
-            case.results.entry(number).or_default().extend(told);
+            add_results(case.results.entry(number).or_default(), told);
         }
     }
     case.suppress |= decision.suppress.is_some();
@@ -258,4 +258,16 @@ fn costs(run: &Run) -> Cost {
 /// Whether its latest attempt is reserved, or submitted without a result.
 fn is_pending(run: &Run) -> bool {
     run.latest().is_some_and(|attempt| matches!(attempt.ledger, Ledger::Reserved | Ledger::Submitted))
+}
+
+/// Adds what is told later, as [`crate::store::call_results::add`] does.
+fn add_results(known: &mut Map<String, Value>, told: Map<String, Value>) {
+    for (field, value) in told {
+        match (known.get_mut(&field), value) {
+            (Some(Value::Object(before)), Value::Object(later)) if field == "analysis" => {
+                before.extend(later);
+            }
+            (_, value) => drop(known.insert(field, value)),
+        }
+    }
 }

@@ -2,11 +2,13 @@
 //!
 //! A call is a lead of a campaign, as any other: everything that holds for leads — hours, consent, limits,
 //! retries, one call an attempt — holds for it. Calls that name no campaign go into a standing one, which
-//! there is for each account, agent and number called from; a batch is a campaign of its own.
+//! there is for each account, agent, numbers called from and further rules; a batch is a campaign of its own.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use outdial_workflows::Moment;
+use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::CallStatus;
 use outdial_workflows::calling::{Stands, call_status};
 use outdial_workflows::gate::CampaignState;
@@ -15,7 +17,10 @@ use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::results::CallResults;
+use outdial_workflows::rules::changes::changes;
 use outdial_workflows::rules::{Agent, Rules};
+use outdial_workflows::workflow::State;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::campaigns::{self, CampaignSpec, Order};
@@ -50,7 +55,7 @@ pub enum Into {
 /// Accepts one call. With an external id that the campaign has already, it is the call of before.
 ///
 /// # Errors
-/// If the campaign or account does not exist, or its rules cannot be kept.
+/// If the campaign or account does not exist, its rules cannot be kept, or it was ended.
 pub async fn place(
     engine: &Engine,
     client: ClientId,
@@ -63,6 +68,10 @@ pub async fn place(
         Into::Campaign(campaign) => campaign,
         Into::Standing(through) => standing(engine, client, &through, by).await?,
     };
+    if state(engine, client, campaign).await? == Some(CampaignState::Ended) {
+        let text = format!("campaign {campaign} was ended, and makes no calls any more; name another");
+        return Err(OperationError::NotPossible(text));
+    }
     // Two calls to one person are two calls, unless the sender says by a name that they are one.
     let id = spec.external_id.get_or_insert_with(|| Uuid::new_v4().to_string()).clone();
     let accepted =
@@ -96,7 +105,7 @@ async fn standing(
             Err(error) => named(engine, client, &name).await?.ok_or(error)?,
         },
     };
-    // One that a person paused or ended stays so; calls are accepted and wait.
+    // One that a person paused stays so; calls are accepted and wait.
     start_draft(engine, client, campaign, by).await?;
     Ok(campaign)
 }
@@ -112,13 +121,20 @@ async fn start_draft(
     campaign: CampaignId,
     By { actor, reason }: By<'_>,
 ) -> Result<(), OperationError> {
-    let mut conn = engine.pool().acquire().await?;
-    let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
-    drop(conn);
-    if facts.is_some_and(|facts| facts.state == CampaignState::Draft) {
+    if state(engine, client, campaign).await? == Some(CampaignState::Draft) {
         campaigns::order(engine, client, campaign, Order::Start, actor, reason).await?;
     }
     Ok(())
+}
+
+async fn state(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<Option<CampaignState>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
+    Ok(facts.map(|facts| facts.state))
 }
 
 /// Names what calls have in common that share a standing campaign.
@@ -129,11 +145,34 @@ fn standing_name(account: &str, rules: &Rules) -> String {
         Agent::Hosted { agent_id, version: None } => agent_id.clone(),
         Agent::Hosted { agent_id, version: Some(version) } => format!("{agent_id} {version}"),
     };
-    let from: Vec<&str> = rules.caller_ids.iter().map(|number| number.0.as_str()).collect();
-    match from.as_slice() {
-        [] => format!("Calls through {account}, {agent}"),
-        numbers => format!("Calls through {account}, {agent}, from {}", numbers.join(" ")),
+    let from = match rules.caller_ids.as_slice() {
+        [] => String::new(),
+        [number] => format!(", from {number}"),
+        [number, others @ ..] => format!(", from {number} and {} more", others.len()),
+    };
+    let others = further(rules).map(|digest| format!(", rules {digest}")).unwrap_or_default();
+    format!("Calls through {account}, {agent}{from}{others}")
+}
+
+/// Tells apart calls that differ by more than a name can say. A rule that a later version adds changes nothing,
+/// as long as it is left at its default.
+fn further(rules: &Rules) -> Option<String> {
+    let said = Rules {
+        agent: rules.agent.clone(),
+        caller_ids: rules.caller_ids.iter().take(1).cloned().collect(),
+        pass_attributes: rules.pass_attributes,
+        ..Rules::default()
+    };
+    let stored = |rules: &Rules| serde_json::to_value(rules).unwrap_or_default();
+    let differ = changes(&stored(&said), &stored(rules));
+    if differ.is_empty() {
+        return None;
     }
+    let mut hash = Sha256::new();
+    for change in &differ {
+        hash.update(format!("{} {}\n", change.rule, change.after));
+    }
+    Some(hex::encode(&hash.finalize()[..4]))
 }
 
 /// A batch of calls.
@@ -179,28 +218,34 @@ pub async fn batch(
     let spec = CampaignSpec { name: &name, account, rules: &rules, actor: by.actor };
     let campaign = match campaigns::create(engine, client, spec).await {
         Ok(made) => made,
-        Err(error) => unbegun(engine, client, &name).await?.ok_or(error)?,
+        Err(error) => unbegun(engine, client, (&name, account, &rules)).await?.ok_or(error)?,
     };
-    let mut batched = Batched { campaign, accepted: 0, duplicates: 0 };
     for page in calls.chunks(leads::PAGE) {
-        let accepted = leads::accept_due(engine, client, campaign, page, scheduled_at, by.actor).await?;
-        batched.accepted += accepted.leads.len();
-        batched.duplicates += accepted.duplicates;
+        leads::accept_due(engine, client, campaign, page, scheduled_at, by.actor).await?;
     }
     start_draft(engine, client, campaign, by).await?;
-    Ok(batched)
+    // Those that were taken before a crash are the batch's own, and no duplicates.
+    let accepted = calls.iter().map(LeadSpec::dedupe_key).collect::<HashSet<_>>().len();
+    Ok(Batched { campaign, accepted, duplicates: calls.len() - accepted })
 }
 
-/// The batch of this name, if a crash kept it from being begun.
+/// The batch of this name, if a crash kept it from being begun. A draft that somebody else is at work on has
+/// other rules, and is left alone.
 async fn unbegun(
     engine: &Engine,
     client: ClientId,
-    name: &str,
+    (name, account, rules): (&str, AccountId, &Rules),
 ) -> Result<Option<CampaignId>, OperationError> {
     let Some(campaign) = named(engine, client, name.trim()).await? else { return Ok(None) };
     let mut conn = engine.pool().acquire().await?;
     let facts = store::campaigns::facts(&mut conn, client, &[campaign.0]).await?.pop();
-    Ok(facts.filter(|facts| facts.state == CampaignState::Draft).map(|_| campaign))
+    drop(conn);
+    let is_batch = facts.is_some_and(|facts| facts.state == CampaignState::Draft && facts.account == account);
+    if !is_batch {
+        return Ok(None);
+    }
+    let (_, its) = campaigns::rules(engine, client, campaign).await?;
+    Ok((its == *rules).then_some(campaign))
 }
 
 /// A call as it stands.
@@ -306,7 +351,7 @@ pub async fn page(
 /// What became of the wish to cancel a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// Nothing was sent for it, nor will be.
+    /// No call is under way, and none will be made.
     BeforeItWasMade,
     /// Its carrier ends it; no other follows.
     Ending,
@@ -340,12 +385,20 @@ pub async fn cancel(
         reason: by.reason.map(str::to_owned),
     };
     let reply = engine.input(client, call, order(Command::Cancel), None).await?;
-    match reply.answer {
-        Answer::Deferred => {}
-        Answer::Declined(_) => return Ok(Cancelled::WasOver),
-        _ => return Ok(Cancelled::BeforeItWasMade),
-    }
     let attempt = latest_attempt(engine, client, call).await?;
+    let attempt = match reply.answer {
+        Answer::Deferred => attempt,
+        // It may have come to its end meanwhile; else somebody is to look after it first.
+        Answer::Declined(why) => match leads::get(engine, call).await?.state {
+            State::Finished => None,
+            _ => return Err(OperationError::NotPossible(why)),
+        },
+        // A call that was cancelled while it went on is over by now.
+        _ if lead.state == State::Finished && attempt.as_ref().is_some_and(|made| was_sent(made.ledger)) => {
+            None
+        }
+        _ => return Ok(Cancelled::BeforeItWasMade),
+    };
     let Some(attempt) = attempt else { return Ok(Cancelled::WasOver) };
     if !hanging_up::ends_calls(engine, client, attempt.account).await? {
         let why = can_not(engine, client, call, &attempt).await?;
@@ -356,6 +409,13 @@ pub async fn cancel(
         Answer::Done | Answer::Deferred => Cancelled::Ending,
         _ => Cancelled::WasOver,
     })
+}
+
+fn was_sent(ledger: Ledger) -> bool {
+    match ledger {
+        Ledger::Reserved | Ledger::Withdrawn | Ledger::Refused => false,
+        Ledger::Submitted | Ledger::Bound | Ledger::Unknown | Ledger::Absent | Ledger::BoundLate => true,
+    }
 }
 
 async fn latest_attempt(

@@ -14,7 +14,7 @@ use outdial_workflows::rules::Rules;
 use serde_json::json;
 
 use super::hanging_up::HungUp;
-use super::{By, OperationError, Part, named, the_one};
+use super::{By, OperationError, Part, name_of, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, end_campaign::EndCampaign};
@@ -46,6 +46,7 @@ pub async fn create(
     spec: CampaignSpec<'_>,
 ) -> Result<CampaignId, OperationError> {
     check(spec.rules)?;
+    let name = name_of("campaign", spec.name)?;
     let mut tx = engine.pool().begin().await?;
     let account = store::accounts::read(&mut tx, client, spec.account).await?;
     let given = spec.account.to_string();
@@ -56,7 +57,7 @@ pub async fn create(
         id: CampaignId::new(now),
         lane: LaneId::new(now),
         account: spec.account,
-        name: spec.name.trim(),
+        name,
         rules: spec.rules,
         actor: spec.actor,
     };

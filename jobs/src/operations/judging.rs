@@ -1,7 +1,7 @@
 //! Judging a whole database, and explaining one lead.
 
 use outdial_workflows::Moment;
-use outdial_workflows::explain::{Explanation, Known, Story, explain, explain_remains};
+use outdial_workflows::explain::{AccountStop, Explanation, Known, Story, explain, explain_remains};
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::judge::{Judge, Verdict};
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, room, spent_since};
@@ -108,10 +108,12 @@ pub async fn explain_lead(
         attempts: &stored.attempts,
         events: &stored.events,
     };
+    let stopped = stopped(&facts);
     let known = Known {
         gate: &gate,
         rules: rules.as_deref(),
-        account_rests_until: facts.resting_until,
+        account_stopped: stopped,
+        account_rests_until: facts.resting_until.filter(|_| stopped.is_none()),
         account_room: rooms.account,
         campaign_room: rooms.campaign,
         client_room: rooms.client,
@@ -119,6 +121,16 @@ pub async fn explain_lead(
         ahead: None,
     };
     Ok(Explanation { unreadable, ..explain(&story, &known, now) })
+}
+
+/// What keeps the account from dialling; what somebody has to look at first comes first.
+fn stopped(facts: &CampaignFacts) -> Option<AccountStop> {
+    match facts {
+        facts if !facts.enabled => Some(AccountStop::Disabled),
+        facts if facts.held => Some(AccountStop::TurnedDown),
+        facts if facts.paused => Some(AccountStop::Paused),
+        _ => None,
+    }
 }
 
 /// What limits leave.

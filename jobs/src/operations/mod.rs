@@ -102,6 +102,19 @@ fn the_one<T>(kind: &'static str, given: &str, mut found: Vec<T>) -> Result<T, O
     }
 }
 
+/// The longest name, in bytes: an index takes no more than 2,700.
+const MOST_NAME: usize = 1_000;
+
+/// A name that can be looked up, without the spaces around it.
+fn name_of<'a>(kind: &str, given: &'a str) -> Result<&'a str, OperationError> {
+    let name = given.trim();
+    if name.len() <= MOST_NAME {
+        return Ok(name);
+    }
+    let problem = format!("it has {} bytes; a name may have {MOST_NAME}", name.len());
+    Err(OperationError::Invalid { place: format!("{kind} name"), problem })
+}
+
 /// A broken constraint, as the person who broke it understands it.
 fn named(kind: &'static str, given: &str, error: StoreError) -> OperationError {
     let given = given.to_owned();

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{By, OperationError, Part, named, the_one};
+use super::{By, OperationError, Part, name_of, named, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 pub use crate::providers::is_loopback;
@@ -39,10 +39,11 @@ pub async fn check_key(engine: &Engine) -> Result<(), OperationError> {
 /// # Errors
 /// If the name is taken or empty.
 pub async fn create_client(engine: &Engine, name: &str) -> Result<ClientId, OperationError> {
+    let trimmed = name_of("client", name)?;
     let mut conn = engine.pool().acquire().await?;
     let now = engine.now_in(&mut conn).await?;
     let client = ClientId::new(now);
-    let made = store::clients::insert(&mut conn, client, name.trim(), now).await;
+    let made = store::clients::insert(&mut conn, client, trimmed, now).await;
     made.map_err(|error| named("client", name, error))?;
     Ok(client)
 }
@@ -218,7 +219,7 @@ pub async fn add_account(
     let credentials = engine.key().seal(client, account, plain);
     let new = store::accounts::NewAccount {
         id: account,
-        name: spec.name.trim(),
+        name: name_of("account", spec.name)?,
         provider: spec.provider,
         base_url: base_url.as_str().trim_end_matches('/'),
         emulated: is_loopback(&base_url),
@@ -305,7 +306,8 @@ pub async fn rotate_credentials(
 ) -> Result<Option<AccountCheck>, OperationError> {
     let before = stored(engine, client, account).await?;
     let plain = credentials.expose_secret().as_bytes();
-    let carrier = opened(engine, &before, plain, &before.settings)?;
+    let carrier =
+        opened(engine, &before, plain, &before.settings).map_err(|error| blame("credentials", error))?;
     let check = if untested { None } else { Some(carrier.check().await) };
     if let Some(check) = check.as_ref().filter(|check| !check.ok) {
         let problem = format!("the carrier does not take them, so nothing was changed: {}", check.message);
@@ -337,7 +339,7 @@ pub async fn change_settings(
 ) -> Result<(), OperationError> {
     let before = stored(engine, client, account).await?;
     let plain = engine.carriers().plain(client, &before)?;
-    opened(engine, &before, &plain, settings)?;
+    opened(engine, &before, &plain, settings).map_err(|error| blame("settings", error))?;
     engine
         .allow(async |conn, now| {
             store::accounts::set_settings(conn, client, account, settings).await?;
@@ -383,6 +385,16 @@ async fn stored(
     let mut conn = engine.pool().acquire().await?;
     let stored = store::accounts::read(&mut conn, client, account).await?;
     stored.ok_or_else(|| OperationError::NotFound { kind: "account", given: account.to_string() })
+}
+
+/// What is wrong with an account of which only one part is new is wrong with that part.
+fn blame(part: &str, error: OperationError) -> OperationError {
+    match error {
+        OperationError::Invalid { place, problem } if place == "account" => {
+            OperationError::Invalid { place: part.into(), problem }
+        }
+        other => other,
+    }
 }
 
 /// The account as it would be with these.

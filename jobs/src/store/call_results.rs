@@ -11,7 +11,8 @@ use super::StoreError;
 use super::error::unreadable;
 use super::rows::small;
 
-/// Adds results to what is known of these attempts, field by field; each attempt at most once.
+/// Adds results to what is known of these attempts, field by field, as are those of an analysis; each attempt at
+/// most once.
 pub async fn add(
     conn: &mut PgConnection,
     client: ClientId,
@@ -27,7 +28,12 @@ pub async fn add(
         from unnest($2::uuid[], $3::smallint[], $4::jsonb[]) as x(lead_id, number, results)
         order by x.lead_id, x.number
         on conflict (client_id, lead_id, number)
-            do update set results = call_results.results || excluded.results, updated_at = excluded.updated_at",
+            do update set updated_at = excluded.updated_at, results = call_results.results || excluded.results
+                || case when jsonb_typeof(call_results.results -> 'analysis') = 'object'
+                        and jsonb_typeof(excluded.results -> 'analysis') = 'object'
+                    then jsonb_build_object('analysis',
+                        (call_results.results -> 'analysis') || (excluded.results -> 'analysis'))
+                    else '{}'::jsonb end",
         client.0,
         &results.iter().map(|(lead, ..)| lead.0).collect::<Vec<Uuid>>(),
         &results.iter().map(|(_, number, _)| small(number.get())).collect::<Vec<_>>(),

@@ -32,6 +32,8 @@ pub struct CampaignFacts {
     pub enabled: bool,
     /// Whether a person paused the account or its client, or its carrier turns it down.
     pub paused: bool,
+    /// Whether its carrier turns it down.
+    pub held: bool,
     /// Until when it rests.
     pub resting_until: Option<Moment>,
     /// Whether the breaker of the account, or of one of its numbers, counts failures.
@@ -57,6 +59,7 @@ pub async fn facts(
         r#"select c.campaign_id, c.state as "state: CampaignStateRow", c.revision, c.account_id, a.version,
             a.emulated, a.enabled, a.resting_until, l.barrier_version,
             (a.paused_by is not null or a.held_at is not null or l.paused_by is not null) as "paused!",
+            (a.held_at is not null) as "held!",
             (a.failing > 0 or a.trips > 0 or exists (
                 select from numbers n where n.account_id = a.account_id and n.client_id = a.client_id
                     and (n.failing > 0 or n.trips > 0))) as "ailing!"
@@ -80,6 +83,7 @@ pub async fn facts(
             emulated: row.emulated,
             enabled: row.enabled,
             paused: row.paused,
+            held: row.held,
             resting_until: row.resting_until,
             ailing: row.ailing,
             barrier: BarrierVersion(row.barrier_version),

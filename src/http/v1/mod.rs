@@ -54,6 +54,9 @@ use super::access::{self, Pace};
 /// A thousand leads with all their attributes fit well into it.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
+/// The same of the ten thousand people of a batch.
+const BATCH_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -174,7 +177,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(attempts::get))
         .routes(routes!(calls::list))
         .routes(routes!(placed::list, placed::place))
-        .routes(routes!(placed::batch))
+        .routes(routes!(placed::batch).layer(DefaultBodyLimit::max(BATCH_BODY_LIMIT)))
         .routes(routes!(placed::get))
         .routes(routes!(placed::cancel))
         .routes(routes!(operations::list, operations::order))

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::problem::FieldError;
 use super::super::{Api, Problem};
-use super::{BODY_LIMIT, Caller};
+use super::{BATCH_BODY_LIMIT, Caller};
 
 pub(super) const HEADER: &str = "idempotency-key";
 /// Says of an answer that it was given before.
@@ -56,8 +56,9 @@ async fn carry_out(api: &Api, caller: &Caller, key: &str, request: Request, next
         let length = parts.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
         (fingerprint(&uri, length.unwrap_or_default()), body)
     } else {
-        let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-            let detail = format!("a request may have {BODY_LIMIT} bytes");
+        // Each route has a limit of its own besides.
+        let Ok(body) = to_bytes(body, BATCH_BODY_LIMIT).await else {
+            let detail = format!("a request may have {BATCH_BODY_LIMIT} bytes");
             return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
         };
         (fingerprint(&uri, &body), Body::from(body))

@@ -388,7 +388,7 @@ pub(crate) async fn get(
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CancelResult {
-    /// Nothing was sent for it, nor will be.
+    /// No call was under way, and none will be made.
     NotMade,
     /// Its carrier is asked to end it; no other attempt follows.
     Ending,

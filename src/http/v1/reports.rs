@@ -16,6 +16,9 @@ use super::names::OutcomeName;
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
+/// The longest text of a turn.
+const MOST_CHARS: usize = 20_000;
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -189,8 +192,12 @@ pub(crate) async fn turns(
             format!("{} are too many at once; send at most {}", input.turns.len(), reports::MOST_TURNS);
         return Err(wrong("turns", problem));
     }
-    if let Some(at) = input.turns.iter().position(|turn| turn.text.contains('\0')) {
-        return Err(wrong("turns", format!("turn {at} has a zero byte, which no text has")));
+    // A turn that holds U+0000 was refused with the body.
+    if let Some(at) = input.turns.iter().position(|turn| turn.text.chars().count() > MOST_CHARS) {
+        return Err(wrong(
+            &format!("turns[{at}].text"),
+            format!("it is too long; send at most {MOST_CHARS} characters"),
+        ));
     }
     let turn = |TurnShown { speaker, text, at_ms }| Turn { speaker: speaker.into(), text, at_ms };
     reports::turns(&api.engine, call, input.turns.into_iter().map(turn).collect()).await?;

@@ -127,13 +127,14 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 14] = [
+const NAMED: [&str; 15] = [
     "{client}",
     "{account}",
     "{number}",
     "{campaign}",
     "{schedule}",
     "{lead}",
+    "{call}",
     "{attempt}",
     "{key}",
     "{suppression}",

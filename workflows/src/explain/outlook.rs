@@ -1,6 +1,6 @@
 //! What happens next, and what would have to change.
 
-use super::{Known, Story};
+use super::{AccountStop, Known, Story};
 use crate::Moment;
 use crate::gate::{CampaignState, MayCall, may_call, may_dial};
 use crate::limits::{Bound, Room};
@@ -76,7 +76,14 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
         CampaignState::Paused => return outlook.needs("resume the campaign"),
     }
     if !known.gate.account_ready && rests_until.is_none() {
-        return outlook.needs("enable the carrier account");
+        return outlook.needs(match known.account_stopped {
+            Some(AccountStop::Paused) => "resume the carrier account, or its client",
+            Some(AccountStop::TurnedDown) => {
+                "have the carrier take the account again: its page says what is wrong; then test it, or give it \
+                 other credentials"
+            }
+            Some(AccountStop::Disabled) | None => "enable the carrier account",
+        });
     }
     for (whose, room) in rooms {
         if room.is_some_and(|room| matches!(room, Room { free: 0, again: None })) {

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
-use outdial_workflows::explain::{Explanation, Known, Story, explain};
+use outdial_workflows::explain::{AccountStop, Explanation, Known, Story, explain};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::Command;
@@ -24,6 +24,7 @@ fn asked<'a>(life: &'a Life, change: impl FnOnce(&mut Known<'a>)) -> Explanation
     let mut known = Known {
         gate: &life.gate,
         rules: Some(&life.rules),
+        account_stopped: None,
         account_rests_until: None,
         account_room: None,
         campaign_room: None,
@@ -184,6 +185,14 @@ fn what_is_switched_off_has_to_be_switched_on() {
     waiting: accepted, and due
     to do: enable the carrier account
     ");
+    assert_snapshot!(shortened(asked(&life, |known| known.account_stopped = Some(AccountStop::Paused))), @r"
+    waiting: accepted, and due
+    to do: resume the carrier account, or its client
+    ");
+    assert_snapshot!(shortened(asked(&life, |known| known.account_stopped = Some(AccountStop::TurnedDown))), @r"
+    waiting: accepted, and due
+    to do: have the carrier take the account again: its page says what is wrong; then test it, or give it other credentials
+    ");
 }
 
 #[test]
@@ -281,6 +290,7 @@ fn a_quarantined_lead_says_so() {
     let known = Known {
         gate: &life.gate,
         rules: None,
+        account_stopped: None,
         account_rests_until: None,
         account_room: None,
         campaign_room: None,
