@@ -18,6 +18,9 @@ pub const POINTS: [&str; 10] = [
     "news.before_commit",
 ];
 
+/// The effects of sending a request once more, which happen with carriers that tell copies apart.
+pub const POINTS_OF_COPIES: [&str; 2] = ["resend.before_send", "resend.after_send"];
+
 /// Ends the process here if this point is armed.
 #[cfg(not(feature = "crash-points"))]
 #[inline]
@@ -69,7 +72,7 @@ pub enum CannotArm {
 pub fn arm(text: &str) -> Result<(), CannotArm> {
     let mut parts = text.splitn(3, ':');
     let name = parts.next().unwrap_or_default();
-    let point = POINTS.iter().find(|point| **point == name);
+    let point = POINTS.iter().chain(&POINTS_OF_COPIES).find(|point| **point == name);
     let nth = parts.next().unwrap_or("1").parse().ok();
     let fate = match parts.next() {
         None => Some(Fate::Die),

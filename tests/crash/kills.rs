@@ -191,7 +191,7 @@ async fn frozen_again_and_again(load: Load) {
 }
 
 /// Lets a little time pass, to meet a process anywhere in its work.
-async fn any_moment(up_to_ms: u64) -> Duration {
+pub(super) async fn any_moment(up_to_ms: u64) -> Duration {
     let moment = Duration::from_millis(rand::rng().random_range(0..up_to_ms));
     tokio::time::sleep(moment).await;
     moment

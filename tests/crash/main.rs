@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "the times to recover are worth knowing and are not asserted")]
 
+mod carriers;
 mod ends;
 mod events;
 mod kills;

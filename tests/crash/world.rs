@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use outdial::played::{Manner, Played};
+use outdial_emulators::carrier::Dials;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
+use outdial_emulators::{retell, telnyx};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
@@ -17,12 +20,15 @@ use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::subscribers::{self, Spec};
+use outdial_jobs::providers::Provider;
 use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
 use outdial_workflows::Moment;
 use outdial_workflows::history::Event;
-use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, NodeId};
+use outdial_workflows::ids::{
+    AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, NodeId,
+};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
@@ -67,6 +73,8 @@ pub(super) async fn eventually<T>(
 /// worker.
 pub(super) struct World {
     pub(super) carrier: Exotel,
+    /// The carrier instead of Exotel, in worlds of another.
+    played: Option<Played>,
     pub(super) pool: PgPool,
     engine: Engine,
     key: String,
@@ -110,6 +118,7 @@ impl World {
         let campaign = campaign(&engine, client, &carrier, limits, settings).await;
         Self {
             carrier,
+            played: None,
             pool,
             engine,
             key,
@@ -121,6 +130,54 @@ impl World {
             processes: AtomicU32::new(0),
             leads: AtomicU32::new(0),
         }
+    }
+
+    /// A campaign that makes so many calls at once with this carrier, whose phones do what it makes up for
+    /// their numbers.
+    pub(super) async fn of(database: &str, provider: Provider, at_once: u32) -> Self {
+        let mut world = Self::new(database, at_once).await;
+        let played = Played::start(provider, Manner { port: 0, speed: SPEED }).await.expect("it is played");
+        let base_url: Url = played.base_url().parse().expect("a URL");
+        let spec = played.account("Played", &base_url, vec![Limit::Concurrent { max: at_once }]);
+        let account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
+        let webhooks = format!(
+            "http://127.0.0.1:{}/webhooks/{}/{}/{account}",
+            world.port,
+            provider.name(),
+            world.client
+        );
+        played.send_webhooks_to(&webhooks.parse().expect("a URL")).expect("they are sent there");
+        world.campaign = campaign_of(&world.engine, world.client, account, &played.rules()).await;
+        world.played = Some(played);
+        world
+    }
+
+    /// A lead whose first dial is accepted and never answered, and not told of either.
+    pub(super) async fn add_lost_dial(&self) {
+        let number = format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed));
+        let (talk, lost) = (Duration::from_secs(20), [Quirk::AcceptThenDrop, Quirk::NoCallbacks]);
+        match self.played.as_ref() {
+            Some(Played::Retell(carrier)) => {
+                carrier.script(
+                    &number,
+                    [lost.into_iter().fold(retell::Scenario::answered(talk), |s, q| s.with(q))],
+                );
+            }
+            Some(Played::Telnyx(carrier)) => {
+                carrier.script(
+                    &number,
+                    [lost.into_iter().fold(telnyx::Scenario::answered(talk), |s, q| s.with(q))],
+                );
+            }
+            _ => panic!("only for carriers that tell copies apart"),
+        }
+        let lead = LeadSpec::new(number.parse().expect("a number"));
+        leads::accept(&self.engine, self.client, self.campaign, &[lead]).await.expect("it is taken");
+    }
+
+    /// What the carrier counted.
+    fn dials(&self) -> Dials {
+        self.played.as_ref().map_or_else(|| self.carrier.dials(), Played::dials)
     }
 
     /// Leads whose phones do as scripted, one script a lead; a lead with an empty one does what the
@@ -262,7 +319,7 @@ impl World {
 
     /// The four promises, by the carrier's own count and by the judge.
     pub(super) async fn assert_promises_kept(&self) {
-        let dials = self.carrier.dials();
+        let dials = self.dials();
         let twice = dials.keys_rung_twice();
         assert!(twice.is_empty(), "rung twice: {twice:?}\n{}", self.state().await);
         let overlapping = dials.overlapping_numbers();
@@ -347,7 +404,7 @@ impl World {
 
     /// What somebody who looks for a fault wants to see: unfinished leads, jobs, and the logs.
     async fn state(&self) -> String {
-        let mut text = format!("{:?}\n", self.carrier.totals());
+        let mut text = format!("{:?}\n", self.dials().totals);
         if let Some(Status { by_state, by_outcome, .. }) = self.status().await {
             text += &format!("{by_state:?} {by_outcome:?}\n");
         }
@@ -457,20 +514,35 @@ async fn campaign(
         ..AccountSpec::with::<Adapter>("Emulated", &base_url, &credentials, &settings)
     };
     let account = setup::create_account(engine, client, spec).await.expect("an account");
-    let rules: Rules = serde_json::from_value(serde_json::json!({
+    let own = serde_json::json!({
+        "caller_ids": ["+918040000000"], "agent": { "mode": "flow", "flow_id": "1001" },
+    });
+    campaign_of(engine, client, account, &own).await
+}
+
+/// A campaign with an account, whose rules are these besides.
+async fn campaign_of(
+    engine: &Engine,
+    client: ClientId,
+    account: AccountId,
+    own: &serde_json::Value,
+) -> CampaignId {
+    let mut rules = serde_json::json!({
         "calendar": "none",
-        "caller_ids": ["+918040000000"],
-        "agent": { "mode": "flow", "flow_id": "1001" },
         "ring_timeout_s": 30,
         "call_time_limit_s": 300,
         "retry": { "rules": {
             "no_answer": "1s",
             "busy": "1s",
+            "voicemail": "1s",
             "unknown": "1s",
             "failed": { "first": "1s", "cap": "2s" },
         } },
-    }))
-    .expect("rules");
-    let spec = CampaignSpec { name: "Crash", account, rules: &rules, actor: "the test" };
+    });
+    let fields = rules.as_object_mut().expect("an object");
+    fields.extend(own.as_object().expect("an object").clone());
+    let rules: Rules = serde_json::from_value(rules).expect("rules");
+    let name = format!("Crash {account}");
+    let spec = CampaignSpec { name: &name, account, rules: &rules, actor: "the test" };
     campaigns::create(engine, client, spec).await.expect("a campaign")
 }

@@ -9,7 +9,7 @@ use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LeadId};
 use outdial_workflows::judge::{AccountWorld, Bounds, LeadRecord, SuppressionRecord, World};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::workflow::Workflow;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -149,7 +149,8 @@ impl Stored {
 }
 
 /// A page of what is stored of a client's leads after `after`; `only` bounds it to one lead. A row
-/// that cannot be read spoils its own lead alone.
+/// that cannot be read spoils its own lead alone. All of it is read as of one moment: leads go on meanwhile,
+/// and a workflow of before an event would not agree with a history of after it.
 pub async fn stored(
     conn: &mut PgConnection,
     client: ClientId,
@@ -157,14 +158,16 @@ pub async fn stored(
     only: Option<LeadId>,
     limit: i64,
 ) -> Result<Vec<Stored>, StoreError> {
-    let seen = super::workflows::page(&mut *conn, client, after, only, limit).await?;
+    let mut moment = conn.begin_with("begin isolation level repeatable read, read only").await?;
+    let seen = super::workflows::page(&mut moment, client, after, only, limit).await?;
     let ids: Vec<Uuid> = seen.iter().map(|seen| seen.lead.0).collect();
     let mut unreadable: HashMap<LeadId, Vec<StoreError>> = HashMap::new();
-    let contacts = super::leads::load(&mut *conn, client, &ids).await?.into_iter();
+    let contacts = super::leads::load(&mut moment, client, &ids).await?.into_iter();
     let contacts = contacts.map(|contact| contact.map(|contact| (contact.lead, contact))).collect();
     let mut contacts = by_lead(contacts, &mut unreadable);
-    let mut attempts = by_lead(super::attempts::of_leads(&mut *conn, client, &ids).await?, &mut unreadable);
-    let mut events = by_lead(super::events::of_leads(&mut *conn, client, &ids).await?, &mut unreadable);
+    let mut attempts = by_lead(super::attempts::of_leads(&mut moment, client, &ids).await?, &mut unreadable);
+    let mut events = by_lead(super::events::of_leads(&mut moment, client, &ids).await?, &mut unreadable);
+    moment.commit().await?;
     let mut stored = |seen: Seen| {
         let lead = seen.lead;
         let contact = contacts.remove(&lead).and_then(|mut contacts| contacts.pop());

@@ -1,0 +1,100 @@
+//! The same with every other carrier: workers die at each effect of a dial, and at any moment.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use outdial_jobs::crash::{POINTS, POINTS_OF_COPIES};
+use outdial_jobs::providers::Provider;
+use rustix::process::Signal;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::cluster::TestDb;
+use super::kills::any_moment;
+use super::world::{World, anything};
+
+/// So many processes live at once; see the points of Exotel.
+static PROCESSES: Semaphore = Semaphore::const_new(6);
+
+#[tokio::test]
+async fn workers_with_retell_that_die_are_replaced_and_nobody_is_called_twice() {
+    dies(Provider::Retell).await;
+    killed(Provider::Retell).await;
+}
+
+#[tokio::test]
+async fn workers_with_telnyx_that_die_are_replaced_and_nobody_is_called_twice() {
+    dies(Provider::Telnyx).await;
+    killed(Provider::Telnyx).await;
+}
+
+#[tokio::test]
+async fn workers_with_livekit_that_die_are_replaced_and_nobody_is_called_twice() {
+    dies(Provider::LiveKit).await;
+    killed(Provider::LiveKit).await;
+}
+
+/// Killed at any moment, three times.
+async fn killed(provider: Provider) {
+    let database = TestDb::new().await;
+    let world = World::of(database.url(), provider, 20).await;
+    world.add_leads(anything(100)).await;
+    world.start().await;
+    let mut worker = world.worker(&[]);
+    for n in 1..=3 {
+        world.finished_more_than(world.finished().await).await;
+        let moment = any_moment(1_000).await;
+        worker.kill_9();
+        let before = world.finished().await;
+        worker = world.worker(&[]);
+        let took = world.finished_more_than(before).await;
+        println!("{}: kill {n} {moment:.1?} after an outcome, the next {took:.1?} after", provider.name());
+    }
+    let rest = world.all_finished(Duration::from_secs(90)).await;
+    println!("{}: the rest took {rest:.1?}", provider.name());
+    world.assert_promises_kept().await;
+    worker.stop().await;
+}
+
+/// Killed at each effect in turn.
+async fn dies(provider: Provider) {
+    let copies = match provider {
+        Provider::Retell | Provider::Telnyx => &POINTS_OF_COPIES[..],
+        Provider::Exotel | Provider::LiveKit => &[],
+    };
+    let points = POINTS.iter().chain(copies).copied();
+    let each = async move {
+        let mut deaths = JoinSet::new();
+        for point in points {
+            deaths.spawn_local(async move {
+                let _turn = PROCESSES.acquire().await.expect("nobody closes it");
+                dies_at(provider, point).await;
+            });
+        }
+        let mut failed = 0;
+        while let Some(died) = deaths.join_next().await {
+            failed += usize::from(died.is_err());
+        }
+        assert_eq!(failed, 0, "see above for which");
+    };
+    LocalSet::new().run_until(each).await;
+}
+
+async fn dies_at(provider: Provider, point: &'static str) {
+    let database = TestDb::new().await;
+    let world = World::of(database.url(), provider, 2).await;
+    if POINTS_OF_COPIES.contains(&point) {
+        world.add_lost_dial().await;
+    }
+    world.add_leads(anything(6)).await;
+    let at = format!("{point}:1");
+    let mut armed = world.worker(&["--crash-at", &at]);
+    world.start().await;
+    let died = armed.end(Duration::from_secs(30)).await.value;
+    assert_eq!(died.signal(), Some(Signal::KILL.as_raw()), "{at}: {died}\n{}", armed.said());
+    let replacement = world.worker(&[]);
+    let all = world.all_finished(Duration::from_secs(90)).await;
+    println!("{} {at}: all finished {all:.1?} after the restart", provider.name());
+    world.assert_promises_kept().await;
+    replacement.stop().await;
+}
