@@ -20,7 +20,7 @@ const HERE: &[&str] = &[
 ];
 /// What needs neither.
 const ALONE: &[&str] = &["config show", "config reference", "completions bash", "subscriber types"];
-/// What goes to the server. `ID` is nobody's, and `FILE` is there.
+/// What goes to the server. `ID` is nobody's, and `FILE` and `EMPTY` are there.
 const THERE: &[&str] = &[
     "api GET clients",
     "doctor",
@@ -35,6 +35,10 @@ const THERE: &[&str] = &[
     "account limit Exotel --clear",
     "account pause Exotel",
     "account resume Exotel",
+    "account rotate Exotel --account-sid example1 --api-key EXAMPLE --api-token EXAMPLE",
+    "account settings Exotel EMPTY",
+    "account disable Exotel",
+    "account enable Exotel",
     "number list Exotel",
     "number limit Exotel 08040000000 --max-concurrent 1",
     "key create script --role viewer",
@@ -64,6 +68,7 @@ const THERE: &[&str] = &[
     "leads retry --campaign Spring --yes",
     "leads reschedule --at 2h --campaign Spring --yes",
     "leads prioritise --to high --campaign Spring --yes",
+    "leads hang-up --campaign Spring --yes",
     "lead explain ID",
     "lead pause ID",
     "lead resume ID",
@@ -71,6 +76,7 @@ const THERE: &[&str] = &[
     "lead retry ID",
     "lead reschedule ID --at 2h",
     "lead prioritise ID --to high",
+    "lead hang-up ID",
     "import list --campaign Spring",
     "import show ID",
     "import notes ID",
@@ -137,9 +143,11 @@ async fn every_command_goes_through_a_server_or_says_why_not() {
     }
     assert_eq!(leaves.len(), all.len(), "{leaves:?}");
     let file = here.write("numbers.csv", "phone\n+919876500001\n").display().to_string();
+    let empty = here.write("empty.json", "{}").display().to_string();
     let server = ("OUTDIAL_SERVER", world.public_url().as_str());
     let said = all.iter().map(|given| {
         let given = given.replace("ID", "0199f000-0000-7000-8000-000000000000").replace("FILE", &file);
+        let given = given.replace("EMPTY", &empty);
         let environment = [server, FAKE];
         let here = &here;
         async move {

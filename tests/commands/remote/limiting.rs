@@ -41,6 +41,31 @@ async fn limits_and_pauses_are_set_alike() {
         let told = both(&remote, |name| words(&order.replace("NAME", name)), &["resume_at"]).await;
         assert!(!told.is_null(), "{order}");
     }
+    let settings = remote.here.write("settings.json", r#"{"price_after_ms": 60000}"#).display().to_string();
+    for order in [
+        "account pause NAME --hang-up",
+        "account resume NAME",
+        "client pause NAME --hang-up --reason storm",
+        "client resume NAME",
+        "account disable NAME --reason moved",
+        "account disable NAME",
+        "account enable NAME",
+        "account rotate NAME --account-sid acct1 --api-key key1 --api-token token1",
+        "account rotate NAME --account-sid acct1 --api-key wrong --api-token token1",
+        "account rotate NAME --account-sid acct1 --api-key wrong --api-token token1 --no-test",
+        "account settings NAME SETTINGS",
+        "account settings NAME nothing-there.json",
+    ] {
+        let given = |name| words(&order.replace("NAME", name).replace("SETTINGS", &settings));
+        let told = both(&remote, given, &[]).await;
+        let wrong = ["wrong --api-token token1", "nothing-there"];
+        let refused = told["error"].is_string();
+        assert_eq!(
+            refused,
+            wrong.iter().any(|wrong| order.contains(wrong) && !order.ends_with("no-test")),
+            "{order}: {told}"
+        );
+    }
     let number = |name| ["number", "limit", name, "080 4000 0000", "--max-concurrent", "1"];
     both(&remote, |name| number(name).map(str::to_owned).to_vec(), &[]).await;
     remote.alike(&["account", "list"]).await;

@@ -48,7 +48,7 @@ async fn leads_are_ordered_alike() {
     let (one, other) =
         (world.lead(campaign, "+919876500001").await, world.lead(campaign, "+919876500002").await);
     let lead = |name| if name == "one" { one.to_string() } else { other.to_string() };
-    for order in ["pause", "resume", "hold", "release", "retry", "cancel", "cancel"] {
+    for order in ["pause", "resume", "hold", "release", "hang-up", "retry", "cancel", "cancel"] {
         both(&remote, |name| words(&format!("lead {order} {}", lead(name))), &["lead", "error"]).await;
     }
     let at = "reschedule --at 2030-01-14T10:00:00+05:30";
@@ -103,7 +103,7 @@ async fn many_leads_are_ordered_alike() {
         "resume --yes --wait --why held_by_person --outcome busy",
         "reschedule --at 2030-01-14T10:00:00+05:30 --yes --wait",
         "prioritise --to low --yes --wait --priority normal",
-        "cancel --yes --wait",
+        "hang-up --yes --wait --state waiting",
         "cancel --yes --wait --import 0199f000-0000-7000-8000-000000000000",
     ] {
         let given = |name| words(&format!("leads {order} --campaign {}", campaign(name)));
