@@ -20,6 +20,7 @@ use outdial_workflows::packs::{Purpose, Voice};
 use outdial_workflows::pool::NumberChoice;
 use outdial_workflows::rules::changes::{RuleChange, changes};
 use outdial_workflows::rules::{Agent, Rules};
+use outdial_workflows::template::{Template, TemplateError};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -155,6 +156,11 @@ fn number_choice(text: &str) -> Result<NumberChoice, String> {
     named(&text.replace('-', "_"))
 }
 
+fn variable(text: &str) -> Result<(String, Template), String> {
+    let (name, template) = text.split_once('=').ok_or("give a name and a text, as greeting=Hello")?;
+    Ok((name.trim().to_owned(), template.parse().map_err(|error: TemplateError| error.to_string())?))
+}
+
 fn action(text: &str) -> Result<Action, String> {
     match text {
         "start" => Ok(Action::Start),
@@ -198,8 +204,25 @@ pub(super) struct RuleFlags {
     #[arg(long, value_parser = number_choice)]
     number_choice: Option<NumberChoice>,
     /// The carrier's flow that answers; without it the carrier streams to us.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "agent")]
     flow: Option<String>,
+    /// The agent of the carrier's side that talks: Retell's agent id, or the name that a LiveKit worker registered
+    /// under.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Which version of that agent. Without it, the one that its side takes by itself.
+    #[arg(long, value_name = "VERSION", requires = "agent")]
+    agent_version: Option<String>,
+    /// What the agent is told before a call, as a variable of its prompts; again and again. The text may have
+    /// places, as `greeting=Hello {{ lead.name | there }}`.
+    #[arg(long, value_name = "NAME=TEXT", value_parser = variable)]
+    tell: Vec<(String, Template)>,
+    /// Tell the agent all further columns of the lead's list, too, by their names.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tell_attributes: Option<bool>,
+    /// Record the calls.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    record: Option<bool>,
     /// When calling hours begin, by the called person's clock, as 10:00 or 10.
     #[arg(long, value_parser = time_of_day, value_name = "TIME")]
     hours_start: Option<TimeOfDay>,
@@ -564,6 +587,12 @@ impl RuleFlags {
         if let Some(flow_id) = &self.flow {
             rules.agent = Agent::Flow { flow_id: flow_id.clone() };
         }
+        if let Some(agent_id) = &self.agent {
+            rules.agent = Agent::Hosted { agent_id: agent_id.clone(), version: self.agent_version.clone() };
+        }
+        rules.variables.extend(self.tell.iter().cloned());
+        rules.pass_attributes = self.tell_attributes.unwrap_or(rules.pass_attributes);
+        rules.record = self.record.unwrap_or(rules.record);
         if !self.caller_id.is_empty() {
             let trimmed = self.caller_id.iter().map(|number| CallerId(number.trim().to_owned()));
             rules.caller_ids = trimmed.collect();

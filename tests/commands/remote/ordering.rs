@@ -20,6 +20,21 @@ async fn campaigns_are_made_and_ordered_alike() {
     both(&remote, |name| words(&format!("campaign edit {name} --max-attempts 2 --days mon,tue")), &[]).await;
     both(&remote, |name| words(&format!("campaign edit {name} --max-attempts 2")), &[]).await;
     both(&remote, |name| words(&format!("campaign edit {name} --open-calendar --per-day 7")), &[]).await;
+    let told = |name| {
+        let mut words =
+            words(&format!("campaign edit {name} --agent agent_1 --agent-version 3 --tell-attributes"));
+        words.extend(["--record", "--tell", "greeting=Hello {{ lead.name | there }}"].map(str::to_owned));
+        words
+    };
+    both(&remote, told, &[]).await;
+    for name in ["one", "other"] {
+        let rules = &remote.alike(&["campaign", "rules", name]).await["rules"];
+        assert_eq!(rules["agent"], json!({ "mode": "hosted", "agent_id": "agent_1", "version": "3" }));
+        assert_eq!(rules["variables"]["greeting"], "Hello {{ lead.name | there }}");
+        assert_eq!((&rules["pass_attributes"], &rules["record"]), (&json!(true), &json!(true)));
+    }
+    both(&remote, |name| words(&format!("campaign edit {name} --tell-attributes=false --flow 1001")), &[])
+        .await;
     let pause = |name| words(&format!("campaign pause {name} --until 2h --reason Müde"));
     both(&remote, pause, &[]).await;
     let status = both(
