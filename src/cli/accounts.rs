@@ -374,8 +374,17 @@ impl Add {
             false => Some(to.check_account((client, account)).await?),
         };
         let tested = check.as_ref().map_or("not tested".to_owned(), |check| check.message.clone());
-        let value = json!({ "id": account, "name": self.name, "check": check });
-        output.say(format!("added account `{}` ({account}): {tested}", self.name), &value);
+        let webhooks = to.accounts(Some(client), LISTED).await?.into_iter().find(|one| one.id == account);
+        let webhooks = webhooks.and_then(|one| one.webhook_path);
+        let mut text = format!("added account `{}` ({account}): {tested}", self.name);
+        if let Some(path) = &webhooks {
+            let public = config.serving.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+            let public = public.unwrap_or("https://<your public address>");
+            let carrier = self.provider.title();
+            text += &format!("\nenter at {carrier}, as the address of webhooks: {public}{path}");
+        }
+        let value = json!({ "id": account, "name": self.name, "check": check, "webhook_path": webhooks });
+        output.say(text, &value);
         let good = check.is_none_or(|check| check.ok);
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

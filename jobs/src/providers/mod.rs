@@ -27,7 +27,7 @@ use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Attempt;
 use outdial_workflows::call::{CallFact, CallId, CallerId, CarrierTimes, DialReply, Found};
-use outdial_workflows::ids::{AccountId, DialKey};
+use outdial_workflows::ids::{AccountId, ClientId, DialKey};
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
@@ -67,8 +67,13 @@ impl DialOrder<'_> {
     /// If the public address cannot be sent to.
     pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
         let base = public_url(self.public_url)?;
-        Ok(format!("{base}/webhooks/{}/{}/{}", provider.name(), self.key.0.client, self.account))
+        Ok(format!("{base}{}", webhook_path(provider, self.key.0.client, self.account)))
     }
+}
+
+/// Where an account's webhooks are sent, below our public address, if its carrier signs them.
+pub(crate) fn webhook_path(provider: Provider, client: ClientId, account: AccountId) -> String {
+    format!("/webhooks/{}/{client}/{account}", provider.name())
 }
 
 /// `http` or `https` (hence `ws` or `wss`), a host, perhaps a path, and nothing behind it.

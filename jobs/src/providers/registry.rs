@@ -98,6 +98,9 @@ pub trait Registered: Carrier + Sized + 'static {
     /// their own.
     const BASE_URL: Option<&'static str>;
 
+    /// Whether somebody has to enter our webhooks' address at the carrier, because its dials cannot name one.
+    const WEBHOOKS_BY_HAND: bool = false;
+
     /// The credentials written out, on their way into the seal and nowhere else.
     fn plain(credentials: &Self::Credentials) -> Value;
 
@@ -137,6 +140,8 @@ pub struct CannotOpen {
 pub(crate) struct Entry {
     /// See [`Registered::BASE_URL`].
     pub(crate) base_url: Option<&'static str>,
+    /// See [`Registered::WEBHOOKS_BY_HAND`].
+    pub(crate) webhooks_by_hand: bool,
     /// See [`Registered::default_limits`].
     pub(crate) default_limits: fn() -> Vec<Limit>,
     /// Opens an account, and checks that what is given can work.
@@ -145,7 +150,12 @@ pub(crate) struct Entry {
 
 impl Entry {
     fn of<R: Registered>() -> Self {
-        Self { base_url: R::BASE_URL, default_limits: R::default_limits, open: open::<R> }
+        Self {
+            base_url: R::BASE_URL,
+            webhooks_by_hand: R::WEBHOOKS_BY_HAND,
+            default_limits: R::default_limits,
+            open: open::<R>,
+        }
     }
 }
 

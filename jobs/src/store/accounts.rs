@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::paging::{Part, part};
 use super::rows::ProviderRow;
-use crate::providers::Provider;
+use crate::providers::{Provider, webhook_path};
 
 /// An account as it is stored, its credentials still sealed.
 #[derive(Clone, Debug)]
@@ -130,6 +130,8 @@ pub struct Account {
     pub resting_until: Option<Moment>,
     /// In the carrier's words.
     pub resting_cause: Option<String>,
+    /// Where its webhooks are to be sent, below our public address, if somebody has to enter that at the carrier.
+    pub webhook_path: Option<String>,
     /// Since when its carrier turns it down; nothing is dialled from it meanwhile.
     pub held_at: Option<Moment>,
     /// In the carrier's words.
@@ -178,11 +180,12 @@ pub async fn page(
     )?;
     Ok(rows
         .into_iter()
-        .map(|row| Account {
+        .map(|row| (row.provider.into(), row))
+        .map(|(provider, row): (Provider, _)| Account {
             id: AccountId(row.account_id),
             client: ClientId(row.client_id),
             name: row.name,
-            provider: row.provider.into(),
+            provider,
             base_url: row.base_url,
             emulated: row.emulated,
             limits: row.limits,
@@ -190,6 +193,10 @@ pub async fn page(
             paused_by: row.paused_by,
             resting_until: row.resting_until,
             resting_cause: row.resting_cause,
+            webhook_path: provider
+                .registered()
+                .webhooks_by_hand
+                .then(|| webhook_path(provider, ClientId(row.client_id), AccountId(row.account_id))),
             held_at: row.held_at,
             held_cause: row.held_cause,
             carrier_calls: row.carrier_calls,

@@ -50,6 +50,10 @@ pub(crate) struct Account {
     /// Why, in the carrier's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     resting_cause: Option<String>,
+    /// Where its webhooks are to be sent, below our public address: to be entered at the carrier. Absent where each
+    /// dial names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_path: Option<String>,
     /// Since when its carrier turns it down: nothing is dialled from it until it takes it again, of which it is asked
     /// every five minutes, by a test, and with other credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +82,7 @@ impl From<Row> for Account {
             paused_by: row.paused_by,
             resting_until: row.resting_until,
             resting_cause: row.resting_cause,
+            webhook_path: row.webhook_path,
             held_at: row.held_at,
             held_cause: row.held_cause,
             carrier_calls: row.carrier_calls,

@@ -41,6 +41,24 @@ async fn limits_and_pauses_are_set_alike() {
         let told = both(&remote, |name| words(&order.replace("NAME", name)), &["resume_at"]).await;
         assert!(!told.is_null(), "{order}");
     }
+    let trunk = remote.here.write("trunk.json", r#"{"sip_trunk_id": "ST_example"}"#).display().to_string();
+    let keys = remote.here.write(
+        "keys.json",
+        r#"{"api_key": "APIexample", "api_secret": "s3cret-s3cret-s3cret-s3cret-s3cret"}"#,
+    );
+    let keys = keys.display().to_string();
+    let livekit = |name| {
+        let text = format!(
+            "account add livekit --client {name} --provider livekit --no-test --base-url http://127.0.0.1:9"
+        );
+        [words(&text), words(&format!("--settings {trunk} --credentials {keys}"))].concat()
+    };
+    let added = both(&remote, livekit, &["id", "webhook_path"]).await;
+    let path = added["webhook_path"].as_str().expect("LiveKit is told by hand where its webhooks go");
+    assert!(
+        path.starts_with("/webhooks/livekit/") && path.ends_with(added["id"].as_str().expect("an id")),
+        "{path}"
+    );
     let settings = remote.here.write("settings.json", r#"{"price_after_ms": 60000}"#).display().to_string();
     for order in [
         "account pause NAME --hang-up",

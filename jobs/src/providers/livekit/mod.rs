@@ -108,6 +108,8 @@ impl Registered for LiveKit {
     const PROVIDER: Provider = Provider::LiveKit;
     /// Each project has an address of its own.
     const BASE_URL: Option<&'static str> = None;
+    /// A project's settings, or the server's configuration, name the addresses.
+    const WEBHOOKS_BY_HAND: bool = true;
 
     fn plain(credentials: &Credentials) -> Value {
         let Credentials { api_key, api_secret } = credentials;
