@@ -1,6 +1,8 @@
 //! Carriers that are played on this machine, and accounts with them: for the demo, `outdial emulate` and tests.
 
-use outdial_emulators::carrier::{Dials, Emulator, Protocol};
+use std::time::Duration;
+
+use outdial_emulators::carrier::{Dials, Emulator, Protocol, Quirk};
 use outdial_emulators::{exotel, livekit, retell, telnyx};
 use outdial_jobs::operations::setup::AccountSpec;
 use outdial_jobs::providers::Provider;
@@ -133,6 +135,23 @@ impl Played {
                     $emulator.script(number, [how]);
                 }
             };
+        }
+        match self {
+            Self::Exotel(emulator) => script!(emulator, exotel::Scenario),
+            Self::Retell(emulator) => script!(emulator, retell::Scenario),
+            Self::Telnyx(emulator) => script!(emulator, telnyx::Scenario),
+            Self::LiveKit(emulator) => script!(emulator, livekit::Scenario),
+        }
+    }
+
+    /// Has a number's first call be answered and talk for so long, while this goes wrong about it.
+    pub fn script_answered(&self, number: &str, talk: Duration, quirks: &[Quirk]) {
+        macro_rules! script {
+            ($emulator:expr, $scenario:ty) => {{
+                let answered = <$scenario>::answered(talk);
+                let told = quirks.iter().cloned().fold(answered, |told, quirk| told.with(quirk));
+                $emulator.script(number, [told]);
+            }};
         }
         match self {
             Self::Exotel(emulator) => script!(emulator, exotel::Scenario),

@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
+use outdial_emulators::carrier::{Forgery, Quirk};
 use outdial_jobs::crash::{POINTS, POINTS_OF_COPIES};
 use outdial_jobs::providers::Provider;
 use rustix::process::Signal;
@@ -15,6 +16,11 @@ use super::world::{World, anything};
 
 /// So many processes live at once; see the points of Exotel.
 static PROCESSES: Semaphore = Semaphore::const_new(6);
+
+#[tokio::test]
+async fn workers_with_exotel_whose_webhooks_misbehave_are_replaced_and_nobody_is_called_twice() {
+    killed(Provider::Exotel).await;
+}
 
 #[tokio::test]
 async fn workers_with_retell_that_die_are_replaced_and_nobody_is_called_twice() {
@@ -34,11 +40,24 @@ async fn workers_with_livekit_that_die_are_replaced_and_nobody_is_called_twice()
     killed(Provider::LiveKit).await;
 }
 
-/// Killed at any moment, three times.
+/// Killed at any moment, three times, while webhooks come twice, in reverse, late or never, and dials are taken
+/// whose answers are lost.
 async fn killed(provider: Provider) {
     let database = TestDb::new().await;
     let world = World::of(database.url(), provider, 20).await;
-    world.add_leads(anything(100)).await;
+    world.add_leads(anything(60)).await;
+    for wrong in [
+        &[Quirk::DuplicateCallbacks { extra: 2 }][..],
+        &[Quirk::ReorderedCallbacks],
+        &[Quirk::LateCallbacks { by: Duration::from_secs(60) }],
+        &[Quirk::NoCallbacks],
+        &[Quirk::Forged(Forgery::Replayed)],
+        &[Quirk::AcceptThenDrop],
+        &[Quirk::AcceptThenDrop, Quirk::NoCallbacks],
+        &[Quirk::Hang { accepted: true, times: 1 }, Quirk::DuplicateCallbacks { extra: 1 }],
+    ] {
+        world.add_answered(5, wrong).await;
+    }
     world.start().await;
     let mut worker = world.worker(&[]);
     for n in 1..=3 {
@@ -84,7 +103,7 @@ async fn dies_at(provider: Provider, point: &'static str) {
     let database = TestDb::new().await;
     let world = World::of(database.url(), provider, 2).await;
     if POINTS_OF_COPIES.contains(&point) {
-        world.add_lost_dial().await;
+        world.add_answered(1, &[Quirk::AcceptThenDrop, Quirk::NoCallbacks]).await;
     }
     world.add_leads(anything(6)).await;
     let at = format!("{point}:1");

@@ -10,7 +10,6 @@ use chrono::TimeDelta;
 use outdial::played::{Manner, Played};
 use outdial_emulators::carrier::Dials;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
-use outdial_emulators::{retell, telnyx};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
@@ -152,27 +151,17 @@ impl World {
         world
     }
 
-    /// A lead whose first dial is accepted and never answered, and not told of either.
-    pub(super) async fn add_lost_dial(&self) {
-        let number = format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed));
-        let (talk, lost) = (Duration::from_secs(20), [Quirk::AcceptThenDrop, Quirk::NoCallbacks]);
-        match self.played.as_ref() {
-            Some(Played::Retell(carrier)) => {
-                carrier.script(
-                    &number,
-                    [lost.into_iter().fold(retell::Scenario::answered(talk), |s, q| s.with(q))],
-                );
-            }
-            Some(Played::Telnyx(carrier)) => {
-                carrier.script(
-                    &number,
-                    [lost.into_iter().fold(telnyx::Scenario::answered(talk), |s, q| s.with(q))],
-                );
-            }
-            _ => panic!("only for carriers that tell copies apart"),
+    /// Leads who answer their first call and talk, while this goes wrong about it.
+    pub(super) async fn add_answered(&self, leads: u32, quirks: &[Quirk]) {
+        let played = self.played.as_ref().expect("a world of some carrier");
+        let numbers: Vec<String> =
+            (0..leads).map(|_| format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed))).collect();
+        for number in &numbers {
+            played.script_answered(number, Duration::from_secs(20), quirks);
         }
-        let lead = LeadSpec::new(number.parse().expect("a number"));
-        leads::accept(&self.engine, self.client, self.campaign, &[lead]).await.expect("it is taken");
+        let specs = numbers.iter().map(|number| LeadSpec::new(number.parse().expect("a number")));
+        let specs: Vec<LeadSpec> = specs.collect();
+        leads::accept(&self.engine, self.client, self.campaign, &specs).await.expect("they are taken");
     }
 
     /// What the carrier counted.
