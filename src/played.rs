@@ -261,5 +261,5 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn whole(ms: f64) -> u64 {
-    std::time::Duration::from_secs_f64(ms / 1_000.0).as_millis().try_into().unwrap_or(u64::MAX)
+    Duration::from_secs_f64(ms / 1_000.0).as_millis().try_into().unwrap_or(u64::MAX)
 }
