@@ -1,5 +1,6 @@
 //! A process, put together: database, engine, worker, HTTP.
 
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +162,8 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     if let Some(point) = &serving.crash_at {
         outdial_jobs::crash::arm(point)?;
     }
+    // Heard from the first moment on: what is told to stop while it starts has nothing under way.
+    let mut stop = pin!(stop_signal());
     let listener = TcpListener::bind(serving.listen);
     let listener = listener.await.with_context(|| format!("cannot listen on {}", serving.listen))?;
     let address = listener.local_addr()?;
@@ -168,7 +171,10 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
         Some(url) => url.clone(),
         None => Url::parse(&format!("http://{address}"))?,
     };
-    let app = App::open(global, public_url.clone()).await?;
+    let app = tokio::select! {
+        app = App::open(global, public_url.clone()) => app?,
+        () = &mut stop => return Ok(()),
+    };
     app.engine.read_sheets_at(&serving.sheets())?;
     let worker = match serving.role.contains(&Role::Worker) {
         true => Some(app.start_worker(&serving.role, serving.pace()).await?),
@@ -180,7 +186,7 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     let listening = http::serve(listener, api, drained.clone().cancelled_owned());
     // Carriers are heard until nothing is under way any more.
     let working = async {
-        stop_signal().await;
+        stop.await;
         tracing::info!("stopping");
         if let Some(worker) = worker {
             worker.drain().await;

@@ -113,6 +113,18 @@ async fn a_process_starts_although_this_month_has_no_partition_and_can_get_none(
 }
 
 #[tokio::test]
+async fn a_process_that_is_told_to_stop_while_it_starts_ends_in_peace() {
+    let database = TestDb::new().await;
+    let world = World::new(database.url(), 1).await;
+    let worker = world.worker(&[]);
+    let listens = eventually(Duration::from_secs(20), async || {
+        TcpStream::connect(("127.0.0.1", world.port())).await.ok()
+    });
+    assert!(listens.await.is_some(), "it listens within 20 s:\n{}", worker.said());
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_demo_that_is_interrupted_at_work_leaves_nothing_behind() {
     interrupted_demo(6).await;
 }
