@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// What stands behind `|` is said where the variable has no value. A variable without one, and
 /// without such a text, keeps the call from being made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Template {
     text: String,

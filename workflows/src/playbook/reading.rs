@@ -1,0 +1,456 @@
+//! Reading a playbook: every problem of the file at once, each with its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+use toml::Spanned;
+
+use super::{Field, Kind, Knowledge, Playbook, Says, Stage, Text, Tool, Way};
+use crate::conversation::timing::Timing;
+use crate::template::Template;
+
+/// Something that is wrong with a playbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, counted from 1; `None` for what is not about one.
+    pub line: Option<usize>,
+    /// Where in the data, as `stages[1].next[0].to`; empty for what is no TOML.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        match self.place.as_str() {
+            "" => write!(f, "{}", self.problem),
+            place => write!(f, "{place}: {}", self.problem),
+        }
+    }
+}
+
+/// All that is wrong with a playbook.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Problems(pub Vec<Problem>);
+
+type Told = Spanned<String>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Told,
+    language: Told,
+    agent: Told,
+    #[serde(default)]
+    always_disclose: bool,
+    opt_out_key: Option<Told>,
+    transfer_to: Option<Told>,
+    says: SaysFile,
+    timing: Option<Spanned<Timing>>,
+    #[serde(default)]
+    fields: BTreeMap<String, Spanned<FieldFile>>,
+    stages: Vec<Spanned<StageFile>>,
+    #[serde(default)]
+    knowledge: Vec<Spanned<KnowledgeFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaysFile {
+    greeting: Told,
+    disclosure: Told,
+    recording: Option<Told>,
+    #[serde(default)]
+    still_there: Vec<Told>,
+    one_moment: Option<Told>,
+    sorry: Option<Told>,
+    lost: Option<Told>,
+    transfer: Option<Told>,
+    goodbye: Option<Told>,
+    opted_out: Option<Told>,
+    mailbox: Option<Told>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldFile {
+    about: String,
+    kind: Told,
+    #[serde(default)]
+    choices: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StageFile {
+    name: Told,
+    goal: Told,
+    prompt: Option<Told>,
+    #[serde(default)]
+    collect: Vec<Told>,
+    #[serde(default)]
+    tools: Vec<Told>,
+    #[serde(default)]
+    next: Vec<WayFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WayFile {
+    to: Told,
+    #[serde(default)]
+    known: Vec<Told>,
+    #[serde(default)]
+    is: BTreeMap<String, Spanned<toml::Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnowledgeFile {
+    name: String,
+    text: Option<String>,
+    file: Option<String>,
+}
+
+/// What is said where a playbook that speaks English leaves it out.
+const USUAL: [(&str, &str); 7] = [
+    ("recording", "This call is recorded."),
+    ("one_moment", "One moment, please."),
+    ("sorry", "I am sorry, I cannot go on just now. We will be in touch."),
+    ("lost", "Sorry, I could not hear you for a moment. Could you say that again?"),
+    ("transfer", "I am connecting you to a colleague now."),
+    ("goodbye", "Thank you for your time. Goodbye."),
+    ("opted_out", "We will not call you again. Goodbye."),
+];
+
+/// The longest playbook, in bytes; files of knowledge count by themselves.
+const LONGEST: usize = 256 * 1024;
+
+/// Reads a playbook.
+///
+/// # Errors
+/// All that is wrong with it, each with its line.
+pub fn read(text: &str) -> Result<Playbook, Problems> {
+    if text.len() > LONGEST {
+        let problem =
+            format!("a playbook has up to {LONGEST} bytes; put long texts into files of `knowledge`");
+        return Err(Problems(vec![Problem { line: None, place: String::new(), problem }]));
+    }
+    let file: File = toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_of(text, span.start));
+        Problems(vec![Problem { line, place: String::new(), problem: error.message().trim().to_owned() }])
+    })?;
+    let mut reader = Reader { text, problems: vec![] };
+    let playbook = reader.playbook(file);
+    match reader.problems.is_empty() {
+        true => Ok(playbook),
+        false => {
+            reader.problems.sort_by_key(|problem| problem.line);
+            Err(Problems(reader.problems))
+        }
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn wrong<V>(&mut self, at: &Spanned<V>, place: impl Into<String>, problem: impl Into<String>) {
+        let line = Some(line_of(self.text, at.span().start));
+        self.problems.push(Problem { line, place: place.into(), problem: problem.into() });
+    }
+
+    fn playbook(&mut self, file: File) -> Playbook {
+        let language = self.language(&file.language);
+        let fields = self.fields(file.fields);
+        let names: Vec<String> =
+            file.stages.iter().map(|stage| stage.get_ref().name.get_ref().clone()).collect();
+        if names.is_empty() {
+            let problem = "give at least one stage".to_owned();
+            self.problems.push(Problem { line: None, place: "stages".into(), problem });
+        }
+        let can_transfer = file.transfer_to.is_some();
+        let stages: Vec<_> = file.stages.iter().enumerate().collect();
+        let stages =
+            stages.into_iter().map(|(index, stage)| self.stage(index, stage, &names, &fields, can_transfer));
+        let stages: Vec<Stage<Template>> = stages.collect();
+        self.reachable(&file.stages, &stages);
+        let says = self.says(&file.says, file.always_disclose, &language);
+        if let Some(timing) = &file.timing
+            && let Err((name, problem)) = timing.get_ref().check()
+        {
+            self.wrong(timing, format!("timing.{name}"), problem);
+        }
+        let knowledge = file.knowledge.into_iter().enumerate();
+        let knowledge =
+            knowledge.filter_map(|(index, knowledge)| self.knowledge(index, &knowledge)).collect();
+        let opt_out_key = file.opt_out_key.as_ref().and_then(|key| self.key(key));
+        Playbook {
+            agent: self.template(&file.agent, "agent"),
+            name: self.name(&file.name, "name"),
+            language,
+            says,
+            opt_out_key,
+            transfer_to: file.transfer_to.map(Spanned::into_inner),
+            timing: file.timing.map(Spanned::into_inner).unwrap_or_default(),
+            fields,
+            stages,
+            knowledge,
+        }
+    }
+
+    fn name(&mut self, name: &Told, place: &str) -> String {
+        let text = name.get_ref().trim();
+        if text.is_empty() || text.chars().count() > 100 {
+            self.wrong(name, place, "give a name of up to 100 characters");
+        }
+        text.to_owned()
+    }
+
+    fn language(&mut self, language: &Told) -> String {
+        let tag = language.get_ref();
+        let parts: Vec<&str> = tag.split('-').collect();
+        let alphanumeric =
+            |part: &&str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
+        let primary = parts.first().is_some_and(|first| (2..=3).contains(&first.len()));
+        if !primary || !parts.iter().all(alphanumeric) {
+            self.wrong(language, "language", format!("`{tag}` is no language tag; give one as en-IN"));
+        }
+        tag.clone()
+    }
+
+    fn key(&mut self, key: &Told) -> Option<char> {
+        let mut chars = key.get_ref().chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if c.is_ascii_digit() || c == '*' || c == '#' => Some(c),
+            _ => {
+                self.wrong(key, "opt_out_key", "give one key of a telephone: a digit, * or #");
+                None
+            }
+        }
+    }
+
+    fn template(&mut self, text: &Told, place: impl Into<String>) -> Template {
+        match text.get_ref().trim().parse() {
+            Ok(template) => template,
+            Err(problem) => {
+                let problem = problem.to_string();
+                self.wrong(text, place, problem);
+                Template::default()
+            }
+        }
+    }
+
+    fn says(&mut self, says: &SaysFile, always_disclose: bool, language: &str) -> Says<Template> {
+        let english = language.split('-').next() == Some("en");
+        let mut said = |name: &str, told: &Option<Told>| match told {
+            Some(told) => self.template(told, format!("says.{name}")),
+            None => {
+                let usual = USUAL.iter().find(|(usual, _)| *usual == name).map_or("", |(_, text)| *text);
+                if !english {
+                    let problem = format!("is left out, which only a playbook in English can; as `{usual}`");
+                    let place = format!("says.{name}");
+                    self.problems.push(Problem { line: None, place, problem });
+                }
+                usual.parse().unwrap_or_default()
+            }
+        };
+        let recording = said("recording", &says.recording);
+        let one_moment = said("one_moment", &says.one_moment);
+        let sorry = said("sorry", &says.sorry);
+        let lost = said("lost", &says.lost);
+        let transfer = said("transfer", &says.transfer);
+        let goodbye = said("goodbye", &says.goodbye);
+        let opted_out = said("opted_out", &says.opted_out);
+        for (name, told) in [("greeting", &says.greeting), ("disclosure", &says.disclosure)] {
+            if told.get_ref().trim().is_empty() {
+                self.wrong(told, format!("says.{name}"), "is empty");
+            }
+        }
+        let still_there = says.still_there.iter().enumerate();
+        Says {
+            still_there: still_there
+                .map(|(n, told)| self.template(told, format!("says.still_there[{n}]")))
+                .collect(),
+            greeting: self.template(&says.greeting, "says.greeting"),
+            disclosure: self.template(&says.disclosure, "says.disclosure"),
+            mailbox: says.mailbox.as_ref().map(|told| self.template(told, "says.mailbox")),
+            always_disclose,
+            recording,
+            one_moment,
+            sorry,
+            lost,
+            transfer,
+            goodbye,
+            opted_out,
+        }
+    }
+
+    fn fields(&mut self, fields: BTreeMap<String, Spanned<FieldFile>>) -> BTreeMap<String, Field> {
+        let mut read = BTreeMap::new();
+        for (name, spanned) in fields {
+            let place = format!("fields.{name}");
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !name.chars().all(plain) || name.len() > 60 {
+                self.wrong(&spanned, &place, "name fields with small letters, digits and _, up to 60");
+            }
+            let field = spanned.get_ref();
+            let choices = &field.choices;
+            let kind = match field.kind.get_ref().as_str() {
+                "text" => Kind::Text,
+                "number" => Kind::Number,
+                "yes_no" => Kind::YesNo,
+                "date" => Kind::Date,
+                "choice" => Kind::Choice(choices.clone()),
+                other => {
+                    let problem = format!("`{other}` is no kind; one of text, number, yes_no, date, choice");
+                    self.wrong(&field.kind, format!("{place}.kind"), problem);
+                    Kind::Text
+                }
+            };
+            match &kind {
+                Kind::Choice(choices) if choices.len() < 2 => {
+                    self.wrong(&spanned, format!("{place}.choices"), "give at least two");
+                }
+                Kind::Choice(_) => {}
+                Kind::Text | Kind::Number | Kind::YesNo | Kind::Date if !choices.is_empty() => {
+                    self.wrong(&spanned, format!("{place}.choices"), "are for fields of the kind choice");
+                }
+                Kind::Text | Kind::Number | Kind::YesNo | Kind::Date => {}
+            }
+            read.insert(name, Field { about: field.about.trim().to_owned(), kind });
+        }
+        read
+    }
+
+    fn stage(
+        &mut self,
+        index: usize,
+        spanned: &Spanned<StageFile>,
+        names: &[String],
+        fields: &BTreeMap<String, Field>,
+        can_transfer: bool,
+    ) -> Stage<Template> {
+        let stage = spanned.get_ref();
+        let place = format!("stages[{index}]");
+        let name = self.name(&stage.name, &format!("{place}.name"));
+        if names.iter().take(index).any(|earlier| *earlier == name) {
+            self.wrong(&stage.name, format!("{place}.name"), format!("`{name}` is there already"));
+        }
+        let collect = stage.collect.iter().enumerate();
+        let collect: Vec<_> = collect.map(|(n, told)| (format!("{place}.collect[{n}]"), told)).collect();
+        collect.iter().for_each(|(place, told)| self.field(told, place, fields));
+        let tools = stage.tools.iter().enumerate();
+        let tools = tools
+            .filter_map(|(n, told)| self.tool(told, format!("{place}.tools[{n}]"), can_transfer))
+            .collect();
+        let next = stage.next.iter().enumerate();
+        let next =
+            next.filter_map(|(n, way)| self.way(way, &format!("{place}.next[{n}]"), names, fields)).collect();
+        Stage {
+            goal: self.template(&stage.goal, format!("{place}.goal")),
+            prompt: match &stage.prompt {
+                Some(prompt) => self.template(prompt, format!("{place}.prompt")),
+                None => Template::default(),
+            },
+            collect: collect.into_iter().map(|(_, told)| told.get_ref().clone()).collect(),
+            name,
+            tools,
+            next,
+        }
+    }
+
+    fn field(&mut self, told: &Told, place: &str, fields: &BTreeMap<String, Field>) {
+        let name = told.get_ref();
+        if !fields.contains_key(name) {
+            let there = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            self.wrong(told, place, format!("`{name}` is no field; there are {there}"));
+        }
+    }
+
+    fn tool(&mut self, told: &Told, place: String, can_transfer: bool) -> Option<Tool> {
+        let tool = Tool::ALL.into_iter().find(|tool| tool.name() == told.get_ref());
+        match tool {
+            None => {
+                let all = Tool::ALL.map(Tool::name).join(", ");
+                self.wrong(told, place, format!("`{}` is no tool; one of {all}", told.get_ref()));
+            }
+            Some(Tool::Transfer) if !can_transfer => {
+                self.wrong(told, place, "say whom to transfer to, in `transfer_to`");
+            }
+            Some(_) => {}
+        }
+        tool
+    }
+
+    fn way(
+        &mut self,
+        way: &WayFile,
+        place: &str,
+        names: &[String],
+        fields: &BTreeMap<String, Field>,
+    ) -> Option<Way> {
+        way.known
+            .iter()
+            .enumerate()
+            .for_each(|(n, told)| self.field(told, &format!("{place}.known[{n}]"), fields));
+        let mut is = BTreeMap::new();
+        for (name, value) in &way.is {
+            let place = format!("{place}.is.{name}");
+            let Some(field) = fields.get(name) else {
+                self.wrong(value, place, format!("`{name}` is no field"));
+                continue;
+            };
+            let given = serde_json::to_value(value.get_ref()).unwrap_or(Value::Null);
+            match field.kind.check(&given) {
+                Ok(value) => drop(is.insert(name.clone(), value)),
+                Err(wanted) => self.wrong(value, place, format!("give {wanted}")),
+            }
+        }
+        let to = names.iter().position(|name| name == way.to.get_ref());
+        if to.is_none() {
+            let problem = format!("`{}` is no stage; there are {}", way.to.get_ref(), names.join(", "));
+            self.wrong(&way.to, format!("{place}.to"), problem);
+        }
+        Some(Way { to: to?, known: way.known.iter().map(|told| told.get_ref().clone()).collect(), is })
+    }
+
+    /// Says which stages no way leads to.
+    fn reachable(&mut self, files: &[Spanned<StageFile>], stages: &[Stage<Template>]) {
+        let mut met = BTreeSet::from([0]);
+        let mut open = vec![0];
+        while let Some(stage) = open.pop().and_then(|at: usize| stages.get(at)) {
+            open.extend(stage.next.iter().map(|way| way.to).filter(|to| met.insert(*to)));
+        }
+        for (index, file) in files.iter().enumerate().filter(|(index, _)| !met.contains(index)) {
+            let problem =
+                format!("no way leads to `{}`; name it in `next` of a stage", file.get_ref().name.get_ref());
+            self.wrong(file, format!("stages[{index}]"), problem);
+        }
+    }
+
+    fn knowledge(&mut self, index: usize, spanned: &Spanned<KnowledgeFile>) -> Option<Knowledge> {
+        let KnowledgeFile { name, text, file } = spanned.get_ref();
+        let text = match (text, file) {
+            (Some(text), None) => Text::Is(text.trim().to_owned()),
+            (None, Some(file)) => Text::In(file.clone()),
+            _ => {
+                self.wrong(spanned, format!("knowledge[{index}]"), "give either `text` or `file`");
+                return None;
+            }
+        };
+        Some(Knowledge { name: name.clone(), text })
+    }
+}
