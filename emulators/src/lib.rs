@@ -4,17 +4,22 @@
 //! A carrier's emulator decides what a phone does (rings out, is busy, is answered and talks) and
 //! what a carrier does wrong (loses a response, repeats a callback), and it counts: how often each of
 //! our dial keys made a phone ring, and whether one phone ever had two calls at once. That of
-//! [`sheets`] decides what a shared spreadsheet holds and how reading it fails.
+//! [`sheets`] decides what a shared spreadsheet holds and how reading it fails. What
+//! people say is audio that carries its words (see [`speech`]), so that a test knows what was heard.
 //!
 //! It refuses to know our side. Nothing here shares a wire struct with `jobs`, so that a misreading
 //! of a carrier's documents shows as a failing test rather than being made twice.
 
+pub mod audio;
 pub mod carrier;
 mod clock;
+mod control;
 pub mod exotel;
 pub mod livekit;
 mod millis;
 pub mod retell;
+mod server;
 pub mod sheets;
 mod socket;
+pub mod speech;
 pub mod telnyx;
