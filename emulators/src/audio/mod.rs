@@ -47,3 +47,43 @@ impl Encoding {
         }
     }
 }
+
+/// Bytes that come in pieces which may split a sample, or the samples of one moment: what is not whole
+/// waits for the next piece.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    encoding: Encoding,
+    /// Bytes of one moment, over all channels.
+    moment: usize,
+    odd: Vec<u8>,
+}
+
+impl Decoder {
+    pub(crate) fn new(encoding: Encoding, channels: u16) -> Self {
+        let moment = encoding.sample_bytes() * usize::from(channels);
+        Self { encoding, moment, odd: Vec::new() }
+    }
+
+    pub(crate) fn decode(&mut self, piece: &[u8]) -> Vec<i16> {
+        let mut bytes = std::mem::take(&mut self.odd);
+        bytes.extend_from_slice(piece);
+        let whole = bytes.len() - bytes.len() % self.moment;
+        self.odd = bytes.split_off(whole);
+        self.encoding.decode(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_that_two_pieces_share_is_read_whole() {
+        let samples: Vec<i16> = (-300..300).map(|n| n * 100).collect();
+        let bytes = Encoding::Linear16.encode(&samples);
+        let mut decoder = Decoder::new(Encoding::Linear16, 2);
+        let pieces: Vec<Vec<i16>> = bytes.chunks(7).map(|piece| decoder.decode(piece)).collect();
+        assert!(pieces.iter().all(|piece| piece.len() % 2 == 0), "both channels of a moment come together");
+        assert_eq!(pieces.concat(), samples);
+    }
+}
