@@ -19,6 +19,7 @@ pub mod deepgram;
 pub mod exotel;
 pub mod livekit;
 mod millis;
+pub mod openai;
 pub mod retell;
 mod server;
 pub mod service;

@@ -36,6 +36,13 @@ pub struct ReportId {
     place: usize,
 }
 
+impl ReportId {
+    /// How many requests came before, since the last reset.
+    pub(crate) fn number(self) -> usize {
+        self.place
+    }
+}
+
 impl<S: Service> Hub<S> {
     pub(super) fn new(config: S::Config, origin: String) -> Self {
         Self {

@@ -4,6 +4,8 @@
 mod control;
 mod emulator;
 mod hub;
+mod ongoing;
+pub(crate) mod paced;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -14,6 +16,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub(crate) use self::ongoing::{Conclude, Ongoing};
 pub use self::{
     emulator::{Emulator, StartError},
     hub::{Hub, ReportId},
