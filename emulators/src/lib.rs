@@ -16,6 +16,7 @@ pub mod carrier;
 mod clock;
 mod control;
 pub mod deepgram;
+pub mod elevenlabs;
 pub mod exotel;
 pub mod livekit;
 mod millis;
