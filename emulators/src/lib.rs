@@ -19,6 +19,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 pub mod exotel;
 pub mod livekit;
+pub mod media;
 mod millis;
 pub mod openai;
 pub mod retell;

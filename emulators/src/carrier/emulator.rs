@@ -96,6 +96,17 @@ impl<P: Protocol> Emulator<P> {
         self.hub.until(holds).await
     }
 
+    /// Returns the call that the carrier names so once `holds` does of it, which may never be; at once if
+    /// there is no such call.
+    pub async fn until_call(&self, id: &str, holds: impl Fn(&Report<P>) -> bool) -> Option<Report<P>> {
+        self.hub
+            .until_known(|world| {
+                let report = world.by_id(id).map(|call| call.report());
+                report.as_ref().is_none_or(&holds).then_some(report)
+            })
+            .await
+    }
+
     /// Every call still remembered, in the order accepted.
     pub fn calls(&self) -> Vec<Report<P>> {
         self.hub.read().calls(&[]).into_iter().map(|call| call.report()).collect()

@@ -16,7 +16,7 @@ const AGREEING: u32 = 2;
 /// A gap of so many windows within a character is a lost frame of 20 ms, not the character's end.
 const LOST_MAX: u32 = 4;
 /// The shortest silence that parts words; a lost frame of 20 ms does not.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// A character, and when it was said, from the first sample that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod voice;
 
 use std::time::Duration;
 
+pub(crate) use self::ear::PAUSE;
 pub use self::{
     ear::{Ear, Letter, Tick},
     voice::Voice,
