@@ -179,13 +179,15 @@ impl Exchange {
     /// Sends the steps at their pace, as far as the quirks let it come.
     fn send(self, steps: Vec<Step>, kind: &'static str, quirks: &[Quirk]) -> Response {
         let format = self.order.format;
-        let end = quirks.iter().find_map(|quirk| Some((quirk.after()?, quirk)));
+        let end = quirks.iter().find_map(Quirk::body_end);
+        let all = steps.len();
         let steps = paced_steps(steps, format, &self.config, delay(quirks), end);
         let mut sends: std::collections::VecDeque<(usize, String)> = steps
             .iter()
             .filter(|step| matches!(step.act, paced::Act::Send(_)))
             .map(|step| (step.bytes, step.spoken.clone()))
             .collect();
+        let ended = if sends.len() < all { SpeechEnd::Cut } else { SpeechEnd::Spoken };
         let Self { hub, wire, mut ongoing, .. } = self;
         let (noting, report) = (hub.clone(), ongoing.report());
         let note = move |progress| match progress {
@@ -193,7 +195,7 @@ impl Exchange {
                 let (bytes, spoken) = sends.pop_front().unwrap_or_default();
                 noting.note(report, |report| add(report, format, bytes, spoken));
             }
-            paced::Progress::Whole => ongoing.end(SpeechEnd::Spoken),
+            paced::Progress::Whole => ongoing.end(ended),
             paced::Progress::Cut => ongoing.end(SpeechEnd::Cut),
             paced::Progress::Gone => ongoing.end(SpeechEnd::Cancelled),
         };
@@ -269,15 +271,13 @@ fn paced_steps(
     format: Format,
     config: &Config,
     late_by: Duration,
-    end: Option<(Duration, &Quirk)>,
+    mut end: Option<(Duration, Option<paced::Act>)>,
 ) -> Vec<Step> {
     let mut paced: Vec<Step> = vec![paced::Act::Wait(config.pacing.first_byte + late_by).into()];
     let mut sent = 0;
     for step in steps {
-        if let Some((after, quirk)) = end.filter(|(after, _)| *after <= played(format, sent)) {
-            tracing::debug!(?after, "the audio is ended by a script");
-            let act = if matches!(quirk, Quirk::Cut { .. }) { paced::Act::Cut } else { paced::Act::Hang };
-            paced.push(act.into());
+        if let Some((_, act)) = end.take_if(|(after, _)| *after <= played(format, sent)) {
+            paced.extend(act.map(Step::from));
             return paced;
         }
         sent += step.bytes;

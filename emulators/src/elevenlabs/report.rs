@@ -54,7 +54,7 @@ pub enum SpeechEnd {
     Spoken,
     /// The client of a socket said nothing for too long.
     Idle,
-    /// A quirk cut the connection.
+    /// A quirk ended it before all was sent.
     Cut,
     /// The client went before the end, as it does to interrupt.
     Cancelled,

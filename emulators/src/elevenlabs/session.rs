@@ -198,9 +198,8 @@ impl Running {
                 Err((error, why)) => Some(self.refuse(error, &why).await),
             };
         }
-        if let Some(Quirk::SocketError { error, message }) =
-            self.quirks.iter().find(|quirk| matches!(quirk, Quirk::SocketError { .. })).cloned()
-        {
+        let refusal = |quirk: &Quirk| matches!(quirk, Quirk::SocketError { .. });
+        if let Some(Quirk::SocketError { error, message, .. }) = self.due_quirk(refusal) {
             return Some(self.refuse(&error, &message).await);
         }
         self.take(&message);
@@ -283,8 +282,13 @@ impl Running {
         if self.stalled {
             return None;
         }
-        if let Some(leave) = self.strike().await {
-            return leave;
+        while let Some(quirk) = self.due_quirk(|_| true) {
+            if let Some(leave) = self.suffer(quirk).await {
+                return Some(leave);
+            }
+            if self.stalled {
+                return None;
+            }
         }
         if self.socket.send(Message::text(due.message.to_string())).await.is_err() {
             return Some(Leave::gone());
@@ -300,19 +304,43 @@ impl Running {
         None
     }
 
-    /// What goes wrong once so much audio has been sent: an end, or silence from here on.
-    async fn strike(&mut self) -> Option<Option<Leave>> {
+    /// What goes wrong next, now that so much audio has been sent. It strikes once.
+    fn due_quirk(&mut self, which: impl Fn(&Quirk) -> bool) -> Option<Quirk> {
         let mut sent = Duration::ZERO;
         self.hub.note(self.report, |report| sent = report.audio);
-        let quirk = self.quirks.iter().find(|quirk| quirk.after().is_some_and(|after| after <= sent))?;
-        if matches!(quirk, Quirk::Stall { .. }) {
-            self.stalled = true;
-            return Some(None);
+        let due = |quirk: &Quirk| which(quirk) && quirk.after().is_some_and(|after| after <= sent);
+        let place = self.quirks.iter().position(due)?;
+        Some(self.quirks.remove(place))
+    }
+
+    async fn suffer(&mut self, quirk: Quirk) -> Option<Leave> {
+        match quirk {
+            Quirk::Stall { .. } => {
+                self.stalled = true;
+                None
+            }
+            Quirk::Cut { .. } => {
+                self.wire.cut();
+                // The write that fails is what resets the connection.
+                let _ = self.socket.send(Message::Ping(Bytes::new())).await;
+                Some(Leave { end: SpeechEnd::Cut, close: None })
+            }
+            Quirk::EndEarly { .. } => Some(Leave { end: SpeechEnd::Cut, close: Some((1000, String::new())) }),
+            Quirk::SocketClose { code, reason, .. } => {
+                Some(Leave { end: SpeechEnd::Cut, close: Some((code, reason)) })
+            }
+            Quirk::Garbage { .. } => {
+                let sent = self.socket.send(Message::text("{\"audio\":\"//8")).await;
+                sent.is_err().then(Leave::gone)
+            }
+            Quirk::SocketError { error, message, .. } => Some(self.refuse(&error, &message).await),
+            Quirk::Reply(_)
+            | Quirk::Hang
+            | Quirk::SlowFirstByte { .. }
+            | Quirk::Chunks { .. }
+            | Quirk::NoAlignment
+            | Quirk::NullAudio => unreachable!("{quirk:?} does not wait for audio"),
         }
-        self.wire.cut();
-        // The write that fails is what resets the connection.
-        let _ = self.socket.send(Message::Ping(Bytes::new())).await;
-        Some(Some(Leave { end: SpeechEnd::Cut, close: None }))
     }
 
     /// Tells an error, and leaves.

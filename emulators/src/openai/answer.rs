@@ -107,6 +107,14 @@ pub enum Quirk {
         /// Tokens before.
         after_tokens: usize,
     },
+    /// Nothing comes for a while, and then the rest.
+    Pause {
+        /// Tokens before.
+        after_tokens: usize,
+        /// For this much nominal time.
+        #[serde(rename = "for_ms", with = "millis")]
+        length: Duration,
+    },
     /// The connection is reset.
     Cut {
         /// Tokens before.
@@ -119,6 +127,11 @@ pub enum Quirk {
     },
     /// An error comes as an event, and the stream ends.
     ErrorEvent {
+        /// Tokens before.
+        after_tokens: usize,
+    },
+    /// The same with a line `event: error` before it, as some gateways write it.
+    NamedErrorEvent {
         /// Tokens before.
         after_tokens: usize,
     },

@@ -2,10 +2,7 @@
 
 use axum::{
     Json,
-    http::{
-        HeaderValue, StatusCode,
-        header::{HeaderName, RETRY_AFTER},
-    },
+    http::{HeaderValue, StatusCode, header::HeaderName},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -80,6 +77,8 @@ pub(super) fn scripted(reply: &Reply) -> Response {
     let mut response = reply.respond(|reply, status| {
         let kind = match (reply.status, reply.code.as_str()) {
             (429, "insufficient_quota") => "insufficient_quota",
+            // The text alone tells which of the two limits was reached.
+            (429, _) if reply.message.contains("(TPM)") => "tokens",
             (429, _) => "requests",
             (500.., _) => "server_error",
             _ => "invalid_request_error",
@@ -88,10 +87,7 @@ pub(super) fn scripted(reply: &Reply) -> Response {
         (status, Json(error(&reply.message, kind, None, code))).into_response()
     });
     if let Some(wait) = reply.retry_after {
-        let headers = response.headers_mut();
-        // The one in seconds is never too early.
-        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(crate::millis::whole(wait)));
+        response.headers_mut().insert(RETRY_AFTER_MS, HeaderValue::from(crate::millis::whole(wait)));
     }
     response
 }

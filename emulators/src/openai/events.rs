@@ -97,6 +97,13 @@ impl Writer<'_> {
                     self.event(&error::event());
                     return false;
                 }
+                Quirk::NamedErrorEvent { after_tokens } if *after_tokens == sent => {
+                    self.line(&format!("event: error{}data: {}", self.line_end, error::event()));
+                    return false;
+                }
+                Quirk::Pause { after_tokens, length } if *after_tokens == sent => {
+                    self.steps.push(Act::Wait(*length).into());
+                }
                 Quirk::Stall { after_tokens } if *after_tokens == sent => {
                     self.steps.push(Act::Hang.into());
                     return false;

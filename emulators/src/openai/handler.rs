@@ -178,7 +178,11 @@ impl Exchange {
 
     async fn whole(mut self, produced: &Produced, quirks: &[Quirk], first: Duration) -> Response {
         let tokens = u32::try_from(produced.tokens()).unwrap_or(u32::MAX);
-        let time = first + self.config.pacing.gap() * tokens.saturating_sub(1);
+        let pauses: Duration = quirks
+            .iter()
+            .map(|quirk| if let Quirk::Pause { length, .. } = quirk { *length } else { Duration::ZERO })
+            .sum();
+        let time = first + self.config.pacing.gap() * tokens.saturating_sub(1) + pauses;
         tokio::time::sleep(self.config.pace().wall(time)).await;
         for quirk in quirks {
             match quirk {

@@ -11,7 +11,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{Html, IntoResponse as _, Response},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -75,7 +75,7 @@ pub struct Reply {
     pub message: String,
     /// What the body is.
     pub body: ReplyBody,
-    /// When to try again, in real time, as the service's headers say it.
+    /// When to try again, in real time: `Retry-After`, and what else the service has for it.
     #[serde(rename = "retry_after_ms", with = "millis::optional")]
     pub retry_after: Option<Duration>,
 }
@@ -113,13 +113,19 @@ impl Reply {
     /// As a response; `documented` makes the service's own error.
     pub(crate) fn respond(&self, documented: impl FnOnce(&Self, StatusCode) -> Response) -> Response {
         let status = carrier::status(self.status);
-        match self.body {
+        let mut response = match self.body {
             ReplyBody::Documented => documented(self, status),
             ReplyBody::Html => {
                 let page = format!("<html><body><h1>{}</h1></body></html>", self.message);
                 (status, Html(page)).into_response()
             }
             ReplyBody::Empty => status.into_response(),
+        };
+        if let Some(wait) = self.retry_after {
+            // In whole seconds, and never too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response
     }
 }

@@ -85,7 +85,7 @@ async fn a_socket_may_be_cut_stalled_or_refused() {
 #[tokio::test]
 async fn a_socket_may_tell_an_error_and_close() {
     let (error, message) = ("quota_exceeded".to_owned(), "You have 0 credits remaining.".to_owned());
-    let world = suffering(Quirk::SocketError { error, message: message.clone() }).await;
+    let world = suffering(Quirk::SocketError { after: ms(0), error, message: message.clone() }).await;
     let mut socket = world.socket("").await;
     socket.say("Hello. ").await;
     let (messages, end) = socket.rest().await;
@@ -103,4 +103,68 @@ async fn alignment_may_be_missing_and_audio_null() {
     assert_eq!(messages[0]["audio"], Value::Null);
     assert_eq!(messages[1]["alignment"], Value::Null);
     assert_eq!(heard(&all_audio(&messages[1..])).trim_end(), "Hi.");
+}
+
+#[tokio::test]
+async fn a_body_may_end_too_early_and_in_good_order() {
+    let world = suffering(Quirk::EndEarly { after: ms(600) }).await;
+    let (audio, broken) = body(&mut world.stream("Hello there, you.").await).await;
+    assert_eq!((heard(&audio).as_str(), broken), ("Hello ther", false));
+    let report = world.ended().await;
+    assert_eq!((report.spoken.as_str(), report.ended), ("Hello ther", Some(SpeechEnd::Cut)));
+}
+
+#[tokio::test]
+async fn a_socket_may_close_without_its_final_message() {
+    let text = "Sixteen letters and then some more of them. ";
+    let close = Quirk::SocketClose { after: ms(900), code: 1011, reason: "Something went wrong.".to_owned() };
+    for (quirk, expected) in [
+        (Quirk::EndEarly { after: ms(900) }, (1000, String::new())),
+        (close, (1011, "Something went wrong.".to_owned())),
+    ] {
+        let world = suffering(quirk).await;
+        let mut socket = world.socket("").await;
+        socket.say(text).await;
+        socket.say("").await;
+        let (messages, end) = socket.rest().await;
+        assert_eq!(end, Some(expected));
+        assert!(messages.iter().all(|message| message["isFinal"].is_null()), "{messages:?}");
+        assert_eq!(heard(&all_audio(&messages)).trim_end(), "Sixteen letters");
+        assert_eq!(world.ended().await.ended, Some(SpeechEnd::Cut));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_may_tell_an_error_in_the_middle() {
+    let error = "system_busy".to_owned();
+    let world = suffering(Quirk::SocketError { after: ms(900), error, message: "Busy.".to_owned() }).await;
+    let mut socket = world.socket("").await;
+    socket.say("Sixteen letters and then some more of them. ").await;
+    socket.say("").await;
+    let (messages, end) = socket.rest().await;
+    assert_eq!((messages.len(), &messages[1]["error"]), (2, &json!("system_busy")));
+    assert_eq!(end, Some((1008, "Busy.".to_owned())));
+}
+
+#[tokio::test]
+async fn a_message_may_be_no_json_and_the_rest_comes_all_the_same() {
+    let world = suffering(Quirk::Garbage { after: ms(900) }).await;
+    let mut socket = world.socket("").await;
+    socket.say("Sixteen letters and then some more of them. ").await;
+    socket.say("").await;
+    let (messages, end) = socket.rest().await;
+    assert_eq!(end, Some((1000, String::new())));
+    assert_eq!(messages.iter().filter(|message| message.is_string()).count(), 1, "{messages:?}");
+    assert!(messages[1].is_string() && messages.last().is_some_and(|last| last["isFinal"] == true));
+}
+
+#[tokio::test]
+async fn throttling_may_say_when_to_come_back() {
+    let world = World::new(Config::default()).await;
+    let throttled = Reply::new(429, "rate_limit_exceeded", "Slow down.").retry_after(ms(1200));
+    world.elevenlabs.script(Speech::refusing(1, &throttled));
+    let response = world.post(&format!("voice1/stream?{ULAW}"), &json!({"text": "Hi"})).await;
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "2");
+    world.stream("Hi").await;
 }

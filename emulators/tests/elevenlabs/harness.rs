@@ -144,7 +144,10 @@ impl Socket {
     pub(crate) async fn next(&mut self) -> Result<Value, Option<(u16, String)>> {
         loop {
             match within(self.0.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                // What is no JSON is shown as it came.
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(serde_json::from_str(&text).unwrap_or_else(|_| json!(text.as_str())));
+                }
                 Some(Ok(Message::Close(frame))) => {
                     return Err(frame.map(|frame| (frame.code.into(), frame.reason.to_string())));
                 }

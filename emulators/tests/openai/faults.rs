@@ -153,3 +153,46 @@ async fn a_whole_answer_may_be_cut_and_a_stop_ends_what_hangs() {
     within(world.openai.stop()).await;
     assert_eq!(events.rest().await, (vec![], End::Broken));
 }
+
+#[tokio::test]
+async fn a_stream_may_pause_in_the_middle_and_go_on() {
+    let (world, mut events) = suffering(Quirk::Pause { after_tokens: 2, length: ms(400) }).await;
+    for _ in 0..3 {
+        events.next().await.expect("a chunk");
+    }
+    assert!(tokio::time::timeout(ms(150), events.next()).await.is_err());
+    assert_eq!(text(&events.chunks().await), ": Hello there");
+    assert_eq!(world.ended().await.ended, Some(RequestEnd::Answered));
+}
+
+#[tokio::test]
+async fn gateways_announce_an_error_by_name() {
+    let (_world, mut events) = suffering(Quirk::NamedErrorEvent { after_tokens: 1 }).await;
+    let mut whole = String::new();
+    while let Ok(Some(piece)) = within(events.response.chunk()).await {
+        whole.push_str(&String::from_utf8_lossy(&piece));
+    }
+    let (_, last) = whole.split_once("event: error\n").expect("a named event");
+    let error: Value = serde_json::from_str(last.trim().trim_start_matches("data: ")).expect("JSON");
+    assert_eq!(error["error"]["type"], "server_error");
+}
+
+#[tokio::test]
+async fn the_two_rate_limits_are_told_apart() {
+    let world = World::new(Config::default()).await;
+    let text = "Rate limit reached for gpt-4o-mini on tokens per min (TPM): Limit 30000.";
+    world.openai.script(Turn::refusing(1, &Reply::new(429, "rate_limit_exceeded", text)));
+    let (_, error) = world.refused(&says("Hello")).await;
+    assert_eq!((&error["type"], &error["code"]), (&json!("tokens"), &json!("rate_limit_exceeded")));
+}
+
+#[tokio::test]
+async fn a_refusal_is_streamed_in_its_own_field() {
+    let world = World::new(Config::default()).await;
+    world.openai.script([Turn::answering(Answer::refusing("I will not say that."))]);
+    let chunks = world.stream(&says("Swear!")).await.chunks().await;
+    let refusal: String =
+        chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["refusal"].as_str()).collect();
+    assert_eq!((refusal.as_str(), text(&chunks).as_str()), ("I will not say that.", ""));
+    assert_eq!(chunks.last().expect("chunks")["choices"][0]["finish_reason"], "stop");
+}
