@@ -13,6 +13,8 @@ use std::{
 
 use axum::{
     extract::connect_info::Connected,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
     serve::{IncomingStream, Listener},
 };
 use tokio::{
@@ -35,6 +37,12 @@ impl Wire {
     fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)
     }
+}
+
+/// Resets the connection; the response is never seen.
+pub(crate) fn cut(wire: &Wire) -> Response {
+    wire.cut();
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// A TCP listener that yields [`CuttableStream`]s.

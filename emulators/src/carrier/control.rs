@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Call as _, Dials, Hub, Protocol, Settings as _, Totals};
+use crate::control::{self, refuse};
 
 pub(super) fn routes<P: Protocol>() -> Router<Arc<Hub<P>>> {
     Router::new()
@@ -32,30 +33,16 @@ async fn config<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Json<P::Config> 
 
 /// Objects are merged, anything else replaced.
 async fn patch_config<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Json(patch): Json<Value>) -> Response {
-    let patched = serde_json::to_value(&*hub.config()).and_then(|mut config| {
-        merge(&mut config, patch);
-        serde_json::from_value::<P::Config>(config)
+    let checked = control::patched(&*hub.config(), patch).and_then(|config: P::Config| {
+        config.check().map_err(|error| error.to_string())?;
+        Ok(config)
     });
-    match patched.map_err(|error| error.to_string()) {
-        Ok(config) => match config.check() {
-            Ok(()) => {
-                hub.configure(config.clone());
-                Json(config).into_response()
-            }
-            Err(error) => refuse(&error.to_string()),
-        },
-        Err(message) => refuse(&message),
-    }
-}
-
-fn merge(into: &mut Value, patch: Value) {
-    match (into, patch) {
-        (Value::Object(fields), Value::Object(changes)) => {
-            for (name, change) in changes {
-                merge(fields.entry(name).or_insert(Value::Null), change);
-            }
+    match checked {
+        Ok(config) => {
+            hub.configure(config.clone());
+            Json(config).into_response()
         }
-        (into, patch) => *into = patch,
+        Err(message) => refuse(&message),
     }
 }
 
@@ -129,8 +116,4 @@ async fn proceed<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Path(id): Path<Str
 async fn reset<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> StatusCode {
     hub.reset();
     StatusCode::NO_CONTENT
-}
-
-fn refuse(message: &str) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "error": message }))).into_response()
 }

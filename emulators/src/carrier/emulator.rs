@@ -1,18 +1,12 @@
 //! A running emulator, as its owner holds it.
 
-use std::{io, net::Ipv4Addr, sync::Arc, time::Duration};
-
-use axum::middleware;
-use tokio::{net::TcpListener, task::JoinHandle};
+use std::sync::Arc;
 
 use super::{
     Call as _, ConfigError, Dials, Hub, Protocol, Settings as _, StartError, Totals, control,
-    server::{until_stopped, webhook_client},
+    server::webhook_client,
 };
-use crate::socket::{CuttableListener, Wire};
-
-/// How long a stop waits for connections to close before it cuts them.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+use crate::server::{self, Server};
 
 /// What a test's author sees of a call.
 type Report<P> = <<P as Protocol>::Call as super::Call>::Report;
@@ -20,7 +14,7 @@ type Report<P> = <<P as Protocol>::Call as super::Call>::Report;
 /// A running emulator. Dropping it ends it too, without waiting.
 pub struct Emulator<P: Protocol> {
     hub: Arc<Hub<P>>,
-    server: Option<JoinHandle<io::Result<()>>>,
+    server: Option<Server>,
 }
 
 impl<P: Protocol> Emulator<P> {
@@ -31,18 +25,11 @@ impl<P: Protocol> Emulator<P> {
     pub async fn start(config: P::Config) -> Result<Self, StartError> {
         config.check()?;
         let port = config.port();
-        let bound = |source| StartError::Bind { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(bound)?;
-        let origin = format!("http://{}", listener.local_addr().map_err(bound)?);
+        let bound = server::bind(port).await;
+        let (listener, origin) = bound.map_err(|source| StartError::Bind { port, source })?;
         let hub = Arc::new(Hub::new(config, webhook_client()?, origin));
-        let routes = P::routes()
-            .merge(control::routes())
-            .layer(middleware::from_fn_with_state(hub.clone(), until_stopped::<P>))
-            .with_state(hub.clone());
-        let service = routes.into_make_service_with_connect_info::<Wire>();
-        let server = axum::serve(CuttableListener(listener), service)
-            .with_graceful_shutdown(hub.stopping.clone().cancelled_owned());
-        let server = Some(tokio::spawn(server.into_future()));
+        let routes = P::routes().merge(control::routes()).with_state(hub.clone());
+        let server = Some(server::serve(listener, routes, &hub.stopping));
         Ok(Self { hub, server })
     }
 
@@ -109,6 +96,17 @@ impl<P: Protocol> Emulator<P> {
         self.hub.until(holds).await
     }
 
+    /// Returns the call that the carrier names so once `holds` does of it, which may never be; at once if
+    /// there is no such call.
+    pub async fn until_call(&self, id: &str, holds: impl Fn(&Report<P>) -> bool) -> Option<Report<P>> {
+        self.hub
+            .until_known(|world| {
+                let report = world.by_id(id).map(|call| call.report());
+                report.as_ref().is_none_or(&holds).then_some(report)
+            })
+            .await
+    }
+
     /// Every call still remembered, in the order accepted.
     pub fn calls(&self) -> Vec<Report<P>> {
         self.hub.read().calls(&[]).into_iter().map(|call| call.report()).collect()
@@ -136,10 +134,8 @@ impl<P: Protocol> Emulator<P> {
         self.hub.stopping.cancel();
         self.hub.tasks.close();
         self.hub.tasks.wait().await;
-        if let Some(mut server) = self.server.take()
-            && tokio::time::timeout(STOP_PATIENCE, &mut server).await.is_err()
-        {
-            server.abort();
+        if let Some(server) = self.server.take() {
+            server.ended().await;
         }
     }
 }

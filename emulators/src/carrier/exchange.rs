@@ -2,10 +2,10 @@
 
 use std::{future, sync::Arc, time::Duration};
 
-use axum::{http::StatusCode, response::IntoResponse as _, response::Response};
+use axum::response::Response;
 
 use super::{Hub, Paced as _, Phone, Protocol, Quirk, Reply, World};
-use crate::socket::Wire;
+use crate::socket::{Wire, cut};
 
 /// A valid dial request, as the exchange needs to know it.
 pub(crate) trait Order<P: Protocol>: Clone + Send + Sync + 'static {
@@ -140,10 +140,4 @@ impl<P: Protocol, O: Order<P>> Exchange<P, O> {
             | Quirk::StreamBreaks { .. } => unreachable!("{fault:?} is no fault of a request"),
         }
     }
-}
-
-/// Resets the connection; the response is never seen.
-pub(crate) fn cut(wire: &Wire) -> Response {
-    wire.cut();
-    StatusCode::NO_CONTENT.into_response()
 }

@@ -69,15 +69,18 @@ impl<P: Protocol> Hub<P> {
 
     /// Returns once `holds` does.
     pub(super) async fn until(&self, holds: impl Fn(&Totals) -> bool) -> Totals {
+        self.until_known(|world| Some(world.counters.totals).filter(&holds)).await
+    }
+
+    /// Returns what `find` finds, once it finds anything.
+    pub(super) async fn until_known<T>(&self, find: impl Fn(&World<P>) -> Option<T>) -> T {
         let mut changed = self.changed.subscribe();
         loop {
-            let totals = self.read().counters.totals;
-            if holds(&totals) {
-                return totals;
+            if let Some(found) = find(&self.read()) {
+                return found;
             }
-            if changed.changed().await.is_err() {
-                return totals;
-            }
+            // The sender lives as long as we do.
+            let _ = changed.changed().await;
         }
     }
 

@@ -36,6 +36,7 @@ pub use self::{
     world::{Base, World},
 };
 use crate::clock::Pace;
+pub use crate::server::ConfigError;
 
 /// A carrier's protocol, as far as the common part needs to know it.
 pub trait Protocol: Sized + Send + Sync + 'static {
@@ -131,19 +132,4 @@ pub enum Fallback<S> {
     Always(S),
     /// The carrier's mix of outcomes: varied, the same on every run.
     Mix,
-}
-
-/// Why a config cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(pub String);
-
-impl ConfigError {
-    /// Time must pass, and forwards.
-    pub(crate) fn check_speed(speed: f64) -> Result<(), Self> {
-        if Pace::new(speed).is_some() {
-            return Ok(());
-        }
-        Err(Self(format!("speed must be positive and finite, not {speed}")))
-    }
 }

@@ -1,16 +1,8 @@
-//! Listening, and the client for webhooks.
+//! Why a carrier's emulator may not start, and the client for webhooks.
 
 use std::{io, sync::Arc};
 
-use axum::{
-    body::Body,
-    extract::{ConnectInfo, Request, State},
-    middleware::Next,
-    response::Response,
-};
-
-use super::{ConfigError, Hub, Protocol, exchange::cut};
-use crate::socket::Wire;
+use super::ConfigError;
 
 /// Why an emulator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +32,6 @@ pub enum ClientError {
     /// The HTTP library refused its settings.
     #[error("HTTP cannot be set up")]
     Http(#[from] reqwest::Error),
-}
-
-/// A stop cuts what is still being served, hanging requests above all.
-pub(super) async fn until_stopped<P: Protocol>(
-    State(hub): State<Arc<Hub<P>>>,
-    ConnectInfo(wire): ConnectInfo<Wire>,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    let served = hub.stopping.run_until_cancelled(next.run(request)).await;
-    served.unwrap_or_else(|| cut(&wire))
 }
 
 /// A client for plain http that keeps its connections. TLS has no roots: https fails, and no

@@ -132,13 +132,21 @@ impl<P: Protocol> World<P> {
         call
     }
 
+    /// Writes down something that only a test's author sees, unless a reset has swept the call away.
+    pub(crate) fn note(&mut self, call: &P::Call, change: impl FnOnce(&mut P::Call)) {
+        let known = self.calls.get_mut(&call.base().sequence);
+        if let Some(known) = known.filter(|known| known.base().id == call.base().id) {
+            change(known);
+        }
+    }
+
     /// Applies `change` and returns the call as it then is; `None` if a reset has swept it away.
     pub(crate) fn update(&mut self, call: &P::Call, change: impl FnOnce(&mut P::Call)) -> Option<P::Call> {
-        let known = self.calls.get_mut(&call.base().sequence);
-        let known = known.filter(|known| known.base().id == call.base().id)?;
-        known.base_mut().updated = clock::now();
-        change(known);
-        Some(known.clone())
+        self.note(call, |known| {
+            known.base_mut().updated = clock::now();
+            change(known);
+        });
+        self.by_id(&call.base().id).cloned()
     }
 
     /// Ends a call, which is to be done once; `change` writes how.

@@ -48,13 +48,14 @@ pub use self::{
         AcceptedStatus, Account, Callbacks, Config, ErrorCode, Flow, FormEncoding, Limits, Reads, Replies,
         Streams,
     },
-    scenario::{Caller, Keypress, Outcome, Says, Scenario},
+    scenario::{Outcome, Scenario},
     stream::{StreamEnd, StreamReport},
 };
 use crate::carrier::{self, Phone, Protocol};
 pub use crate::carrier::{
     ConfigError, Dial, Dials, KeyCount, NumberCount, Quirk, Reply, ReplyBody, StartError, Totals,
 };
+pub use crate::media::{Caller, Conversation, Keypress, Line, Says, Speaker, Turn, When};
 
 /// What an unscripted number does.
 pub type Fallback = carrier::Fallback<Scenario>;

@@ -60,7 +60,7 @@ pub use self::{
         TexmlKey, Webhooks,
     },
     hangup::{Cause, Hangup, Source},
-    scenario::{Answerer, Caller, Keypress, Outcome, Says, Scenario},
+    scenario::{Answerer, Outcome, Scenario},
     sign::SigningSeed,
     stream::{StreamEnd, StreamReport},
 };
@@ -68,6 +68,7 @@ use crate::carrier::{self, Protocol};
 pub use crate::carrier::{
     ConfigError, Dial, Dials, Forgery, KeyCount, NumberCount, Quirk, Reply, ReplyBody, StartError, Totals,
 };
+pub use crate::media::{Caller, Conversation, Keypress, Line, Says, Speaker, Turn, When};
 
 /// What an unscripted number does.
 pub type Fallback = carrier::Fallback<Scenario>;

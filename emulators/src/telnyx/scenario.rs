@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{hangup::Hangup, mix};
 use crate::{
     carrier::{self, Phone, Quirk},
+    media::{Caller, Keypress, Line, Says},
     millis,
 };
 
@@ -111,49 +111,6 @@ pub enum Answerer {
     NotSure,
 }
 
-/// What comes from the far end of an answered call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Caller {
-    /// Audio.
-    pub says: Says,
-    /// Keys pressed, in any order.
-    pub presses: Vec<Keypress>,
-}
-
-/// A key pressed during the call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keypress {
-    /// Time since the answer.
-    #[serde(rename = "after_ms", with = "millis")]
-    pub after: Duration,
-    /// `0`–`9`, `*` or `#`.
-    pub digit: char,
-}
-
-/// Audio from the far end, PCM16 mono at the stream's rate before it is encoded.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Says {
-    /// Nothing.
-    #[default]
-    Silence,
-    /// A steady tone.
-    Tone {
-        /// Its frequency.
-        hz: f64,
-    },
-    /// A hum as long as a greeting, a 1 kHz beep of half a second, then silence.
-    Voicemail {
-        /// Length of the greeting.
-        #[serde(rename = "greeting_ms", with = "millis")]
-        greeting: Duration,
-    },
-    /// These samples once (little endian, base64 in JSON), then silence.
-    Pcm(#[serde(with = "base64_bytes")] Bytes),
-}
-
 impl Scenario {
     fn new(outcome: Outcome) -> Self {
         Self {
@@ -221,6 +178,16 @@ impl Scenario {
         self
     }
 
+    /// The same, taken by somebody who says and does this.
+    pub fn with_caller(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// The same with these lines from the far end.
+    pub fn talking(self, lines: impl IntoIterator<Item = Line>) -> Self {
+        self.saying(Says::Lines(lines.into_iter().collect()))
+    }
+
     /// The same with one more key pressed.
     pub fn pressing(mut self, digit: char, after: Duration) -> Self {
         self.caller.presses.push(Keypress { after, digit });
@@ -240,20 +207,5 @@ impl carrier::Scenario for Scenario {
 
     fn by_phone(phone: Phone, dial: u32) -> Self {
         mix::scenario(phone, dial)
-    }
-}
-
-mod base64_bytes {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use bytes::Bytes;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(value: &Bytes, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&STANDARD.encode(value))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        let text = String::deserialize(from)?;
-        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
     }
 }

@@ -3,6 +3,7 @@
 mod callbacks;
 mod connect;
 mod control;
+mod conversations;
 mod faults;
 mod harness;
 mod limits;

@@ -1,6 +1,7 @@
 //! The Telnyx emulator over real sockets: what a client sees, and what the counters say.
 
 mod actions;
+mod conversations;
 mod dial;
 mod faults;
 mod harness;

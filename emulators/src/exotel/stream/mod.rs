@@ -1,7 +1,5 @@
 //! The bot's WebSocket (protocol page, §5). Exotel is the client; the bot hosts the server.
 
-mod audio;
-mod playout;
 mod session;
 pub(super) mod target;
 mod wire;
@@ -9,27 +7,17 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpStream, time};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{
-        client::IntoClientRequest as _,
-        http::{HeaderValue, header::AUTHORIZATION},
-    },
-};
 
 use self::{session::Session, target::Target};
 use super::{Hub, call::Call, config::Config, scenario::Scenario};
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// A failed handshake is tried once more.
-const HANDSHAKES: u32 = 2;
+use crate::media::{BotSocket, Conversation};
 
 /// Who ended a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamEnd {
+    /// Nobody yet.
+    Open,
     /// The caller hung up.
     Caller,
     /// The bot closed the socket, or vanished.
@@ -62,6 +50,8 @@ pub struct StreamReport {
     pub frames_too_small: u32,
     /// Frames over 100 000 bytes, the documented maximum: timeouts.
     pub frames_too_big: u32,
+    /// What the caller said, and heard of the bot: what was cleared before it was played is not there.
+    pub conversation: Conversation,
     /// Marks from the bot.
     pub marks_received: u32,
     /// Marks echoed.
@@ -96,7 +86,7 @@ pub(super) async fn hold(
     match open(hub, target, &config, &mut report).await {
         Some(socket) => {
             hub.count(|totals| totals.streams += 1);
-            Session::new(call, target, scenario, bounds, config, report).run(socket).await
+            Session::new(hub, call, target, scenario, bounds, report).run(socket).await
         }
         None => (Duration::ZERO, report),
     }
@@ -122,29 +112,10 @@ impl Drop for Seat<'_> {
     }
 }
 
-async fn open(hub: &Hub, target: &Target, config: &Config, report: &mut StreamReport) -> Option<Socket> {
-    for _ in 0..HANDSHAKES {
-        report.handshakes += 1;
-        let shaken = time::timeout(config.streams.handshake_timeout, handshake(target, config));
-        match shaken.await {
-            Ok(Ok(socket)) => return Some(socket),
-            Ok(Err(error)) => tracing::debug!(%error, "a bot's handshake failed"),
-            Err(_) => tracing::debug!("a bot's handshake took too long"),
-        }
-        hub.count(|totals| totals.handshakes_failed += 1);
-    }
-    None
-}
-
-async fn handshake(
-    target: &Target,
-    config: &Config,
-) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
+async fn open(hub: &Hub, target: &Target, config: &Config, report: &mut StreamReport) -> Option<BotSocket> {
     let url = target.url(config.streams.custom_parameters_in_url);
-    let mut request = url.as_str().into_client_request()?;
-    if let Some(credentials) = &target.authorization {
-        let value = HeaderValue::from_str(credentials)?;
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-    connect_async(request).await.map(|(socket, _)| socket)
+    let longest = config.streams.handshake_timeout;
+    let tried = || report.handshakes += 1;
+    let failed = || hub.count(|totals| totals.handshakes_failed += 1);
+    BotSocket::open(url, target.authorization.as_deref(), longest, tried, failed).await
 }

@@ -2,50 +2,40 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
-use tokio::time::{self, Instant, MissedTickBehavior};
-use tokio_tungstenite::tungstenite::Message;
+use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Bounds, Socket, StreamEnd, StreamReport,
-    audio::{self, FRAME},
-    playout::Playout,
+    Bounds, StreamEnd, StreamReport,
     target::Target,
     wire::{FromBot, Script},
 };
 use crate::{
+    audio::Encoding,
     carrier::{Paced as _, Quirk},
-    exotel::{
-        call::Call,
-        config::Config,
-        scenario::{Keypress, Scenario},
-    },
+    exotel::{Hub, call::Call, config::Config, scenario::Scenario},
+    media::{BotSocket, Came, Gone, Handset, Keypress, ticks},
 };
 
-/// Shortest real time between two ticks; at high speeds several frames go out per tick.
-const TICK_MIN: Duration = Duration::from_millis(10);
-/// Real time in which a bot must take a message, and in which a closing handshake must end.
-const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Length of a frame that the caller's audio is sent in.
+const FRAME: Duration = Duration::from_millis(100);
 
 const FRAME_MIN: usize = 3200;
 const FRAME_MAX: usize = 100_000;
+/// A byte count that does not fill the carrier's 20 ms grid is padded, with this audible gap.
 const FRAME_GRID: usize = 320;
-
-/// The bot can no longer be reached.
-struct Gone;
+const PADDING: Duration = Duration::from_millis(20);
 
 pub(super) struct Session<'a> {
+    hub: &'a Hub,
     call: &'a Call,
     target: &'a Target,
-    scenario: &'a Scenario,
     bounds: Bounds,
     breaks_after: Option<Duration>,
     config: Arc<Config>,
     script: Script,
-    playout: Playout,
+    handset: Handset,
     presses: Vec<Keypress>,
     report: StreamReport,
     began: Instant,
@@ -53,13 +43,14 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(
+        hub: &'a Hub,
         call: &'a Call,
         target: &'a Target,
-        scenario: &'a Scenario,
+        scenario: &Scenario,
         bounds: Bounds,
-        config: Arc<Config>,
         report: StreamReport,
     ) -> Self {
+        let (config, rate) = (hub.config(), target.sample_rate);
         let mut presses = scenario.caller.presses.clone();
         presses.sort_by_key(|press| std::cmp::Reverse(press.after));
         let breaks_after = scenario.quirks.iter().find_map(|quirk| match quirk {
@@ -67,81 +58,89 @@ impl<'a> Session<'a> {
             _ => None,
         });
         Self {
+            hub,
             call,
             target,
-            scenario,
             bounds,
             breaks_after,
             script: Script::new(Uuid::new_v4().simple().to_string(), &config.streams),
             config,
-            playout: Playout::new(target.sample_rate),
+            handset: Handset::new(&scenario.caller, FRAME, rate, Some((Encoding::Linear16, rate))),
             presses,
-            report,
+            report: StreamReport { ended_by: StreamEnd::Open, ..report },
             began: Instant::now(),
         }
     }
 
     /// Talks until somebody ends it; returns how long that was, in nominal time.
-    pub(super) async fn run(mut self, mut socket: Socket) -> (Duration, StreamReport) {
+    pub(super) async fn run(mut self, mut socket: BotSocket) -> (Duration, StreamReport) {
         let end = self.converse(&mut socket).await.unwrap_or(StreamEnd::Bot);
         let talked = self.now().min(self.bounds.caller_leaves).min(self.bounds.cut_off);
         self.report.ended_by = end;
+        self.report.conversation = self.handset.end(talked);
         let reason = match end {
             StreamEnd::Caller => Some("callended"),
             StreamEnd::Limit => Some("stopped"),
-            StreamEnd::Bot | StreamEnd::Broken | StreamEnd::Unreachable => None,
+            StreamEnd::Open | StreamEnd::Bot | StreamEnd::Broken | StreamEnd::Unreachable => None,
         };
         if let Some(reason) = reason {
             let stop = self.script.stop(self.call, reason);
             // A bot that has gone by now misses nothing.
-            let _ = send(&mut socket, &stop).await;
+            let _ = socket.send(&stop).await;
         }
         if end != StreamEnd::Broken {
-            close(&mut socket).await;
+            socket.close().await;
         }
         (talked, self.report)
     }
 
-    async fn converse(&mut self, socket: &mut Socket) -> Result<StreamEnd, Gone> {
-        send(socket, &json!({"event": "connected"})).await?;
+    async fn converse(&mut self, socket: &mut BotSocket) -> Result<StreamEnd, Gone> {
+        socket.send(&json!({"event": "connected"})).await?;
         let start = self.script.start(self.call, self.target, &self.config.streams);
-        send(socket, &start).await?;
+        socket.send(&start).await?;
         self.began = Instant::now();
-        let mut tick = time::interval(self.config.pace().wall(FRAME).max(TICK_MIN));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut ticks = ticks(self.config.pace().wall(FRAME));
         loop {
             tokio::select! {
                 () = self.call.base.nudge.notified() => return Ok(StreamEnd::Caller),
-                _ = tick.tick() => {
+                _ = ticks.tick() => {
                     if let Some(end) = self.tick(socket).await? {
                         return Ok(end);
                     }
                 }
-                message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => self.hear(socket, &text).await?,
-                    Some(Ok(Message::Binary(_))) => self.report.nonsense += 1,
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(StreamEnd::Bot),
+                came = socket.next() => match came? {
+                    Came::Text(text) => self.hear(socket, &text).await?,
+                    Came::Binary => self.report.nonsense += 1,
+                    Came::Closed => return Ok(StreamEnd::Bot),
                 },
             }
+            self.publish();
+        }
+    }
+
+    /// Lets a test see what was said so far.
+    fn publish(&mut self) {
+        if let Some(conversation) = self.handset.news() {
+            let report = StreamReport { conversation, ..self.report.clone() };
+            self.hub.change(|world| world.note(self.call, |call| call.stream = Some(report)));
         }
     }
 
     /// Sends all that has fallen due, and says whether the stream is over.
-    async fn tick(&mut self, socket: &mut Socket) -> Result<Option<StreamEnd>, Gone> {
+    async fn tick(&mut self, socket: &mut BotSocket) -> Result<Option<StreamEnd>, Gone> {
         let now = self.now();
         let last = now.min(self.bounds.caller_leaves).min(self.bounds.cut_off);
-        while FRAME * (self.report.frames_sent + 1) <= last {
-            let rate = self.target.sample_rate;
-            let audio = audio::frame(&self.scenario.caller.says, self.report.frames_sent, rate);
+        while let Some((_, samples)) = self.handset.next_frame(last) {
             self.report.frames_sent += 1;
+            let audio = Encoding::Linear16.encode(&samples);
             let media = self.script.media(self.report.frames_sent.into(), FRAME, &audio);
-            send(socket, &media).await?;
+            socket.send(&media).await?;
         }
         while let Some(press) = self.presses.pop_if(|press| press.after <= last) {
             let dtmf = self.script.dtmf(press.digit);
-            send(socket, &dtmf).await?;
+            socket.send(&dtmf).await?;
         }
+        self.handset.play(last);
         self.echo_marks(socket, now).await?;
         Ok(self.over(now))
     }
@@ -149,7 +148,7 @@ impl<'a> Session<'a> {
     fn over(&self, now: Duration) -> Option<StreamEnd> {
         if self.breaks_after.is_some_and(|after| after <= now) {
             Some(StreamEnd::Broken)
-        } else if now >= self.bounds.caller_leaves {
+        } else if now >= self.bounds.caller_leaves || self.handset.hangs_up(now) {
             Some(StreamEnd::Caller)
         } else if now >= self.bounds.cut_off {
             Some(StreamEnd::Limit)
@@ -158,17 +157,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn hear(&mut self, socket: &mut Socket, text: &str) -> Result<(), Gone> {
+    async fn hear(&mut self, socket: &mut BotSocket, text: &str) -> Result<(), Gone> {
         let now = self.now();
         let message = serde_json::from_str::<FromBot>(text).ok();
         match message.filter(|message| self.script.is_mine(message.stream_sid())) {
-            Some(FromBot::Media { media, .. }) => match media.bytes() {
-                Some(bytes) => self.play(bytes, now),
+            Some(FromBot::Media { media, .. }) => match media.audio() {
+                Some(audio) => self.play(&audio, now),
                 None => self.report.nonsense += 1,
             },
             Some(FromBot::Mark { mark, .. }) => {
                 self.report.marks_received += 1;
-                self.playout.mark(mark.name, now);
+                self.handset.mark(mark.name, now);
                 self.echo_marks(socket, now).await?;
             }
             Some(FromBot::Clear { .. }) => self.clear(socket, now).await?,
@@ -177,8 +176,9 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn play(&mut self, bytes: usize, now: Duration) {
-        self.playout.queue(bytes, now);
+    fn play(&mut self, audio: &[u8], now: Duration) {
+        let bytes = audio.len();
+        self.handset.queue(audio, length(bytes, self.target.sample_rate), now);
         self.report.frames_received += 1;
         self.report.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
         self.report.frames_misaligned += u32::from(!bytes.is_multiple_of(FRAME_GRID));
@@ -186,9 +186,9 @@ impl<'a> Session<'a> {
         self.report.frames_too_big += u32::from(bytes > FRAME_MAX);
     }
 
-    async fn clear(&mut self, socket: &mut Socket, now: Duration) -> Result<(), Gone> {
+    async fn clear(&mut self, socket: &mut BotSocket, now: Duration) -> Result<(), Gone> {
         self.report.clears += 1;
-        let dropped = self.playout.clear(now);
+        let dropped = self.handset.clear(now);
         if self.config.streams.clear_echoes_marks {
             for name in dropped {
                 self.echo(socket, &name).await?;
@@ -197,17 +197,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn echo_marks(&mut self, socket: &mut Socket, now: Duration) -> Result<(), Gone> {
-        while let Some(name) = self.playout.due(now) {
+    async fn echo_marks(&mut self, socket: &mut BotSocket, now: Duration) -> Result<(), Gone> {
+        while let Some(name) = self.handset.due(now) {
             self.echo(socket, &name).await?;
         }
         Ok(())
     }
 
-    async fn echo(&mut self, socket: &mut Socket, name: &str) -> Result<(), Gone> {
+    async fn echo(&mut self, socket: &mut BotSocket, name: &str) -> Result<(), Gone> {
         self.report.marks_echoed += 1;
         let mark = self.script.mark(name);
-        send(socket, &mark).await
+        socket.send(&mark).await
     }
 
     /// Nominal time since the stream began.
@@ -216,19 +216,20 @@ impl<'a> Session<'a> {
     }
 }
 
-async fn send(socket: &mut Socket, message: &Value) -> Result<(), Gone> {
-    let sent = socket.send(Message::text(message.to_string()));
-    match time::timeout(SEND_TIMEOUT, sent).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Gone),
-    }
+/// How long so many bytes take to play.
+fn length(bytes: usize, sample_rate: u32) -> Duration {
+    let whole = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let padding = if bytes.is_multiple_of(FRAME_GRID) { Duration::ZERO } else { PADDING };
+    Duration::from_secs(1) * whole / (sample_rate * 2) + padding
 }
 
-/// Says goodbye properly, and does not wait long for the answer.
-async fn close(socket: &mut Socket) {
-    let goodbye = async {
-        let _ = socket.close(None).await;
-        while let Some(Ok(_)) = socket.next().await {}
-    };
-    let _ = time::timeout(CLOSE_TIMEOUT, goodbye).await;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_frame_costs_a_gap() {
+        assert_eq!(length(3200, 8000), Duration::from_millis(200));
+        assert_eq!(length(100, 8000), Duration::from_micros(6250 + 20_000));
+    }
 }

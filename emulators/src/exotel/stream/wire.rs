@@ -115,8 +115,8 @@ impl FromBot {
 }
 
 impl Payload {
-    /// How many bytes of audio, or `None` if it is not base64.
-    pub(super) fn bytes(&self) -> Option<usize> {
-        STANDARD.decode(&self.payload).ok().map(|audio| audio.len())
+    /// Its audio, or `None` if it is not base64.
+    pub(super) fn audio(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.payload).ok()
     }
 }

@@ -165,7 +165,7 @@ impl Life {
             hub: Arc::clone(&self.hub),
             call: self.now(),
             settings,
-            says: self.scenario.caller.says.clone(),
+            caller: self.scenario.caller.clone(),
             breaks_after: self.stream_breaks(),
         };
         self.hub.spawn(stream.hold(words));
@@ -179,6 +179,7 @@ impl Life {
                 self.report_stream("stream-started", &url);
                 return None;
             }
+            News::CallerLeaves => return Some(Interrupt::End(Hangup::by_callee())),
             News::Failed { reason, track, report } => {
                 let params = json!({"stream_url": url, "track": track});
                 let failed = json!({

@@ -1,7 +1,5 @@
 //! The media stream (protocol page, §6). Telnyx is the client; the bot hosts the server.
 
-mod audio;
-mod playout;
 mod session;
 mod settings;
 mod wire;
@@ -9,15 +7,7 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpStream, sync::mpsc, time};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{
-        Error,
-        client::IntoClientRequest as _,
-        http::{HeaderValue, header::AUTHORIZATION},
-    },
-};
+use tokio::sync::mpsc;
 
 pub(super) use self::settings::Settings;
 use self::{session::Session, settings::Codec, wire::Script};
@@ -25,18 +15,15 @@ use super::{
     Hub,
     call::{Call, Letter},
     config::Config,
-    scenario::Says,
 };
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// A failed handshake is tried once more.
-const HANDSHAKES: u32 = 2;
+use crate::media::{BotSocket, Caller, Conversation};
 
 /// Who ended a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamEnd {
+    /// Nobody yet.
+    Open,
     /// The carrier, since the call is over or a command stopped it.
     Carrier,
     /// The bot closed the socket, or vanished.
@@ -67,6 +54,8 @@ pub struct StreamReport {
     pub frames_too_short: u32,
     /// Frames over 30 s, the documented maximum.
     pub frames_too_long: u32,
+    /// What the caller said, and heard of the bot: what was cleared before it was played is not there.
+    pub conversation: Conversation,
     /// Marks from the bot.
     pub marks_received: u32,
     /// Marks returned.
@@ -84,6 +73,8 @@ pub(super) enum News {
     Started { stream_id: String },
     /// It cannot be opened.
     Failed { reason: &'static str, track: &'static str, report: StreamReport },
+    /// Whoever is on the phone has said all they had to say, and hangs up.
+    CallerLeaves,
     /// It is closed for good.
     Ended { report: StreamReport },
 }
@@ -100,7 +91,7 @@ pub(super) struct Stream {
     pub(super) hub: Arc<Hub>,
     pub(super) call: Call,
     pub(super) settings: Settings,
-    pub(super) says: Says,
+    pub(super) caller: Caller,
     /// Nominal time after which the first socket breaks.
     pub(super) breaks_after: Option<Duration>,
 }
@@ -116,6 +107,7 @@ impl Stream {
             return self.tell(News::Failed { reason: "codec_not_emulated", track, report });
         }
         let mut script = Script::new();
+        let mut handset = session::handset(&self.caller, &self.settings);
         loop {
             let opened = tokio::select! {
                 opened = self.open(&config, &mut report) => opened,
@@ -129,13 +121,14 @@ impl Stream {
                 self.tell(News::Started { stream_id: script.stream_id.clone() });
             }
             let breaks_after = self.breaks_after.take();
-            let session = Session::new(&self, config.clone(), script, report, breaks_after);
+            let session = Session::new(&self, &config, script, handset, report, breaks_after);
             let clean;
-            (clean, script, report) = session.run(socket, &mut words).await;
+            (clean, script, handset, report) = session.run(socket, &mut words).await;
             if clean || left == 0 {
                 break;
             }
             left -= 1;
+            handset.reconnect();
         }
         if report.sockets == 0 {
             self.tell(News::Failed { reason: "connection_failed", track, report });
@@ -148,27 +141,13 @@ impl Stream {
         self.call.mailbox.post(Letter::Stream(news));
     }
 
-    async fn open(&self, config: &Config, report: &mut StreamReport) -> Option<Socket> {
-        for _ in 0..HANDSHAKES {
-            report.handshakes += 1;
-            let shaken = time::timeout(config.streams.handshake_timeout, self.handshake(config));
-            match shaken.await {
-                Ok(Ok(socket)) => return Some(socket),
-                Ok(Err(error)) => tracing::debug!(%error, "a bot's handshake failed"),
-                Err(_) => tracing::debug!("a bot's handshake took too long"),
-            }
-            self.hub.count(|totals| totals.handshakes_failed += 1);
-        }
-        None
-    }
-
-    async fn handshake(&self, config: &Config) -> Result<Socket, Error> {
-        let mut request = self.settings.url.as_str().into_client_request()?;
-        if let Some(token) = self.settings.token.as_ref().filter(|_| config.streams.bearer_token) {
-            let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
-        connect_async(request).await.map(|(socket, _)| socket)
+    async fn open(&self, config: &Config, report: &mut StreamReport) -> Option<BotSocket> {
+        let token = self.settings.token.as_ref().filter(|_| config.streams.bearer_token);
+        let authorization = token.map(|token| format!("Bearer {token}"));
+        let longest = config.streams.handshake_timeout;
+        let tried = || report.handshakes += 1;
+        let failed = || self.hub.count(|totals| totals.handshakes_failed += 1);
+        BotSocket::open(&self.settings.url, authorization.as_deref(), longest, tried, failed).await
     }
 }
 

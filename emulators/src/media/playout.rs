@@ -1,4 +1,4 @@
-//! Playing our audio to the caller: when a mark falls due, and what `clear` gives back.
+//! Playing the bot's audio to the caller: when a mark falls due, and what `clear` takes away.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -11,8 +11,11 @@ pub(super) struct Playout {
 }
 
 impl Playout {
-    pub(super) fn queue(&mut self, length: Duration, now: Duration) {
-        self.until = self.until.max(now) + length;
+    /// Queues audio, and says when it will begin to be played.
+    pub(super) fn queue(&mut self, length: Duration, now: Duration) -> Duration {
+        let start = self.until.max(now);
+        self.until = start + length;
+        start
     }
 
     pub(super) fn mark(&mut self, name: String, now: Duration) {
