@@ -10,6 +10,7 @@
 //! - [`import`]: leads out of CSV files.
 //! - [`jobs`]: one file per kind of job.
 //! - [`sweeps`]: what runs again and again, from `schedules`.
+//! - [`media`]: conversations of an agent of ours.
 //! - [`providers`]: one folder per carrier.
 //! - [`sheets`]: shared Google Sheets, read as CSV.
 //! - [`store`]: all SQL.
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod events;
 pub mod import;
 pub mod jobs;
+pub mod media;
 pub mod node;
 pub mod operations;
 pub mod providers;
