@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use outdial_emulators::exotel::{
     Config, ErrorCode, FormEncoding, Limits, Quirk, Reads, Replies, Reply, ReplyBody, Scenario,
 };
-use outdial_jobs::providers::exotel::stream::StreamEvent;
+use outdial_jobs::media::wire::StreamEvent;
 use outdial_jobs::providers::{Carrier, Permit};
 use outdial_workflows::call::{
     CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind,

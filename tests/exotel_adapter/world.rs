@@ -12,7 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::{any, post};
 use outdial_emulators::exotel::{Config, Exotel as Emulator, Scenario};
-use outdial_jobs::providers::exotel::stream::{self, StreamEvent};
+use outdial_jobs::media::wire::{self, StreamEvent};
 use outdial_jobs::providers::exotel::{Credentials, Exotel, Settings};
 use outdial_jobs::providers::http_client;
 use outdial_jobs::providers::{
@@ -165,7 +165,7 @@ async fn hear_stream(State(tell): Teller, upgrade: WebSocketUpgrade) -> axum::re
     upgrade.on_upgrade(async move |mut socket: WebSocket| {
         while let Some(Ok(message)) = socket.recv().await {
             if let Message::Text(text) = message {
-                tell.send(Heard::Stream(stream::parse(&text).expect("a known message"))).ok();
+                tell.send(Heard::Stream(wire::parse(&text).expect("a known message"))).ok();
             }
         }
     })

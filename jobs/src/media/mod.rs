@@ -2,7 +2,15 @@
 //! voice, around the machine of [`outdial_workflows::conversation`].
 //!
 //! - [`audio`]: how carriers write samples.
+//! - [`wire`]: what carriers say on a stream, and we to them.
+//! - [`order`]: frames put back into order.
+//! - [`vad`]: whether there is voice.
+//! - [`playout`]: what is sent when, and how much of it was heard.
 //! - [`services`]: what recognises, answers and speaks: three small traits, with a client behind each.
 
 pub mod audio;
+pub mod order;
+pub mod playout;
 pub mod services;
+pub mod vad;
+pub mod wire;

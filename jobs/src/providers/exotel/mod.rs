@@ -13,7 +13,6 @@ mod mapping;
 mod place;
 mod reads;
 mod settings;
-pub mod stream;
 #[cfg(test)]
 mod tests;
 mod webhook;

@@ -1,0 +1,3 @@
+//! Conversations at real sockets.
+
+mod voice;
