@@ -76,6 +76,7 @@ pub fn router(api: Api) -> Router {
             "/webhooks/{provider}/{client}/{account}",
             post(webhooks::signed).layer(DefaultBodyLimit::max(SIGNED_BODY_LIMIT)),
         )
+        .route("/webhooks/{provider}/{client}/{account}/{key}/{secret}", post(webhooks::signed_of_attempt))
         .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })

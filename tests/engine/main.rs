@@ -19,6 +19,7 @@ mod queue;
 mod sheets;
 mod status;
 mod stories;
+mod texml;
 mod unreadable;
 mod upkeep;
 mod uploads;

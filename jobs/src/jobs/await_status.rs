@@ -6,6 +6,7 @@ use outdial_workflows::attempt::{Attempt, Ledger};
 use outdial_workflows::call::{CallFact, CallStatus, DialReply, Found};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Input};
+use outdial_workflows::rules::Agent;
 use serde::{Deserialize, Serialize};
 
 use super::{Ctx, Job, JobError};
@@ -52,7 +53,7 @@ impl Job for AwaitStatus {
                 let held = reads::hold(&ctx.engine, client, account, most, carrier.reads());
                 let (now, held) = store::in_time(held).await?.map_err(JobError::Later)?;
                 let requests = Requests::default();
-                let answer = match self.send_again(ctx, &carrier, &attempt, now).await? {
+                let answer = match self.send_again(ctx, &carrier, &attempt, &rules.agent, now).await? {
                     Some(answer) => answer,
                     None => self.ask(&carrier, &attempt, &rules, now, &requests).await,
                 };
@@ -83,9 +84,10 @@ impl AwaitStatus {
         ctx: &Ctx,
         carrier: &SharedCarrier,
         attempt: &Attempt,
+        agent: &Agent,
         now: Moment,
     ) -> Result<Option<Found>, JobError> {
-        let within = carrier.resend_within().zip(attempt.submission);
+        let within = carrier.resend_within(agent).zip(attempt.submission);
         let in_time = within.is_some_and(|(within, submission)| now < submission.at + within);
         if attempt.ledger != Ledger::Unknown || !in_time || ctx.engine.clock_is_off() {
             return Ok(None);
