@@ -28,5 +28,6 @@ mod workers;
 #[path = "../support"]
 mod support {
     pub(crate) mod cluster;
+    pub(crate) mod instructions;
     pub(crate) mod world;
 }

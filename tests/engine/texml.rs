@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::any;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -16,9 +14,9 @@ use outdial_jobs::providers::telnyx::{Credentials, Settings, Telnyx as Adapter};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use reqwest::StatusCode;
 use serde_json::json;
-use tokio::net::TcpListener;
 use url::Url;
 
+use super::support::instructions::instructions;
 use super::support::world::{SPEED, World, told};
 
 const APPLICATION: &str = "2494404757140276705";
@@ -100,16 +98,6 @@ fn settings(account_sid: String) -> Settings {
         reads_per_minute: 6_000,
         ..Settings::default()
     }
-}
-
-/// A server of instructions that have the call wait; its address.
-async fn instructions() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}/flow.xml", listener.local_addr().expect("an address"));
-    let waits = any(async || "<Response><Pause length=\"600\"/></Response>");
-    let router = Router::new().route("/flow.xml", waits);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
 }
 
 fn answered() -> Scenario {
