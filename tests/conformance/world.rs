@@ -153,7 +153,7 @@ impl<P: Played> World<P> {
 
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
         let (phone, requests) = (&self.phone, &self.requests);
-        Question { key, attempt, rules: &self.rules, phone, now: now(), requests }
+        Question { key, attempt, rules: &self.rules, phone, now: now(), requests, others: &[] }
     }
 
     /// The next webhook.

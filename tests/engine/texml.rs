@@ -7,11 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use outdial_emulators::carrier::Quirk;
 use outdial_emulators::telnyx::{self as emulated, Connection, Scenario, Telnyx, Texml, TexmlKey};
+use outdial_jobs::operations::By;
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::providers::http_client;
 use outdial_jobs::providers::telnyx::{Credentials, Settings, Telnyx as Adapter};
+use outdial_workflows::history::Event;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
+use outdial_workflows::input::Command;
+use outdial_workflows::workflow::State;
 use reqwest::StatusCode;
 use serde_json::json;
 use url::Url;
@@ -34,14 +38,22 @@ struct Played {
 
 impl Played {
     async fn new() -> Self {
+        Self::with(config(instructions().await)).await
+    }
+
+    async fn with(config: emulated::Config) -> Self {
+        Self::set(config, &settings(Some(emulated::Account::default().id))).await
+    }
+
+    async fn set(config: emulated::Config, settings: &Settings) -> Self {
         let mut world = World::new().await;
-        let telnyx = Telnyx::start(config(instructions().await)).await.expect("the carrier starts");
+        let telnyx = Telnyx::start(config).await.expect("the carrier starts");
         let who = emulated::Account::default();
         let credentials = Credentials { api_key: who.api_key.into(), public_key: telnyx.public_key() };
         let base_url = Url::parse(telnyx.base_url()).expect("a URL");
         let spec = AccountSpec {
             without_default_limits: true,
-            ..AccountSpec::with::<Adapter>("Telnyx", &base_url, &credentials, &settings(who.id))
+            ..AccountSpec::with::<Adapter>("Telnyx", &base_url, &credentials, settings)
         };
         world.account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
         world.work().await;
@@ -84,10 +96,10 @@ fn config(instructions: String) -> emulated::Config {
 }
 
 /// What takes minutes with people takes fractions of a second here.
-fn settings(account_sid: String) -> Settings {
+fn settings(account_sid: Option<String>) -> Settings {
     Settings {
         connection_id: CONTROL.into(),
-        account_sid: Some(account_sid),
+        account_sid,
         request_timeout_ms: 300,
         silence_ms: 2_400,
         ask_first_ms: 50,
@@ -114,6 +126,34 @@ async fn a_lead_is_called_by_texml_until_it_is_reached() {
 }
 
 #[tokio::test]
+async fn until_the_account_has_its_sid_nobody_is_dialled_by_texml_and_the_lead_says_what_to_set() {
+    let played = Played::set(config(instructions().await), &settings(None)).await;
+    let world = &played.world;
+    let lead = played.lead([answered()]).await;
+    let record = world.until(lead, |record| record.workflow.state == State::Held).await;
+    let causes = record.events.iter().filter_map(|recorded| match &recorded.event {
+        Event::Refused { cause, .. } => Some(cause.as_str()),
+        _ => None,
+    });
+    let causes: Vec<_> = causes.collect();
+    assert!(
+        matches!(causes[..], [cause] if cause.contains("set account_sid in the account's settings")),
+        "{causes:?}"
+    );
+    assert!(told(&record)[0].starts_with("refused, not counted"), "{:?}", told(&record));
+    assert_eq!(played.telnyx.totals().requests, 0);
+    let complete = serde_json::to_value(settings(Some(emulated::Account::default().id))).expect("JSON");
+    let by = By { actor: "a test", reason: None };
+    let set = setup::change_settings(&world.engine, world.client, world.account, &complete, by).await;
+    set.expect("they are settings");
+    world.command(lead, Command::Resume).await;
+    let record = world.finished(lead).await;
+    assert_eq!(told(&record).last().map(String::as_str), Some("bound: successful"));
+    assert_eq!(played.telnyx.totals().requests, 1);
+    played.end().await;
+}
+
+#[tokio::test]
 async fn a_dial_whose_answer_was_lost_is_made_good_by_its_callbacks_or_by_reading_and_never_sent_again() {
     for quirks in [vec![Quirk::AcceptThenDrop], vec![Quirk::AcceptThenDrop, Quirk::NoCallbacks]] {
         let played = Played::new().await;
@@ -134,6 +174,27 @@ async fn a_dial_that_never_arrived_is_made_anew_once_its_absence_is_believed() {
     let told = told(&record);
     assert!(told[0].starts_with("absent") && told[1..] == ["bound: successful"], "{told:?}");
     played.end().await;
+}
+
+#[tokio::test]
+async fn where_the_log_repeats_no_requests_a_lost_dial_is_found_in_the_list_beside_an_earlier_attempts_call()
+{
+    let lost = [Quirk::AcceptThenDrop, Quirk::NoCallbacks].into_iter().fold(answered(), Scenario::with);
+    let never_arrived = answered().with(Quirk::DropBeforeAccepting { times: 1 });
+    for (second, requests, tells) in
+        [(lost, 2, &["bound: successful"][..]), (never_arrived, 3, &["absent", "bound: successful"])]
+    {
+        let mut silent = config(instructions().await);
+        silent.texml.log_repeats_requests = false;
+        let played = Played::with(silent).await;
+        let lead = played.lead([Scenario::busy(), second]).await;
+        let told = told(&played.world.finished(lead).await);
+        assert_eq!(told[0], "bound: busy");
+        let rest = told[1..].iter().zip(tells).all(|(told, start)| told.starts_with(start));
+        assert!(rest && told.len() == 1 + tells.len(), "{told:?}");
+        assert_eq!(played.telnyx.totals().requests, requests, "{told:?}");
+        played.end().await;
+    }
 }
 
 #[tokio::test]

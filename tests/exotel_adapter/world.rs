@@ -107,7 +107,7 @@ impl World {
 
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
         let (phone, requests) = (&self.phone, &self.requests);
-        Question { key, attempt, rules: &self.rules, phone, now: now(), requests }
+        Question { key, attempt, rules: &self.rules, phone, now: now(), requests, others: &[] }
     }
 
     pub(super) async fn next(&self) -> Heard {

@@ -121,6 +121,9 @@ pub struct Question<'a> {
     pub now: Moment,
     /// Counts the requests that the answer takes.
     pub requests: &'a Requests,
+    /// The carrier's names for other calls of ours to the number, as far as they may be mistaken for this one:
+    /// where the carrier has not named it, and shows calls without our key.
+    pub others: &'a [CallId],
 }
 
 /// How many requests were sent, so that those an answer might have taken and did not are not counted.

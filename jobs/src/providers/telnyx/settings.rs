@@ -68,7 +68,8 @@ pub enum Channels {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The id of the Call Control application that calls are placed through. Required.
+    /// The id of the Call Control application that calls are placed through. Required; where flows alone are
+    /// dialled, the id of a TeXML application serves, since Telnyx lists the active calls of either.
     pub connection_id: String,
     /// The account that TeXML calls are read and ended under: the `AccountSid` of every TeXML callback and
     /// request for instructions. Calls that a TeXML application answers need it; it has no default.

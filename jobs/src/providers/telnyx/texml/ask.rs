@@ -7,9 +7,10 @@
 //!
 //! - The log of events repeats the request, with the callback's address that was made for this attempt alone.
 //!   The call whose events it is among is ours, and no other is. That it does is not documented.
-//! - The list of calls shows one to the number, of the right time, of which the log says nothing. Until the
-//!   longest call would be over and the log has had time, it may be anybody's, so that nothing is known. After
-//!   that, if it is the only one, it is ours: at most one attempt per number is live.
+//! - The list of calls shows one to the number, of the right time, of which the log says nothing and which no
+//!   other attempt of ours has the name of. Until the longest call would be over and the log has had time, it
+//!   may be anybody's, so that nothing is known. After that, if it is the only one, it is ours: at most one
+//!   attempt per number is live.
 //! - Neither shows one. That proves absence only once the longest call would be over and the list has had
 //!   time to show it.
 
@@ -36,17 +37,16 @@ const PAGE_SIZE: u32 = 250;
 /// The most requests that finding a call takes: the log and the list; or the log, the call, and the log again.
 pub(in crate::providers::telnyx) const FIND_MAX: u32 = 2 * LOG_PAGES_MAX + LIST_PAGES_MAX;
 
-/// A listed call that began this much before the submission is an earlier attempt's: the clocks of both
-/// sides are set, and dates have whole seconds.
-const EARLY: TimeDelta = TimeDelta::seconds(60);
-
-/// One that began this much after it is not ours for certain: our request left within 2 s or not at all.
-const LATE: TimeDelta = TimeDelta::minutes(5);
+/// A listed call that began longer before the submission than this is not ours, nor is one that began longer
+/// after it, since our request left within 2 s or not at all. It is by how much the clocks of both sides may
+/// differ: were it more, no callback would be believed either, as their signatures are good for as long.
+const APART: TimeDelta = TimeDelta::minutes(5);
 
 /// What the log tells of one call.
 #[derive(Debug, Default)]
 struct Leg {
-    id: String,
+    /// A request may be logged before it has one.
+    id: Option<String>,
     /// Whether a request with our callback's address is among it.
     ours: bool,
     /// Whether a request with any callback is.
@@ -80,16 +80,16 @@ impl Telnyx {
     pub(super) async fn search_texml(&self, question: &Question<'_>) -> Result<Option<CallFact>, String> {
         let submitted = submitted(question)?;
         let legs = legs(self.texml_log(question).await?, question);
-        let ours = legs.iter().find(|leg| leg.ours);
-        if let Some(call) = ours.and_then(|leg| leg.call.as_ref()) {
+        let taken = legs.iter().any(|leg| leg.ours);
+        if let Some(call) = legs.iter().filter(|leg| leg.ours).find_map(|leg| leg.call.as_ref()) {
             let begun = || CallFact::progress(Some(call.clone()), CallStatus::Initiated);
             return Ok(Some(self.look_up_texml(call, question).await?.unwrap_or_else(begun)));
         }
-        let others: Vec<_> =
-            legs.iter().filter(|leg| leg.has_callback).filter_map(|leg| leg.call.as_ref()).collect();
+        let others = legs.iter().filter(|leg| leg.has_callback).filter_map(|leg| leg.call.as_ref());
+        let others: Vec<_> = others.chain(question.others).collect();
         let mut possible = self.listed(question).await?;
         possible.retain(|call| may_be_ours(call, question, submitted) && !is_one_of(call, &others));
-        match (ours.is_some(), possible.as_slice()) {
+        match (taken, possible.as_slice()) {
             (false, []) => Ok(None),
             (_, [only]) if self.is_conclusive(question) => mapping::fact(only).map(Some),
             (true, _) => Err("Telnyx took the request, and does not say yet which call came of it".into()),
@@ -140,10 +140,11 @@ impl Telnyx {
     /// What the log tells of a call.
     async fn told(&self, call: &CallId, question: &Question<'_>) -> Result<Option<CallFact>, String> {
         let rows = self.texml_log(question).await?;
-        let leg = rows.iter().find(|row| row.call().as_ref() == Some(&call.0)).and_then(Logged::leg);
-        let Some(leg) = leg.map(str::to_owned) else { return Ok(None) };
-        // By the leg, since the news of a recording does not name the call.
-        let events = rows.into_iter().filter(|row| row.leg() == Some(&leg)).filter_map(Logged::event);
+        let names_it = |row: &Logged| row.call().as_ref() == Some(&call.0);
+        let leg = rows.iter().filter(|row| names_it(row)).find_map(Logged::leg).map(str::to_owned);
+        // By the leg too, since the news of a recording does not name the call.
+        let is_its = |row: &Logged| names_it(row) || (leg.is_some() && row.leg() == leg.as_deref());
+        let events = rows.into_iter().filter(is_its).filter_map(Logged::event);
         let told = history::read(events.collect(), Some(call), question.attempt.answered_at);
         Ok(told.map(|told| told.fact))
     }
@@ -223,9 +224,9 @@ fn legs(rows: Vec<Logged>, question: &Question<'_>) -> Vec<Leg> {
     let key = question.key.to_string();
     let mut legs: Vec<Leg> = Vec::new();
     for row in rows {
-        let Some(id) = row.leg() else { continue };
-        let at = legs.iter().position(|leg| leg.id == id).unwrap_or_else(|| {
-            legs.push(Leg { id: id.to_owned(), ..Leg::default() });
+        let at = legs.iter().position(|leg| leg.id.is_some() && leg.id.as_deref() == row.leg());
+        let at = at.unwrap_or_else(|| {
+            legs.push(Leg { id: row.leg().map(str::to_owned), ..Leg::default() });
             legs.len() - 1
         });
         let (leg, said) = (&mut legs[at], row.said());
@@ -251,6 +252,6 @@ fn may_be_ours(call: &Call, question: &Question<'_>, submitted: Moment) -> bool 
     let from = question.attempt.caller_id.as_ref().zip(call.from.as_deref());
     let from_ours = from.is_none_or(|(ours, from)| ours.0 == from || !from.starts_with('+'));
     let begun = call.date_created.as_deref().and_then(wire::moment);
-    let in_time = begun.is_none_or(|at| at >= submitted - EARLY && at <= submitted + LATE);
+    let in_time = begun.is_none_or(|at| at >= submitted - APART && at <= submitted + APART);
     outbound && from_ours && in_time
 }

@@ -170,6 +170,11 @@ fn with(mut call: Value, name: &str, value: &str) -> Value {
     call
 }
 
+fn with_null(mut row: Value, name: &str) -> Value {
+    row[name] = Value::Null;
+    row
+}
+
 fn list(calls: &[Value]) -> Act {
     (200, json!({"calls": calls, "page": 0, "page_size": 250, "next_page_uri": null}))
 }
@@ -179,12 +184,22 @@ fn nothing() -> Act {
 }
 
 async fn asked(attempt: Attempt, after: TimeDelta, acts: Vec<Act>) -> (String, Vec<String>) {
+    asked_beside(&[], attempt, after, acts).await
+}
+
+/// The same where these are other attempts' calls.
+async fn asked_beside(
+    others: &[CallId],
+    attempt: Attempt,
+    after: TimeDelta,
+    acts: Vec<Act>,
+) -> (String, Vec<String>) {
     let stub = Stub::start(acts).await;
     let telnyx = fixtures::telnyx_with(&stub.url, fixtures::flow_settings());
     let (rules, phone) = (fixtures::flow_rules(), fixtures::phone());
     let (now, requests) = (fixtures::submitted_at() + after, &Requests::default());
-    let question =
-        Question { key: fixtures::key(), attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let key = fixtures::key();
+    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others };
     let found = match &attempt.call_id {
         Some(call) => telnyx.status(call, &question).await,
         None => telnyx.find(&question).await,
@@ -239,7 +254,7 @@ async fn the_list_is_read_by_the_number_and_compared_here() {
     assert_eq!(told, "not seen 930000");
     assert_eq!(targets[1], format!("GET {LIST}?To=+14155550123&PageSize=250"));
     for other in [
-        call("b", "completed", -61),
+        call("b", "completed", -301),
         call("b", "completed", 301),
         with(call("b", "completed", 1), "from", "+14155550199"),
         with(call("b", "completed", 1), "direction", "inbound"),
@@ -262,6 +277,11 @@ async fn a_call_that_may_be_ours_keeps_the_attempt_unknown_and_is_ours_at_last_i
     for told in [find(two()).await, find_late(two()).await] {
         assert!(told.starts_with("cannot tell: Telnyx shows 2 calls"), "{told}");
     }
+    // The clocks of both sides may differ by as much as makes a signature stale.
+    for begun_s in [-300, 300] {
+        let told = find(vec![log(&[]), list(&[call("a", "no-answer", begun_s)])]).await;
+        assert!(told.starts_with("cannot tell: Telnyx shows a call"), "{begun_s}: {told}");
+    }
     // A date that cannot be read is no reason against it.
     let dateless = with(first.clone(), "date_created", "soon");
     assert!(find(vec![log(&[]), list(&[dateless])]).await.starts_with("cannot tell: "));
@@ -279,11 +299,38 @@ async fn a_call_that_somebody_else_asked_for_is_not_ours_however_it_fits() {
 }
 
 #[tokio::test]
+async fn a_call_that_another_attempt_of_ours_made_is_not_this_ones() {
+    let (earlier, this) = (call("a", "busy", -20), call("b", "no-answer", 1));
+    let others = [CallId("v3:a".into())];
+    let late = TimeDelta::seconds(930);
+    let beside = async |after, calls: &[Value], rest: Vec<Act>| {
+        let acts = [vec![log(&[]), list(calls)], rest].concat();
+        asked_beside(&others, fixtures::attempt(), after, acts).await.0
+    };
+    let first = std::slice::from_ref(&earlier);
+    assert_eq!(beside(TimeDelta::minutes(1), first, vec![]).await, "not seen 930000");
+    assert_eq!(beside(late, first, vec![log(&[]), log(&[]), log(&[])]).await, "not seen 930000");
+    let both = [earlier.clone(), this];
+    assert_eq!(beside(late, &both, vec![]).await, "v3:b completed NoAnswer `no-answer`");
+}
+
+#[tokio::test]
 async fn a_request_that_telnyx_took_is_never_taken_for_absent() {
-    let rows = || log(&[request("a", &ours())]);
-    for told in [find(vec![rows(), list(&[])]).await, find_late(vec![rows(), list(&[])]).await] {
-        assert!(told.starts_with("cannot tell: Telnyx took the request"), "{told}");
+    let begun = || request("a", &ours());
+    // A request may be logged before there is a leg.
+    let legless = || with_null(begun(), "call_leg_id");
+    for row in [begun(), legless()] {
+        let rows = || log(std::slice::from_ref(&row));
+        for told in [find(vec![rows(), list(&[])]).await, find_late(vec![rows(), list(&[])]).await] {
+            assert!(told.starts_with("cannot tell: Telnyx took the request"), "{told}");
+        }
     }
+    // Which call came of it stands in a later row.
+    let mut later = begun();
+    later["metadata"]["CallSid"] = "v3:a".into();
+    let acts = vec![log(&[legless(), later]), (200, call("a", "busy", 1))];
+    assert_eq!(find(acts).await, "v3:a completed Busy `busy`");
+    let rows = || log(&[begun()]);
     let acts = || vec![rows(), list(&[call("a", "no-answer", 1)])];
     assert!(find(acts()).await.starts_with("cannot tell: Telnyx took the request"));
     assert_eq!(find_late(acts()).await, "v3:a completed NoAnswer `no-answer`");
@@ -338,6 +385,8 @@ async fn a_call_with_a_name_is_read_by_it_and_why_it_failed_in_the_log() {
     assert_eq!(status(vec![(200, call("a", "in-progress", 1))]).await, "v3:a connected");
     assert_eq!(status(vec![(200, call("a", "completed", 1))]).await, "v3:a completed Answered `completed`");
     assert_eq!(status(vec![failed(), told()]).await, "v3:a failed InvalidNumber `not_found, SIP 404`");
+    let legless = || log(&[with_null(event("a", 2, "call.hangup", &hangup), "call_leg_id")]);
+    assert_eq!(status(vec![failed(), legless()]).await, "v3:a failed InvalidNumber `not_found, SIP 404`");
     // The log is given two minutes.
     let at = |seconds| asked(bound(), TimeDelta::seconds(seconds), vec![failed(), log(&[])]);
     assert_eq!(at(149).await.0, "v3:a initiated");
@@ -353,7 +402,8 @@ async fn hang_up(attempt: Attempt, acts: Vec<Act>) -> (HangUp, Vec<String>) {
     let stub = Stub::start(acts).await;
     let (rules, phone, requests) = (fixtures::flow_rules(), fixtures::phone(), &Requests::default());
     let (key, now) = (fixtures::key(), fixtures::submitted_at());
-    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let question =
+        Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let done = fixtures::telnyx_with(&stub.url, fixtures::flow_settings()).hang_up(&question).await;
     let sent = stub.requests().last().is_none_or(|last| last.ends_with("\r\n\r\nStatus=completed"));
     assert!(sent || !matches!(done, HangUp::Asked | HangUp::Over), "{:?}", stub.requests());
