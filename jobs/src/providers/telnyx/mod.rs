@@ -93,6 +93,15 @@ impl Telnyx {
         }
     }
 
+    async fn status_either(&self, texml: bool, call: &CallId, question: &Question<'_>) -> Found {
+        match (texml, &self.settings.account_sid) {
+            (false, _) => self.status_of(call, question).await,
+            // Nothing can be dialled so without it.
+            (true, None) if !texml::answers(&question.rules.agent) => self.not_seen(question),
+            (true, _) => self.status_texml(call, question).await,
+        }
+    }
+
     fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
         request
             .bearer_auth(self.credentials.api_key.expose_secret())
@@ -108,6 +117,14 @@ fn is_absence(found: &Found, question: &Question<'_>) -> bool {
             question.now >= submission.at + TimeDelta::milliseconds(*conclusive_after_ms)
         }
         _ => false,
+    }
+}
+
+/// What the second product says, unless it does not see the call either.
+fn told_by_either(second: Found, first: Found) -> Found {
+    match second {
+        Found::NotSeen { .. } => first,
+        Found::Call(_) | Found::CannotTell { .. } => second,
     }
 }
 
@@ -184,7 +201,7 @@ impl Carrier for Telnyx {
 
     fn most_reads(&self, call: Option<&CallId>) -> u32 {
         match call {
-            Some(_) => ask::STATUS_MAX,
+            Some(_) => ask::STATUS_MAX + texml::ask::STATUS_MAX,
             None => ask::FIND_MAX + texml::ask::FIND_MAX,
         }
     }
@@ -205,17 +222,17 @@ impl Carrier for Telnyx {
         }
         // The rules may have been edited between the attempt's reservation and its submission, so that it was
         // dialled otherwise than its own rules say. Before absence is believed, the other product is asked.
-        match self.find_either(!texml, question).await {
-            Found::NotSeen { .. } => found,
-            other @ (Found::Call(_) | Found::CannotTell { .. }) => other,
-        }
+        told_by_either(self.find_either(!texml, question).await, found)
     }
 
     async fn status(&self, call: &CallId, question: &Question<'_>) -> Found {
-        if texml::answers(&question.rules.agent) {
-            return self.status_texml(call, question).await;
+        let texml = texml::answers(&question.rules.agent);
+        let found = self.status_either(texml, call, question).await;
+        if !is_absence(&found, question) {
+            return found;
         }
-        self.status_of(call, question).await
+        // As with a call that has no name: else it would be recorded as lost.
+        told_by_either(self.status_either(!texml, call, question).await, found)
     }
 
     async fn hang_up(&self, question: &Question<'_>) -> HangUp {

@@ -37,6 +37,9 @@ const PAGE_SIZE: u32 = 250;
 /// The most requests that finding a call takes: the log and the list; or the log, the call, and the log again.
 pub(in crate::providers::telnyx) const FIND_MAX: u32 = 2 * LOG_PAGES_MAX + LIST_PAGES_MAX;
 
+/// The most requests about a call with a name: the call itself, and the log.
+pub(in crate::providers::telnyx) const STATUS_MAX: u32 = 1 + LOG_PAGES_MAX;
+
 /// A listed call that began longer before the submission than this is not ours, nor is one that began longer
 /// after it, since our request left within 2 s or not at all. It is by how much the clocks of both sides may
 /// differ: were it more, no callback would be believed either, as their signatures are good for as long.

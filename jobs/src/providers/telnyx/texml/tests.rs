@@ -347,6 +347,19 @@ async fn before_absence_is_believed_the_other_product_is_asked() {
 }
 
 #[tokio::test]
+async fn a_call_with_a_name_that_texml_does_not_know_is_looked_for_by_call_control_before_it_counts_as_lost()
+{
+    let late = async |rest: Vec<Act>| {
+        let acts = [vec![nothing(), log(&[])], rest].concat();
+        asked(bound(), TimeDelta::seconds(930), acts).await.0
+    };
+    let alive = json!({"data": {"call_control_id": "v3:a", "is_alive": true}});
+    assert_eq!(late(vec![(200, alive)]).await, "v3:a initiated");
+    assert_eq!(late(vec![nothing(), log(&[]), log(&[])]).await, "not seen 930000");
+    assert!(late(vec![]).await.starts_with("cannot tell: "));
+}
+
+#[tokio::test]
 async fn the_list_is_read_to_its_end_without_following_where_it_leads() {
     let page = |next: &str| (200, json!({"calls": [call("b", "busy", -4_000)], "next_page_uri": next}));
     let acts = vec![log(&[]), page("https://evil.example/x?Page=1&To=%2B14155550123"), list(&[])];
