@@ -221,8 +221,8 @@ pub(super) struct Add {
     /// Leave out the carrier's usual limits: for an emulator, or another contract.
     #[arg(long)]
     no_default_limits: bool,
-    /// A JSON file with the adapter's settings. Most have defaults; Telnyx needs connection_id, LiveKit
-    /// sip_trunk_id.
+    /// A JSON file with the adapter's settings. Most have defaults; Telnyx needs connection_id, and account_sid
+    /// where TeXML applications answer, LiveKit sip_trunk_id.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Do not ask the carrier whether it takes the credentials.

@@ -16,6 +16,7 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use outdial_jobs::engine::Engine;
+use outdial_workflows::ids::DialKey;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -76,6 +77,7 @@ pub fn router(api: Api) -> Router {
             "/webhooks/{provider}/{client}/{account}",
             post(webhooks::signed).layer(DefaultBodyLimit::max(SIGNED_BODY_LIMIT)),
         )
+        .route("/webhooks/{provider}/{client}/{account}/{key}/{secret}", post(webhooks::signed_of_attempt))
         .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
@@ -95,7 +97,8 @@ fn span(request: &Request) -> tracing::Span {
     tracing::info_span!("request", method = %request.method(), path = shown(request.uri().path()), id)
 }
 
-/// A path as logs may keep it: without what may be somebody's number.
+/// A path as logs may keep it: without what may be somebody's number, and without what proves that an address
+/// was made here.
 fn shown(path: &str) -> String {
     // Whoever reads what follows can read the campaign.
     let path = path.find("/status/").map_or(path, |at| &path[..at]);
@@ -104,7 +107,11 @@ fn shown(path: &str) -> String {
         let digits = part.chars().filter(char::is_ascii_digit).count();
         digits > 4 && part.chars().all(|c| c.is_ascii_digit() || "+-. ()".contains(c))
     };
-    let parts = path.split('/').map(|part| if is_number(part) { "…" } else { part });
+    let mut follows_key = false;
+    let parts = path.split('/').map(|part| {
+        let is_secret = std::mem::replace(&mut follows_key, part.parse::<DialKey>().is_ok());
+        if is_secret || is_number(part) { "…" } else { part }
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -173,6 +180,14 @@ mod tests {
             ("/health", "/health"),
         ] {
             assert_eq!(shown(path), logged);
+        }
+    }
+
+    #[test]
+    fn the_secret_in_the_address_of_an_attempt_is_not_logged() {
+        const KEY: &str = "0190f3a4000070008000000000000001.0190f3a4000070008000000000000002.3";
+        for before in ["/webhooks/exotel", "/webhooks/telnyx/c/a", "/streams/exotel"] {
+            assert_eq!(shown(&format!("{before}/{KEY}/5ec3e7")), format!("{before}/{KEY}/…"));
         }
     }
 }

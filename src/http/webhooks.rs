@@ -32,7 +32,26 @@ pub(super) async fn signed(
         return Problem::not_found("there is no such carrier").into_response();
     };
     let whose = (ClientId(client), AccountId(account));
-    let taken = take_signed(&api, provider, whose, &headers, &body);
+    let taken = take_signed(&api, provider, whose, None, (&headers, &body));
+    answer(&api, provider, tokio::time::timeout(PATIENCE, taken).await)
+}
+
+/// A webhook that is signed and echoes no key of ours: its address, made anew for each attempt, says whose it
+/// is. Both must prove themselves.
+pub(super) async fn signed_of_attempt(
+    State(api): State<Api>,
+    Named((provider, client, account, key, secret)): Named<(String, Uuid, Uuid, String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Ok(provider) = provider.parse::<Provider>() else {
+        return Problem::not_found("there is no such carrier").into_response();
+    };
+    let whose = (ClientId(client), AccountId(account));
+    let taken = async {
+        let key = authentic(&api, &key, &secret)?;
+        take_signed(&api, provider, whose, Some(key), (&headers, &body)).await
+    };
     answer(&api, provider, tokio::time::timeout(PATIENCE, taken).await)
 }
 
@@ -70,8 +89,8 @@ async fn take_signed(
     api: &Api,
     provider: Provider,
     (client, account): (ClientId, AccountId),
-    headers: &HeaderMap,
-    body: &Bytes,
+    addressed: Option<DialKey>,
+    sent: (&HeaderMap, &Bytes),
 ) -> Taken {
     let carrier = api.engine.carrier(client, account).await.map_err(|error| unusable(&error))?;
     let is_its = |carrier: &SharedCarrier| carrier.provider() == provider && carrier.signs_webhooks();
@@ -79,12 +98,12 @@ async fn take_signed(
         tracing::warn!("a webhook came for an account that does not exist, or does not sign");
         ("unauthentic", Problem::new(StatusCode::UNAUTHORIZED, "unauthentic", "there is no such account"))
     })?;
-    let mut read = read_with(&carrier, headers, body).await;
+    let mut read = read_with(&carrier, addressed, sent).await;
     if let Err(WebhookError::Unauthentic(_)) = &read
         && let Some(renewed) =
             api.engine.renewed_carrier(client, account).await.map_err(|error| unusable(&error))?
     {
-        read = read_with(&renewed, headers, body).await;
+        read = read_with(&renewed, addressed, sent).await;
     }
     match read.map_err(|error| turned_down(provider, &error))? {
         Webhook::News { key: Some(key), fact } => {
@@ -105,7 +124,7 @@ async fn take_signed(
                 provider = provider.name(),
                 "a webhook of a type that is not known is kept"
             );
-            let kept = api.engine.keep_strange_webhook(client, account, &event, body).await;
+            let kept = api.engine.keep_strange_webhook(client, account, &event, sent.1).await;
             kept.map_err(|error| busy(&error))?;
             Ok("unknown_event")
         }
@@ -119,7 +138,7 @@ async fn take_unsigned(api: &Api, key: &str, secret: &str, headers: &HeaderMap, 
         tracing::warn!(attempt = %key, "a webhook came for an attempt that is not in the ledger");
         ("unknown", Problem::not_found("the ledger holds no such attempt"))
     })?;
-    let read = read_with(&carrier, headers, body).await;
+    let read = read_with(&carrier, None, (headers, body)).await;
     match read.map_err(|error| turned_down(Provider::Exotel, &error))? {
         Webhook::News { key: Some(theirs), .. } if theirs != key.to_string() => {
             let detail = "the webhook names another attempt than its address";
@@ -132,10 +151,10 @@ async fn take_unsigned(api: &Api, key: &str, secret: &str, headers: &HeaderMap, 
 
 async fn read_with(
     carrier: &SharedCarrier,
-    headers: &HeaderMap,
-    body: &Bytes,
+    addressed: Option<DialKey>,
+    (headers, body): (&HeaderMap, &Bytes),
 ) -> Result<Webhook, WebhookError> {
-    carrier.webhook(WebhookRequest { headers, body, now: wall() }).await
+    carrier.webhook(WebhookRequest { headers, body, addressed, now: wall() }).await
 }
 
 fn turned_down(provider: Provider, error: &WebhookError) -> Refused {

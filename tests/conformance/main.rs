@@ -8,6 +8,7 @@ mod played;
 mod retell;
 mod suite;
 mod telnyx;
+mod texml;
 mod world;
 
 mod exotel_conforms {
@@ -28,4 +29,12 @@ mod telnyx_conforms {
 
 mod telnyx_with_all_extras_conforms {
     crate::suite::each!(crate::telnyx::Lavish);
+}
+
+mod texml_conforms {
+    crate::suite::each!(crate::texml::Texml);
+}
+
+mod texml_with_all_extras_conforms {
+    crate::suite::each!(crate::texml::Lavish);
 }

@@ -29,14 +29,19 @@ use super::played::{Goes, Played};
 /// How many nominal seconds the emulators make of one.
 pub(crate) const SPEED: f64 = 200.0;
 
+/// Where whoever answers a call by instructions of ours finds some, which have it wait.
+pub(crate) const FLOW: &str = "/flow.xml";
+
 /// Longer than anything takes at that speed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A webhook as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Came {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The attempt that its address names.
+    pub(crate) addressed: Option<DialKey>,
 }
 
 pub(crate) struct World<P: Played> {
@@ -148,7 +153,7 @@ impl<P: Played> World<P> {
 
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
         let (phone, requests) = (&self.phone, &self.requests);
-        Question { key, attempt, rules: &self.rules, phone, now: now(), requests }
+        Question { key, attempt, rules: &self.rules, phone, now: now(), requests, others: &[] }
     }
 
     /// The next webhook.
@@ -165,8 +170,8 @@ impl<P: Played> World<P> {
 
     /// The same, read later or sooner.
     pub(crate) async fn read_at(&self, came: &Came, now: Moment) -> Result<Webhook, WebhookError> {
-        let Came { headers, body } = came;
-        self.adapter.webhook(WebhookRequest { headers, body, now }).await
+        let Came { headers, body, addressed } = came;
+        self.adapter.webhook(WebhookRequest { headers, body, addressed: *addressed, now }).await
     }
 
     /// News of webhooks up to and with the one that tells the call's end. All of it is of this attempt.
@@ -241,10 +246,14 @@ impl<P: Played> World<P> {
 
 /// A server for webhooks; gives its public address.
 async fn listen(tell: mpsc::UnboundedSender<Came>) -> Url {
-    let hear = async |State(tell): State<Arc<mpsc::UnboundedSender<Came>>>, _: Uri, headers, body| {
-        tell.send(Came { headers, body }).ok();
+    let hear = async |State(tell): State<Arc<mpsc::UnboundedSender<Came>>>, address: Uri, headers, body| {
+        let addressed = address.path().split('/').find_map(|part| part.parse().ok());
+        tell.send(Came { headers, body, addressed }).ok();
     };
-    let router = Router::new().route("/webhooks/{*path}", any(hear)).with_state(Arc::new(tell));
+    let router = Router::new()
+        .route("/webhooks/{*path}", any(hear))
+        .route(FLOW, any(async || "<Response><Pause length=\"600\"/></Response>"))
+        .with_state(Arc::new(tell));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });

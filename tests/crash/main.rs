@@ -16,3 +16,5 @@ mod world;
 
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/instructions.rs"]
+mod instructions;

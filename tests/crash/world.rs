@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use outdial::played::{Manner, Played};
 use outdial_emulators::carrier::Dials;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
+use outdial_emulators::telnyx;
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
@@ -38,10 +39,16 @@ use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
+use super::instructions::instructions;
 use super::process::{Process, free_port};
 
 /// How much faster than life the emulated phones are.
 const SPEED: f64 = 50.0;
+/// Telnyx's applications.
+const APPLICATION: &str = "2494404757140276705";
+const CONTROL: &str = "1494404757140276705";
+/// The parts of a callback's path before our key: `webhooks`, the carrier, client and account.
+const KEY_IN_PATH: usize = 4;
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -154,14 +161,61 @@ impl World {
     /// Leads who answer their first call and talk, while this goes wrong about it.
     pub(super) async fn add_answered(&self, leads: u32, quirks: &[Quirk]) {
         let played = self.played.as_ref().expect("a world of some carrier");
-        let numbers: Vec<String> =
-            (0..leads).map(|_| format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed))).collect();
+        let numbers: Vec<String> = (0..leads).map(|_| self.next_number()).collect();
         for number in &numbers {
             played.script_answered(number, Duration::from_secs(20), quirks);
         }
-        let specs = numbers.iter().map(|number| LeadSpec::new(number.parse().expect("a number")));
-        let specs: Vec<LeadSpec> = specs.collect();
-        leads::accept(&self.engine, self.client, self.campaign, &specs).await.expect("they are taken");
+        self.add_numbers(&numbers).await;
+    }
+
+    /// The same with Telnyx, whose calls a TeXML application answers.
+    pub(super) async fn of_texml(database: &str, at_once: u32) -> Self {
+        let mut world = Self::new(database, at_once).await;
+        let manner = Manner { port: 0, speed: SPEED };
+        let played = Played::start(Provider::Telnyx, manner).await.expect("it is played");
+        let Played::Telnyx(carrier) = &played else { panic!("another carrier is played") };
+        let mut config = carrier.config();
+        let application = telnyx::Connection { voice_url: Some(instructions().await), ..Default::default() };
+        config.connections = [(APPLICATION, application), (CONTROL, telnyx::Connection::default())]
+            .map(|(id, connection)| (id.to_owned(), connection))
+            .into();
+        config.texml.key = telnyx::TexmlKey::Segment(KEY_IN_PATH);
+        let sid = config.accounts.first().cloned().unwrap_or_default().id;
+        carrier.configure(config).expect("it can be so");
+        let base_url: Url = played.base_url().parse().expect("a URL");
+        let mut spec = played.account("Played", &base_url, vec![Limit::Concurrent { max: at_once }]);
+        spec.settings["account_sid"] = sid.into();
+        spec.settings["connection_id"] = CONTROL.into();
+        let account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
+        let mut rules = played.rules();
+        rules["agent"] = serde_json::json!({ "mode": "flow", "flow_id": APPLICATION });
+        world.campaign = campaign_of(&world.engine, world.client, account, &rules).await;
+        world.played = Some(played);
+        world
+    }
+
+    /// Everything that Telnyx does with a dial and its callbacks, right and wrong, a lead each.
+    pub(super) async fn add_every_fate_at_telnyx(&self) {
+        let Some(Played::Telnyx(carrier)) = &self.played else { panic!("another carrier is played") };
+        let mut numbers = vec![];
+        for script in every_fate_at_telnyx() {
+            let number = self.next_number();
+            carrier.script(&number, script);
+            numbers.push(number);
+        }
+        self.add_numbers(&numbers).await;
+    }
+
+    fn next_number(&self) -> String {
+        format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn add_numbers(&self, numbers: &[String]) {
+        let specs: Vec<_> =
+            numbers.iter().map(|number| LeadSpec::new(number.parse().expect("a number"))).collect();
+        for page in specs.chunks(leads::PAGE) {
+            leads::accept(&self.engine, self.client, self.campaign, page).await.expect("leads are taken");
+        }
     }
 
     /// What the carrier counted.
@@ -172,15 +226,13 @@ impl World {
     /// Leads whose phones do as scripted, one script a lead; a lead with an empty one does what the
     /// carrier makes up for its number.
     pub(super) async fn add_leads(&self, scripts: impl IntoIterator<Item = Vec<Scenario>>) {
-        let mut specs = vec![];
+        let mut numbers = vec![];
         for script in scripts {
-            let number = format!("+91987{:07}", self.leads.fetch_add(1, Ordering::Relaxed));
+            let number = self.next_number();
             self.carrier.script(&number, script);
-            specs.push(LeadSpec::new(number.parse().expect("a number")));
+            numbers.push(number);
         }
-        for page in specs.chunks(leads::PAGE) {
-            leads::accept(&self.engine, self.client, self.campaign, page).await.expect("leads are taken");
-        }
+        self.add_numbers(&numbers).await;
     }
 
     /// Has an address of this machine told of everything from now on.
@@ -436,6 +488,26 @@ pub(super) fn every_fate() -> [Vec<Scenario>; 8] {
         vec![Scenario::failed(), answered().with(Quirk::ReorderedCallbacks)],
         vec![Scenario::no_answer().with(Quirk::Reply(Reply::server_error(503, true))), answered()],
         vec![answered().with(Quirk::DuplicateCallbacks { extra: 2 })],
+    ]
+}
+
+/// The same of Telnyx: dials whose answers are lost, and callbacks that come twice, in reverse, late or never.
+fn every_fate_at_telnyx() -> [Vec<telnyx::Scenario>; 10] {
+    use telnyx::Scenario;
+    let answered = || Scenario::answered(Duration::from_secs(20));
+    // Long after the call is over, and after the next one if it is made.
+    let late = Quirk::LateCallbacks { by: Duration::from_secs(120) };
+    [
+        vec![answered().with(Quirk::AcceptThenDrop)],
+        vec![answered().with(Quirk::DuplicateCallbacks { extra: 2 })],
+        vec![answered().with(Quirk::DropBeforeAccepting { times: 1 })],
+        vec![answered().with(Quirk::AcceptThenDrop).with(Quirk::NoCallbacks)],
+        vec![Scenario::no_answer().with(Quirk::ReorderedCallbacks), answered()],
+        vec![Scenario::busy().with(Quirk::NoCallbacks), answered().with(Quirk::NoCallbacks)],
+        vec![answered().with(late.clone())],
+        vec![Scenario::busy().with(late), answered().with(Quirk::ReorderedCallbacks)],
+        vec![Scenario::no_answer().with(Quirk::Reply(Reply::server_error(503, true))), answered()],
+        vec![Scenario::busy(), Scenario::failed(), answered()],
     ]
 }
 

@@ -19,6 +19,7 @@ mod queue;
 mod sheets;
 mod status;
 mod stories;
+mod texml;
 mod unreadable;
 mod upkeep;
 mod uploads;
@@ -27,5 +28,6 @@ mod workers;
 #[path = "../support"]
 mod support {
     pub(crate) mod cluster;
+    pub(crate) mod instructions;
     pub(crate) mod world;
 }

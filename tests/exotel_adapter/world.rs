@@ -107,7 +107,7 @@ impl World {
 
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
         let (phone, requests) = (&self.phone, &self.requests);
-        Question { key, attempt, rules: &self.rules, phone, now: now(), requests }
+        Question { key, attempt, rules: &self.rules, phone, now: now(), requests, others: &[] }
     }
 
     pub(super) async fn next(&self) -> Heard {
@@ -122,7 +122,7 @@ impl World {
             if let Heard::Callback { path, content_type, body } = self.next().await {
                 assert_eq!(path, format!("/webhooks/exotel/{key}/s3cret"));
                 let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().expect("a header"))]);
-                let request = WebhookRequest { headers: &headers, body: &body, now: now() };
+                let request = WebhookRequest { headers: &headers, body: &body, addressed: None, now: now() };
                 let webhook = self.exotel.webhook(request).await;
                 let Ok(Webhook::News { key, fact }) = webhook else { panic!("{webhook:?}") };
                 return (key, fact, content_type);

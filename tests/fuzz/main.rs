@@ -139,7 +139,8 @@ fn a_webhook_is_read_or_refused() {
         let body = Bytes::from(text(pieces, &WEBHOOK));
         let kind = KINDS[usize::from(*kind) % KINDS.len()].parse().expect("a header");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-        let request = WebhookRequest { headers: &headers, body: &body, now: Moment::UNIX_EPOCH };
+        let request =
+            WebhookRequest { headers: &headers, body: &body, addressed: None, now: Moment::UNIX_EPOCH };
         let _ = runtime.block_on(carrier.webhook(request));
     });
 }

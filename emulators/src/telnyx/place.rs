@@ -122,8 +122,10 @@ impl Order<TelnyxV2> for Dial {
         if let Some(command_id) = &self.request.command_id {
             world.more.remember_dial(command_id, call.id());
         }
-        let row = EventRow::new(&call, "dial", "command", clock::now(), (*self.body).clone());
-        world.more.events.write(call.id(), row);
+        if self.request.texml.is_none() || config.texml.log_repeats_requests {
+            let row = EventRow::new(&call, "dial", "command", clock::now(), (*self.body).clone());
+            world.more.events.write(call.id(), row);
+        }
         Ok(call)
     }
 

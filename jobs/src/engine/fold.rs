@@ -84,6 +84,11 @@ impl Setting {
         };
         self.carrier.as_ref().map_or(UNASKED, |carrier| carrier.times())
     }
+
+    /// As the carrier has it for what answers by the present rules; `None` if either cannot be read.
+    pub(super) fn resend_within(&self) -> Option<chrono::TimeDelta> {
+        self.carrier.as_ref()?.resend_within(&self.rules.as_deref()?.agent)
+    }
 }
 
 /// What was read of a lead for the gate.
@@ -179,7 +184,7 @@ pub(super) fn step(
         rules: setting.rules.as_deref(),
         revision: setting.facts.revision,
         times: setting.times(),
-        resend_within: setting.carrier.as_ref().and_then(|carrier| carrier.resend_within()),
+        resend_within: setting.resend_within(),
         barrier: setting.facts.barrier,
         gate: reading.and_then(|reading| reading.gate.as_ref()),
         phone: reading.and_then(|reading| reading.phone.as_ref()),

@@ -1,11 +1,13 @@
 //! Asks the carrier what became of an attempt.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, Ledger};
-use outdial_workflows::call::{CallFact, CallStatus, DialReply, Found};
+use outdial_workflows::call::{CallFact, CallId, CallStatus, DialReply, Found};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Input};
+use outdial_workflows::rules::Agent;
 use serde::{Deserialize, Serialize};
 
 use super::{Ctx, Job, JobError};
@@ -52,9 +54,12 @@ impl Job for AwaitStatus {
                 let held = reads::hold(&ctx.engine, client, account, most, carrier.reads());
                 let (now, held) = store::in_time(held).await?.map_err(JobError::Later)?;
                 let requests = Requests::default();
-                let answer = match self.send_again(ctx, &carrier, &attempt, now).await? {
+                let answer = match self.send_again(ctx, &carrier, &attempt, &rules.agent, now).await? {
                     Some(answer) => answer,
-                    None => self.ask(&carrier, &attempt, &rules, now, &requests).await,
+                    None => {
+                        let others = self.others(ctx, &attempt).await?;
+                        self.ask(&carrier, &attempt, &rules, now, (&requests, &others)).await
+                    }
                 };
                 let settled = reads::settle(&ctx.engine, client, account, held, requests.count());
                 store::in_time(settled).await?;
@@ -83,9 +88,10 @@ impl AwaitStatus {
         ctx: &Ctx,
         carrier: &SharedCarrier,
         attempt: &Attempt,
+        agent: &Agent,
         now: Moment,
     ) -> Result<Option<Found>, JobError> {
-        let within = carrier.resend_within().zip(attempt.submission);
+        let within = carrier.resend_within(agent).zip(attempt.submission);
         let in_time = within.is_some_and(|(within, submission)| now < submission.at + within);
         if attempt.ledger != Ledger::Unknown || !in_time || ctx.engine.clock_is_off() {
             return Ok(None);
@@ -120,17 +126,30 @@ impl AwaitStatus {
         attempt: &Attempt,
         rules: &outdial_workflows::rules::Rules,
         now: Moment,
-        requests: &Requests,
+        (requests, others): (&Requests, &[CallId]),
     ) -> Found {
         let Some(phone) = &attempt.phone else {
             return Found::CannotTell { cause: "the number was erased".into() };
         };
         let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
-        let question = Question { key, attempt, rules, phone, now, requests };
+        let question = Question { key, attempt, rules, phone, now, requests, others };
         match &attempt.call_id {
             Some(call) => carrier.status(call, &question).await,
             None => carrier.find(&question).await,
         }
+    }
+
+    /// Calls to the same number that are other attempts' for certain. Those of the day before are all that a
+    /// carrier's lists may have confused with one that it has not named.
+    async fn others(&self, ctx: &Ctx, attempt: &Attempt) -> Result<Vec<CallId>, StoreError> {
+        let (None, Some(phone)) = (&attempt.call_id, &attempt.phone) else { return Ok(vec![]) };
+        let since = attempt.reserved_at - TimeDelta::days(1);
+        store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            let this = (self.lead, self.number);
+            store::attempts::other_calls(&mut conn, self.client, phone, since, this).await
+        })
+        .await
     }
 
     async fn carrier(&self, ctx: &Ctx, account: AccountId) -> Result<SharedCarrier, JobError> {

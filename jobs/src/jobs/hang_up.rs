@@ -71,7 +71,8 @@ impl HangUp {
         };
         let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
         let (now, requests) = (ctx.engine.now().await?, Requests::default());
-        let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests };
+        // A bound call has its name.
+        let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests, others: &[] };
         match carrier.hang_up(&question).await {
             Answer::Asked | Answer::Over => Ok(()),
             Answer::Impossible { cause } => {

@@ -445,7 +445,7 @@ async fn can_not(
         lead: call,
         number: AttemptNumber::new(attempt.number.get()).unwrap_or(AttemptNumber::FIRST),
     });
-    let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests };
+    let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests, others: &[] };
     Ok(match carrier.hang_up(&question).await {
         HangUp::Impossible { cause } => cause,
         HangUp::Asked | HangUp::Over | HangUp::Failed { .. } => usual(),

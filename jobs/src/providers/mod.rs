@@ -30,7 +30,7 @@ use outdial_workflows::call::{CallFact, CallId, CallerId, CarrierTimes, DialRepl
 use outdial_workflows::ids::{AccountId, ClientId, DialKey};
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
-use outdial_workflows::rules::Rules;
+use outdial_workflows::rules::{Agent, Rules};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -68,6 +68,14 @@ impl DialOrder<'_> {
     pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
         let base = public_url(self.public_url)?;
         Ok(format!("{base}{}", webhook_path(provider, self.key.0.client, self.account)))
+    }
+
+    /// Where the carrier sends webhooks of this attempt alone, if it signs them and they echo no key.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn own_webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
+        Ok(format!("{}/{}/{}", self.webhook_url(provider)?, self.key, self.secret))
     }
 }
 
@@ -118,6 +126,9 @@ pub struct Question<'a> {
     pub now: Moment,
     /// Counts the requests that the answer takes.
     pub requests: &'a Requests,
+    /// The carrier's names for other calls of ours to the number, as far as they may be mistaken for this one:
+    /// where the carrier has not named it, and shows calls without our key.
+    pub others: &'a [CallId],
 }
 
 /// How many requests were sent, so that those an answer might have taken and did not are not counted.
@@ -143,6 +154,9 @@ pub struct WebhookRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The raw body: what a signature is about.
     pub body: &'a Bytes,
+    /// The attempt for which alone the address was made that it came to, if it was: with a carrier whose
+    /// webhooks are signed and do not echo our key.
+    pub addressed: Option<DialKey>,
     /// The present time, against which signatures grow stale.
     pub now: Moment,
 }
@@ -236,8 +250,10 @@ pub trait Carrier: Send + Sync {
     fn reads(&self) -> (u32, TimeDelta);
 
     /// How long after its submission sending the very same bytes again is a way to ask what became of a
-    /// request: the carrier tells copies apart. `None` if it does not, and then the bytes are not kept.
-    fn resend_within(&self) -> Option<TimeDelta> {
+    /// request that has this agent answer: the carrier tells copies apart. `None` if it does not, and then the
+    /// bytes are not kept.
+    fn resend_within(&self, agent: &Agent) -> Option<TimeDelta> {
+        let _ = agent;
         None
     }
 

@@ -8,6 +8,7 @@ use outdial_workflows::call::{CallEnd, CallId, CallerId, Talk};
 use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
 use outdial_workflows::money::Cost;
+use outdial_workflows::phone::PhoneNumber;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -166,7 +167,7 @@ pub async fn reserve(
     mut rows: Vec<Of<'_>>,
 ) -> Result<HashSet<LeadId>, StoreError> {
     rows.sort_by(|a, b| a.attempt.phone.cmp(&b.attempt.phone));
-    let text = |phone: &outdial_workflows::phone::PhoneNumber| phone.as_str().to_owned();
+    let text = |phone: &PhoneNumber| phone.as_str().to_owned();
     let phones: Vec<Option<String>> = rows.iter().map(|row| row.attempt.phone.as_ref().map(text)).collect();
     let submission = |row: &Of<'_>| row.attempt.submission;
     let written = sqlx::query_scalar!(
@@ -297,6 +298,31 @@ pub async fn tried(
     .await?;
     let tried = |at, in_all| Tried { at, in_all: u32::try_from(in_all).unwrap_or(u32::MAX) };
     Ok(rows.into_iter().map(|row| (row.phone, tried(row.at, row.in_all))).collect())
+}
+
+/// The carrier's names for other calls to a number, of attempts that were reserved since `since`.
+pub async fn other_calls(
+    conn: &mut PgConnection,
+    client: ClientId,
+    phone: &PhoneNumber,
+    since: Moment,
+    except: (LeadId, AttemptNumber),
+) -> Result<Vec<CallId>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select a.call_id as "call_id!", a.second_call_id
+        from (select $1::uuid as client_id, $2::text as phone offset 0) x
+        join attempts a on a.client_id = x.client_id and a.phone = x.phone
+        where a.call_id is not null and a.reserved_at >= $3 and not (a.lead_id = $4 and a.number = $5)"#,
+        client.0,
+        phone.as_str(),
+        since,
+        except.0.0,
+        small(except.1.get())
+    )
+    .fetch_all(conn)
+    .await?;
+    let names = rows.into_iter().flat_map(|row| [Some(row.call_id), row.second_call_id]);
+    Ok(names.flatten().map(CallId).collect())
 }
 
 /// The account that an attempt dials from; `None` if there is no such attempt.

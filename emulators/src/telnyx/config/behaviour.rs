@@ -140,6 +140,8 @@ pub struct Texml {
     pub key: TexmlKey,
     /// Whether the Twilio-shaped endpoint names the call that it placed. Not documented.
     pub accounts_calls_return_sid: bool,
+    /// Whether the log of events repeats requests for calls, callbacks and all. Not documented.
+    pub log_repeats_requests: bool,
     /// Real time in which instructions must be fetched.
     #[serde(rename = "fetch_timeout_ms", with = "millis")]
     pub fetch_timeout: Duration,
@@ -153,6 +155,7 @@ impl Default for Texml {
         Self {
             key: TexmlKey::PathAndQuery,
             accounts_calls_return_sid: false,
+            log_repeats_requests: true,
             fetch_timeout: Duration::from_secs(5),
             play: Duration::from_secs(5),
         }

@@ -279,7 +279,8 @@ impl Batch<'_> {
         {
             match self.compose(&case, number) {
                 Ok(composed) => {
-                    if composed.carrier.resend_within().is_some() {
+                    let setting = self.settings.get(&case.run.workflow.campaign);
+                    if setting.is_some_and(|setting| setting.resend_within().is_some()) {
                         case.bodies.insert(number, composed.body.clone());
                     }
                     send = Some(composed);

@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::rules::Agent;
 use reqwest::RequestBuilder;
 use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
@@ -148,7 +149,7 @@ impl Carrier for Retell {
         (self.settings.reads_per_minute, settings::millis(MINUTE_MS))
     }
 
-    fn resend_within(&self) -> Option<TimeDelta> {
+    fn resend_within(&self, _: &Agent) -> Option<TimeDelta> {
         Some(RESEND_WITHIN)
     }
 

@@ -29,7 +29,7 @@ const EARLY: TimeDelta = TimeDelta::minutes(5);
 const ACTIVE_PAGES_MAX: u32 = 4;
 
 /// Most pages read of a log: one call has some ten events.
-const LOG_PAGES_MAX: u32 = 1;
+pub(super) const LOG_PAGES_MAX: u32 = 1;
 
 /// The most requests that finding a call takes.
 pub(super) const FIND_MAX: u32 = ACTIVE_PAGES_MAX + 2 * LOG_PAGES_MAX;
@@ -182,7 +182,7 @@ impl Telnyx {
     }
 
     /// See the module's words.
-    fn not_seen(&self, question: &Question<'_>) -> Found {
+    pub(super) fn not_seen(&self, question: &Question<'_>) -> Found {
         let after = self.settings.absent_after(question.rules.longest_call());
         Found::NotSeen { conclusive_after_ms: after.num_milliseconds() }
     }
@@ -192,11 +192,11 @@ fn ours(events: impl Iterator<Item = Event>, state: &str) -> Vec<Event> {
     events.filter(|event| event.payload.client_state.as_deref() == Some(state)).collect()
 }
 
-fn submitted(question: &Question<'_>) -> Result<Moment, String> {
+pub(super) fn submitted(question: &Question<'_>) -> Result<Moment, String> {
     let submission = question.attempt.submission.ok_or("the attempt was never submitted")?;
     Ok(submission.at)
 }
 
-fn since(question: &Question<'_>) -> Result<String, String> {
+pub(super) fn since(question: &Question<'_>) -> Result<String, String> {
     Ok((submitted(question)? - EARLY).to_rfc3339_opts(SecondsFormat::Secs, true))
 }

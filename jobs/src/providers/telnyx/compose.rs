@@ -72,10 +72,17 @@ impl Telnyx {
     /// is ours.
     pub(super) fn compose_order(&self, order: &DialOrder<'_>) -> Result<DialBody, CannotCompose> {
         let rules = order.rules;
+        match &rules.agent {
+            Agent::Stream => {}
+            Agent::Flow { flow_id } => return self.compose_texml(order, flow_id),
+            Agent::Hosted { .. } => {
+                let remedy = "agents that Telnyx runs are not supported; set agent to stream or flow";
+                return Err(CannotCompose(remedy.into()));
+            }
+        }
         let from = caller_id(order)?;
         within("ring_timeout_s", rules.ring_timeout_s, &RING_TIMEOUT)?;
         within("call_time_limit_s", rules.call_time_limit_s, &TIME_LIMIT)?;
-        only_streams(&rules.agent)?;
         let key = order.key.to_string();
         let dial = Dial {
             connection_id: &self.settings.connection_id,
@@ -141,7 +148,7 @@ pub(super) fn client_state(key: DialKey) -> String {
     STANDARD.encode(key.to_string())
 }
 
-fn caller_id<'a>(order: &DialOrder<'a>) -> Result<&'a str, CannotCompose> {
+pub(super) fn caller_id<'a>(order: &DialOrder<'a>) -> Result<&'a str, CannotCompose> {
     let set = "set caller_ids in the campaign's rules to one or more of the account's numbers";
     let caller_id = order.caller_id.ok_or_else(|| CannotCompose(set.into()))?;
     let digits = caller_id.0.strip_prefix('+').unwrap_or_default();
@@ -151,22 +158,15 @@ fn caller_id<'a>(order: &DialOrder<'a>) -> Result<&'a str, CannotCompose> {
     Err(CannotCompose(format!("{set}; `{caller_id}` must be in E.164, such as +14155550100")))
 }
 
-fn within(name: &str, value: u32, bounds: &std::ops::RangeInclusive<u32>) -> Result<(), CannotCompose> {
+pub(super) fn within(
+    name: &str,
+    value: u32,
+    bounds: &std::ops::RangeInclusive<u32>,
+) -> Result<(), CannotCompose> {
     if bounds.contains(&value) {
         return Ok(());
     }
     Err(CannotCompose(format!("{name} must be {} to {}", bounds.start(), bounds.end())))
-}
-
-fn only_streams(agent: &Agent) -> Result<(), CannotCompose> {
-    let why = match agent {
-        Agent::Stream => return Ok(()),
-        Agent::Flow { .. } => {
-            "TeXML takes neither our key nor a repeated request, so a lost dial could not be told from none"
-        }
-        Agent::Hosted { .. } => "agents that Telnyx runs are not supported",
-    };
-    Err(CannotCompose(format!("{why}; set agent to stream")))
 }
 
 fn stream_url(order: &DialOrder<'_>) -> Result<String, CannotCompose> {
@@ -300,14 +300,9 @@ mod tests {
                 "ring_timeout_s must be 5 to 600",
             ),
             (
-                Rules { agent: Agent::Flow { flow_id: "1".into() }, ..rules() },
-                "https://calls.example.com",
-                "set agent to stream",
-            ),
-            (
                 Rules { agent: Agent::Hosted { agent_id: "a".into(), version: None }, ..rules() },
                 "https://calls.example.com",
-                "set agent to stream",
+                "set agent to stream or flow",
             ),
             (rules(), "ftp://calls.example.com", "public_url"),
             (rules(), "https://calls.example.com/?a=b", "public_url"),

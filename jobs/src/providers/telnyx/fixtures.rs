@@ -5,7 +5,7 @@ use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Subm
 use outdial_workflows::call::{CallStatus, CallerId};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::phone::PhoneNumber;
-use outdial_workflows::rules::Rules;
+use outdial_workflows::rules::{Agent, Rules};
 use uuid::Uuid;
 
 use super::{Credentials, Settings, Telnyx};
@@ -20,6 +20,15 @@ pub(super) fn credentials() -> Credentials {
 
 pub(super) fn settings() -> Settings {
     Settings { connection_id: "1494404757140276705".into(), ..Settings::default() }
+}
+
+/// Of an account that may have TeXML applications answer.
+pub(super) fn flow_settings() -> Settings {
+    Settings { account_sid: Some("f5586561-8ff0-4291-a51b-c7dfe4139ff9".into()), ..settings() }
+}
+
+pub(super) fn flow_rules() -> Rules {
+    Rules { agent: Agent::Flow { flow_id: "2494404757140276705".into() }, ..rules() }
 }
 
 pub(super) fn telnyx(base_url: &str) -> Telnyx {

@@ -107,13 +107,17 @@ fn machine(kind: &str, result: Option<&str>) -> Option<bool> {
 fn end(payload: &Payload) -> CallEnd {
     let (cause, sip) = (payload.hangup_cause.as_deref(), payload.sip_hangup_cause.as_deref());
     let word = cause.unwrap_or("unspecified");
+    CallEnd { result: result(word, sip), talk: None, cause: Some(said(word, sip)) }
+}
+
+/// What is kept of a cause, and of the SIP code beside it.
+pub(super) fn said(word: &str, sip: Option<&str>) -> String {
     let code = sip.filter(|code| code.len() <= 3 && code.bytes().all(|b| b.is_ascii_digit()));
-    let said = code.map_or_else(|| word.to_owned(), |code| format!("{word}, SIP {code}"));
-    CallEnd { result: result(word, code), talk: None, cause: Some(tidy(&said, &[])) }
+    tidy(&code.map_or_else(|| word.to_owned(), |code| format!("{word}, SIP {code}")), &[])
 }
 
 /// What a hang-up's cause means, with the SIP code beside it where the cause leaves it open.
-fn result(cause: &str, sip: Option<&str>) -> CallResult {
+pub(super) fn result(cause: &str, sip: Option<&str>) -> CallResult {
     match cause {
         "normal_clearing" => sip.and_then(by_code).unwrap_or(CallResult::Answered),
         "time_limit" => CallResult::Answered,
@@ -126,7 +130,7 @@ fn result(cause: &str, sip: Option<&str>) -> CallResult {
 }
 
 /// What a SIP code means, or one of Q.850, which one sample of the documents shows in its place.
-fn by_code(code: &str) -> Option<CallResult> {
+pub(super) fn by_code(code: &str) -> Option<CallResult> {
     Some(match code {
         "200" | "16" => CallResult::Answered,
         "486" | "600" | "603" | "17" | "21" => CallResult::Busy,

@@ -1,9 +1,9 @@
-//! Telnyx: Call Control v2 with its webhooks and media stream.
+//! Telnyx: Call Control v2 with its webhooks and media stream; and, for flows, TeXML applications.
 //!
 //! What shapes this adapter: a dial bears our key twice, as `command_id`, by which Telnyx lets a copy pass
 //! unheeded for a minute, and as `client_state`, which every webhook and most reads echo. So a lost dial
 //! may be sent again for that long, and is found by its key afterwards. Webhooks come in any order; each
-//! event is read for what it says by itself.
+//! event is read for what it says by itself. None of the first half holds of TeXML, see there.
 
 mod ask;
 mod compose;
@@ -19,6 +19,7 @@ mod settings;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod texml;
 mod try_out;
 mod webhook;
 mod wire;
@@ -30,6 +31,7 @@ use chrono::TimeDelta;
 use ed25519_dalek::VerifyingKey;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::rules::Agent;
 use reqwest::RequestBuilder;
 use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
@@ -81,11 +83,48 @@ impl Telnyx {
         Ok(Self { http, base_url, credentials, public_key, settings })
     }
 
+    async fn find_either(&self, texml: bool, question: &Question<'_>) -> Found {
+        match (texml, &self.settings.account_sid) {
+            (false, _) => self.find_call(question).await,
+            (true, Some(_)) => self.find_texml(question).await,
+            // Nothing can be dialled so without it.
+            (true, None) if !texml::answers(&question.rules.agent) => self.not_seen(question),
+            (true, None) => self.find_texml(question).await,
+        }
+    }
+
+    async fn status_either(&self, texml: bool, call: &CallId, question: &Question<'_>) -> Found {
+        match (texml, &self.settings.account_sid) {
+            (false, _) => self.status_of(call, question).await,
+            // Nothing can be dialled so without it.
+            (true, None) if !texml::answers(&question.rules.agent) => self.not_seen(question),
+            (true, _) => self.status_texml(call, question).await,
+        }
+    }
+
     fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
         request
             .bearer_auth(self.credentials.api_key.expose_secret())
             .header(ACCEPT, "application/json")
             .timeout(self.settings.request_timeout())
+    }
+}
+
+/// Whether the answer, at the time of the question, has the attempt count as never placed.
+fn is_absence(found: &Found, question: &Question<'_>) -> bool {
+    match (found, question.attempt.submission) {
+        (Found::NotSeen { conclusive_after_ms }, Some(submission)) => {
+            question.now >= submission.at + TimeDelta::milliseconds(*conclusive_after_ms)
+        }
+        _ => false,
+    }
+}
+
+/// What the second product says, unless it does not see the call either.
+fn told_by_either(second: Found, first: Found) -> Found {
+    match second {
+        Found::NotSeen { .. } => first,
+        Found::Call(_) | Found::CannotTell { .. } => second,
     }
 }
 
@@ -156,14 +195,14 @@ impl Carrier for Telnyx {
         (self.settings.reads_per_minute, TimeDelta::minutes(1))
     }
 
-    fn resend_within(&self) -> Option<TimeDelta> {
-        Some(RESEND_WITHIN)
+    fn resend_within(&self, agent: &Agent) -> Option<TimeDelta> {
+        (!texml::answers(agent)).then_some(RESEND_WITHIN)
     }
 
     fn most_reads(&self, call: Option<&CallId>) -> u32 {
         match call {
-            Some(_) => ask::STATUS_MAX,
-            None => ask::FIND_MAX,
+            Some(_) => ask::STATUS_MAX + texml::ask::STATUS_MAX,
+            None => ask::FIND_MAX + texml::ask::FIND_MAX,
         }
     }
 
@@ -176,14 +215,30 @@ impl Carrier for Telnyx {
     }
 
     async fn find(&self, question: &Question<'_>) -> Found {
-        self.find_call(question).await
+        let texml = texml::answers(&question.rules.agent);
+        let found = self.find_either(texml, question).await;
+        if !is_absence(&found, question) {
+            return found;
+        }
+        // The rules may have been edited between the attempt's reservation and its submission, so that it was
+        // dialled otherwise than its own rules say. Before absence is believed, the other product is asked.
+        told_by_either(self.find_either(!texml, question).await, found)
     }
 
     async fn status(&self, call: &CallId, question: &Question<'_>) -> Found {
-        self.status_of(call, question).await
+        let texml = texml::answers(&question.rules.agent);
+        let found = self.status_either(texml, call, question).await;
+        if !is_absence(&found, question) {
+            return found;
+        }
+        // As with a call that has no name: else it would be recorded as lost.
+        told_by_either(self.status_either(!texml, call, question).await, found)
     }
 
     async fn hang_up(&self, question: &Question<'_>) -> HangUp {
+        if texml::answers(&question.rules.agent) {
+            return self.hang_up_texml(question).await;
+        }
         self.hang_up_call(question).await
     }
 

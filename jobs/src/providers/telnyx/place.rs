@@ -4,13 +4,16 @@ use outdial_workflows::call::{CallId, DialReply, Refusal};
 
 use super::reads::words;
 use super::wire::{Call, Envelope};
-use super::{Telnyx, refusal};
+use super::{Telnyx, refusal, texml};
 use crate::providers::answer::Answer;
 use crate::providers::sending::send_once;
 use crate::providers::{DialBody, Permit};
 
 impl Telnyx {
     pub(super) async fn place_once(&self, permit: Permit, body: &DialBody) -> DialReply {
+        if let Some(texml) = texml::destination(body) {
+            return self.place_texml(permit, texml).await;
+        }
         let request = self.authorised(self.http.post(self.v2(&["calls"])));
         match send_once(request, permit, body, &self.secrets()).await {
             Ok(answer) => self.reply(&answer),

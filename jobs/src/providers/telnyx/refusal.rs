@@ -46,6 +46,8 @@ fn by_problem(problem: &Problem, answer: &Answer) -> Option<RefusalKind> {
 /// By the field that the problem points at, or names in quotes. All but `to` are of our side.
 fn by_field(problem: &Problem) -> Option<RefusalKind> {
     let pointer = problem.source.pointer.as_deref().map(|pointer| pointer.trim_start_matches('/'));
+    // TeXML writes `To`.
+    let pointer = pointer.map(str::to_ascii_lowercase);
     if let Some(pointer) = pointer.filter(|pointer| !pointer.is_empty()) {
         let to = pointer == "to" || pointer.starts_with("to/");
         return Some(if to { RefusalKind::InvalidNumber } else { RefusalKind::Misconfigured });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::providers::Permit;
 
@@ -57,7 +58,7 @@ pub enum Channels {
     Dual,
 }
 
-/// How to deal with the account. Everything but `connection_id` has a default.
+/// How to deal with the account. Everything but `connection_id` has a default; flows need `account_sid` too.
 ///
 /// ```
 /// use outdial_jobs::providers::telnyx::Settings;
@@ -67,8 +68,15 @@ pub enum Channels {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The id of the Call Control application that calls are placed through. Required.
+    /// The id of the Call Control application that calls are placed through. Required; where flows alone are
+    /// dialled, the id of a TeXML application serves, since Telnyx lists the active calls of either.
     pub connection_id: String,
+    /// The account that TeXML calls are read and ended under: the `AccountSid` of every TeXML callback and
+    /// request for instructions. Calls that a TeXML application answers need it; it has no default.
+    pub account_sid: Option<String>,
+    /// The address of the TeXML that calls of flows run. Telnyx asks it by POST. Without it, the address that
+    /// the TeXML application has.
+    pub texml_url: Option<Url>,
     /// Whether and how machines are detected. Default `disabled`: it costs extra, and takes up to 30 s.
     /// A machine makes the call's outcome *voicemail*; the call itself goes on.
     pub answering_machine_detection: Detection,
@@ -113,6 +121,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connection_id: String::new(),
+            account_sid: None,
+            texml_url: None,
             answering_machine_detection: Detection::default(),
             record_channels: Channels::default(),
             webhook_retries_ms: vec![1_000, 4_000, 10_000, 15_000, 30_000],
@@ -148,6 +158,12 @@ pub enum SettingsError {
     /// Calls are placed through an application.
     #[error("connection_id must be the id of a Call Control application; copy it from Telnyx's portal")]
     Connection,
+    /// TeXML calls could not be asked about.
+    #[error("account_sid must be the AccountSid that Telnyx names in the account's TeXML callbacks")]
+    AccountSid,
+    /// Telnyx could not ask for instructions, or the settings would hold a password.
+    #[error("texml_url must be an http or https address, without credentials")]
+    TexmlUrl,
     /// A number that cannot work.
     #[error("{name} is out of bounds; {remedy}")]
     Bounds {
@@ -160,9 +176,14 @@ pub enum SettingsError {
 
 impl Settings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        if self.connection_id.is_empty() || !self.connection_id.bytes().all(plain) {
+        if !is_id(&self.connection_id) {
             return Err(SettingsError::Connection);
+        }
+        if self.account_sid.as_deref().is_some_and(|sid| !is_id(sid)) {
+            return Err(SettingsError::AccountSid);
+        }
+        if self.texml_url.as_ref().is_some_and(|url| !is_public_address(url)) {
+            return Err(SettingsError::TexmlUrl);
         }
         let retries_ms: u64 = self.webhook_retries_ms.iter().copied().map(u64::from).sum();
         let silence_least = u64::from(self.request_timeout_ms) + permit_ms();
@@ -202,6 +223,16 @@ impl Settings {
     pub(super) fn absent_after(&self, longest_call: TimeDelta) -> TimeDelta {
         self.absent_after_ms.map_or(longest_call + millis(self.absent_margin_ms), millis)
     }
+}
+
+/// Telnyx's ids are digits, or UUIDs.
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// Settings are shown, so that what is secret must not be in them.
+fn is_public_address(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
 }
 
 pub(super) fn millis(ms: u32) -> TimeDelta {

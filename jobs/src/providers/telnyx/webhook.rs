@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 
 use super::mapping::{self, Told};
-use super::signature;
 use super::wire::{Envelope, Event};
+use super::{signature, texml};
 use crate::providers::{Webhook, WebhookError, WebhookRequest};
 
 /// A webhook is a few KB; one with a conversation's messages is larger.
@@ -21,6 +21,9 @@ pub(super) fn read(request: &WebhookRequest<'_>, key: &VerifyingKey) -> Result<W
         return Err(WebhookError::Unreadable(format!("it is longer than {BODY_MAX} bytes")));
     }
     signature::verify(key, request)?;
+    if is_form(request) {
+        return texml::callback::read(request.body, request.addressed);
+    }
     let envelope: Envelope<Event> = serde_json::from_slice(request.body)
         .map_err(|problem| WebhookError::Unreadable(format!("bad JSON: {problem}")))?;
     let event = envelope.data;
@@ -32,6 +35,12 @@ pub(super) fn read(request: &WebhookRequest<'_>, key: &VerifyingKey) -> Result<W
         Told::Nothing => Webhook::Nothing { event: name() },
         Told::Stranger => Webhook::Stranger { event: name() },
     })
+}
+
+/// Call Control sends JSON, and TeXML forms.
+fn is_form(request: &WebhookRequest<'_>) -> bool {
+    let media_type = request.content_type().split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case(texml::FORM)
 }
 
 /// What we gave the call as its state; another program's, if it shares the application.

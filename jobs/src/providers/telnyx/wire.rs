@@ -108,10 +108,31 @@ pub(super) struct Logged {
     event_timestamp: Option<String>,
     #[serde(rename = "type", deserialize_with = "text")]
     kind: Option<String>,
+    #[serde(deserialize_with = "text")]
+    call_leg_id: Option<String>,
     metadata: Value,
 }
 
 impl Logged {
+    /// Which leg it is about.
+    pub(super) fn leg(&self) -> Option<&str> {
+        self.call_leg_id.as_deref()
+    }
+
+    /// All that it says, as JSON.
+    pub(super) fn said(&self) -> String {
+        self.metadata.to_string()
+    }
+
+    /// The name of its call, in the words of either product.
+    pub(super) fn call(&self) -> Option<String> {
+        let (raw, data) = (&self.metadata, &self.metadata["data"]);
+        let places = [raw, &raw["payload"], data, &data["payload"]];
+        let names = ["call_control_id", "CallSid", "call_sid"];
+        let mut named = places.into_iter().flat_map(|place| names.map(|name| place[name].as_str()));
+        named.find_map(|name| name.filter(|name| !name.is_empty())).map(str::to_owned)
+    }
+
     /// The event in it; `None` if it is a command. `metadata` is "the raw event", whether that begins at
     /// `data`, inside it or at the payload.
     pub(super) fn event(self) -> Option<Event> {
@@ -179,7 +200,7 @@ pub(super) struct PublicKey {
 }
 
 /// A string, or a number as text. Empty, null and everything else is `None`.
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),

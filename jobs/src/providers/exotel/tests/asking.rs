@@ -40,7 +40,8 @@ async fn ask(acts: Vec<Act>, sid: Option<&str>) -> (String, Vec<String>) {
     let (attempt, rules, phone) = (fixtures::attempt(), fixtures::rules(), fixtures::phone());
     let now = fixtures::submitted_at() + TimeDelta::minutes(1);
     let (key, requests) = (fixtures::key(), &Requests::default());
-    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let question =
+        Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let call = sid.map(|sid| CallId(sid.into()));
     let found = match &call {
         Some(call) => exotel.status(call, &question).await,

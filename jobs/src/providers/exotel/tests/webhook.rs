@@ -15,7 +15,12 @@ async fn read(content_type: &str, body: impl Into<Bytes>) -> Result<Webhook, Str
     if !content_type.is_empty() {
         headers.insert(CONTENT_TYPE, content_type.parse().expect("a header"));
     }
-    let request = WebhookRequest { headers: &headers, body: &body.into(), now: fixtures::submitted_at() };
+    let request = WebhookRequest {
+        headers: &headers,
+        body: &body.into(),
+        addressed: None,
+        now: fixtures::submitted_at(),
+    };
     exotel.webhook(request).await.map_err(|error| error.to_string())
 }
 

@@ -28,7 +28,8 @@ async fn ask(act: Act, call: Option<Option<&str>>) -> (String, Vec<String>) {
     let (attempt, rules, phone) = (fixtures::attempt(), fixtures::rules(), fixtures::phone());
     let now = fixtures::submitted_at() + TimeDelta::minutes(1);
     let (key, requests) = (fixtures::key(), &Requests::default());
-    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let question =
+        Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let told = match call {
         None => match livekit.hang_up(&question).await {
             HangUp::Failed { cause } => format!("failed: {cause}"),

@@ -22,7 +22,7 @@ async fn read(body: &[u8], token: Option<&str>) -> Result<Webhook, WebhookError>
     );
     let now = Moment::from_timestamp(1_700_000_100, 0).expect("in range");
     let body = &Bytes::copy_from_slice(body);
-    livekit().webhook(WebhookRequest { headers: &headers, body, now }).await
+    livekit().webhook(WebhookRequest { headers: &headers, body, addressed: None, now }).await
 }
 
 /// Reads a body with a token as LiveKit makes them.

@@ -34,7 +34,8 @@ async fn ask_with(settings: Settings, answers: Vec<Answer>, call: Option<&str>) 
     let (attempt, rules, phone) = (fixtures::attempt(), fixtures::rules(), fixtures::phone());
     let now = fixtures::submitted_at() + TimeDelta::minutes(1);
     let (key, requests) = (fixtures::key(), &Requests::default());
-    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let question =
+        Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let call = call.map(|id| CallId(id.into()));
     let found = match &call {
         Some(call) => retell.status(call, &question).await,

@@ -11,7 +11,8 @@ async fn hang_up(attempt: &Attempt, answers: Vec<Answer>) -> (String, Vec<String
     let stub = Stub::start(answers).await;
     let (rules, phone, requests) = (fixtures::rules(), fixtures::phone(), Requests::default());
     let (key, now) = (fixtures::key(), fixtures::submitted_at());
-    let question = Question { key, attempt, rules: &rules, phone: &phone, now, requests: &requests };
+    let question =
+        Question { key, attempt, rules: &rules, phone: &phone, now, requests: &requests, others: &[] };
     let told = match fixtures::retell(&stub.url).hang_up(&question).await {
         HangUp::Asked => "asked".to_owned(),
         HangUp::Over => "over".to_owned(),

@@ -27,7 +27,7 @@ async fn read(signature: Option<String>, body: Bytes) -> Result<Webhook, String>
     if let Some(signature) = signature {
         headers.insert("x-retell-signature", signature.parse().expect("a header"));
     }
-    let request = WebhookRequest { headers: &headers, body: &body, now: now() };
+    let request = WebhookRequest { headers: &headers, body: &body, addressed: None, now: now() };
     fixtures::retell("http://127.0.0.1:1").webhook(request).await.map_err(|error| error.to_string())
 }
 

@@ -73,7 +73,15 @@ impl Asked {
         let (rules, phone) = (fixtures::rules(), fixtures::phone());
         let now = fixtures::submitted_at() + asked.after;
         let (key, requests) = (fixtures::key(), &Requests::default());
-        let question = Question { key, attempt: &asked.attempt, rules: &rules, phone: &phone, now, requests };
+        let question = Question {
+            key,
+            attempt: &asked.attempt,
+            rules: &rules,
+            phone: &phone,
+            now,
+            requests,
+            others: &[],
+        };
         let found = match &asked.attempt.call_id {
             Some(call) => telnyx.status(call, &question).await,
             None => telnyx.find(&question).await,
@@ -238,7 +246,8 @@ async fn hang_up(attempt: Attempt, acts: Vec<Act>) -> (HangUp, Vec<String>) {
     let stub = Stub::start(acts).await;
     let (rules, phone, requests) = (fixtures::rules(), fixtures::phone(), &Requests::default());
     let (key, now) = (fixtures::key(), fixtures::submitted_at());
-    let question = Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests };
+    let question =
+        Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let done = fixtures::telnyx(&stub.url).hang_up(&question).await;
     (done, stub.targets())
 }

@@ -1,4 +1,4 @@
 mod asking;
 mod settings;
-mod stub;
+pub(super) mod stub;
 mod webhook;

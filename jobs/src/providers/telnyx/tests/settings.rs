@@ -14,6 +14,10 @@ fn settings_that_cannot_work_are_refused_by_name() {
     for (text, name) in [
         (r#"{}"#, "connection_id"),
         (r#"{"connection_id": "1/2"}"#, "connection_id"),
+        (r#"{"connection_id": "1", "account_sid": ""}"#, "account_sid"),
+        (r#"{"connection_id": "1", "account_sid": "a/b"}"#, "account_sid"),
+        (r#"{"connection_id": "1", "texml_url": "file:///flow.xml"}"#, "texml_url"),
+        (r#"{"connection_id": "1", "texml_url": "https://u:p@example.com/flow.xml"}"#, "texml_url"),
         (r#"{"connection_id": "1", "webhook_retries_ms": [1, 1, 1, 1, 1, 1]}"#, "webhook_retries_ms"),
         (r#"{"connection_id": "1", "webhook_retries_ms": [60001]}"#, "webhook_retries_ms"),
         (r#"{"connection_id": "1", "request_timeout_ms": 0}"#, "request_timeout_ms"),
@@ -25,6 +29,9 @@ fn settings_that_cannot_work_are_refused_by_name() {
         let read: Settings = serde_json::from_str(text).expect(text);
         assert!(read.check().expect_err(text).to_string().contains(name), "{text}");
     }
+    let flows = r#"{"connection_id": "1", "account_sid": "f5586561-8ff0-4291-a51b-c7dfe4139ff9",
+        "texml_url": "https://example.com/flow.xml?v=1"}"#;
+    assert_eq!(serde_json::from_str::<Settings>(flows).expect("settings").check(), Ok(()));
     assert!(serde_json::from_str::<Settings>(r#"{"conection_id": "1"}"#).is_err());
     assert!(serde_json::from_str::<Settings>(r#"{"answering_machine_detection": "eaten"}"#).is_err());
 }

@@ -8,17 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// An answer: its status and body.
-pub(super) type Act = (u16, Value);
+pub(in crate::providers::telnyx) type Act = (u16, Value);
 
 /// A running stub. It serves until the test's runtime ends.
-pub(super) struct Stub {
-    pub(super) url: String,
+pub(in crate::providers::telnyx) struct Stub {
+    pub(in crate::providers::telnyx) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stub {
     /// Answers so, in this order, one request a connection. Past the last answer it closes.
-    pub(super) async fn start(acts: Vec<Act>) -> Self {
+    pub(in crate::providers::telnyx) async fn start(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -43,12 +43,12 @@ impl Stub {
     }
 
     /// Every request so far, head and body.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(in crate::providers::telnyx) fn requests(&self) -> Vec<String> {
         self.requests.lock().expect("no panic while held").clone()
     }
 
     /// The methods and targets of the requests so far, decoded.
-    pub(super) fn targets(&self) -> Vec<String> {
+    pub(in crate::providers::telnyx) fn targets(&self) -> Vec<String> {
         let target = |request: &String| {
             let mut words = request.split(' ');
             let (method, raw) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

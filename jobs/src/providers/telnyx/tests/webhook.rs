@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use outdial_workflows::Moment;
-use reqwest::header::HeaderMap;
+use outdial_workflows::call::{CallId, CallResult};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 use crate::providers::telnyx::fixtures;
 use crate::providers::{Carrier, Webhook, WebhookError, WebhookRequest};
@@ -40,7 +41,9 @@ fn signed(signature: &str) -> HeaderMap {
 async fn read(headers: &HeaderMap, body: &str, seconds_later: i64) -> Result<Webhook, WebhookError> {
     let body = Bytes::from(body.to_owned());
     let now = Moment::from_timestamp(TIMESTAMP + seconds_later, 999_000_000).expect("in range");
-    fixtures::telnyx("http://127.0.0.1:1").webhook(WebhookRequest { headers, body: &body, now }).await
+    fixtures::telnyx("http://127.0.0.1:1")
+        .webhook(WebhookRequest { headers, body: &body, addressed: None, now })
+        .await
 }
 
 #[tokio::test]
@@ -106,9 +109,36 @@ async fn what_is_not_signed_as_it_is_is_not_telnyxs() {
 }
 
 #[tokio::test]
-async fn an_authentic_form_is_none_of_our_webhooks() {
+async fn a_form_that_does_not_say_that_it_is_one_is_none_of_our_webhooks() {
     let read = read(&signed(FORM_SIGNATURE), FORM, 0).await;
     assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn the_documented_callback_is_authentic_and_of_the_attempt_whose_address_it_came_to() {
+    let mut headers = signed(FORM_SIGNATURE);
+    headers
+        .insert(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8".parse().expect("a header"));
+    let read = |body: String, at| {
+        let headers = headers.clone();
+        async move {
+            let (body, now) =
+                (Bytes::from(body), Moment::from_timestamp(TIMESTAMP + at, 0).expect("in range"));
+            let request =
+                WebhookRequest { headers: &headers, body: &body, addressed: Some(fixtures::key()), now };
+            fixtures::telnyx("http://127.0.0.1:1").webhook(request).await
+        }
+    };
+    let Ok(Webhook::News { key, fact }) = read(FORM.into(), 0).await else { panic!("it is news") };
+    assert_eq!(key, Some(fixtures::key().to_string()));
+    assert_eq!(fact.call_id, Some(CallId("v3:test-call-control-id".into())));
+    assert_eq!(fact.end.map(|end| end.result), Some(CallResult::NoAnswer));
+    for (body, at) in
+        [(format!("{FORM} "), 0), (FORM.replace("no-answer", "completed"), 0), (FORM.into(), 301)]
+    {
+        let read = read(body, at).await;
+        assert!(matches!(read, Err(WebhookError::Unauthentic(_))), "{read:?}");
+    }
 }
 
 #[tokio::test]
