@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub(crate) use self::{
     counters::Counters,
     dice::Dice,
-    exchange::{Order, dial},
+    exchange::{Order, cut, dial},
     quirk::status,
     webhooks::{Manner, Notice, Schedule, deliver, send, send_copies},
     world::Placement,
