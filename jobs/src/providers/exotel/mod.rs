@@ -219,6 +219,11 @@ impl Carrier for Exotel {
         HangUp::Impossible { cause }
     }
 
+    fn cannot_transfer(&self) -> Option<&'static str> {
+        // No document has one: who talks with whom is for the flow to say.
+        Some("Exotel has no request that transfers a call; have the campaign's flow connect it")
+    }
+
     fn signs_webhooks(&self) -> bool {
         false
     }

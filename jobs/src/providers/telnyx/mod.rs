@@ -19,6 +19,7 @@ mod settings;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod try_out;
 mod webhook;
 mod wire;
@@ -30,6 +31,7 @@ use chrono::TimeDelta;
 use ed25519_dalek::VerifyingKey;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::transfer::TransferTold;
 use reqwest::RequestBuilder;
 use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
@@ -40,7 +42,7 @@ pub use settings::{Channels, Credentials, Detection, Settings, SettingsError};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,
-    Registered, Webhook, WebhookError, WebhookRequest,
+    Registered, TransferOrder, Webhook, WebhookError, WebhookRequest,
 };
 
 /// Telnyx tells copies of a dial apart for 60 s after it took the first. Ten of them are for the copy's own
@@ -185,6 +187,14 @@ impl Carrier for Telnyx {
 
     async fn hang_up(&self, question: &Question<'_>) -> HangUp {
         self.hang_up_call(question).await
+    }
+
+    fn cannot_transfer(&self) -> Option<&'static str> {
+        None
+    }
+
+    async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
+        self.transfer_call(permit, order).await
     }
 
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {

@@ -1,4 +1,5 @@
 mod asking;
 mod settings;
 mod stub;
+mod transferring;
 mod webhook;
