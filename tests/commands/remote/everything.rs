@@ -20,7 +20,7 @@ const HERE: &[&str] = &[
 ];
 /// What needs neither.
 const ALONE: &[&str] = &["config show", "config reference", "completions bash", "subscriber types"];
-/// What goes to the server. `ID` is nobody's, and `FILE` is there.
+/// What goes to the server. `ID` is nobody's, and `FILE` and `OBJECT` are there.
 const THERE: &[&str] = &[
     "api GET clients",
     "doctor",
@@ -35,6 +35,10 @@ const THERE: &[&str] = &[
     "account limit Exotel --clear",
     "account pause Exotel",
     "account resume Exotel",
+    "account rotate Exotel --account-sid example1 --api-key EXAMPLE --api-token EXAMPLE",
+    "account settings Exotel OBJECT",
+    "account disable Exotel",
+    "account enable Exotel",
     "number list Exotel",
     "number limit Exotel 08040000000 --max-concurrent 1",
     "key create script --role viewer",
@@ -62,6 +66,7 @@ const THERE: &[&str] = &[
     "leads resume --campaign Spring --yes",
     "leads cancel --campaign Spring --yes",
     "leads retry --campaign Spring --yes",
+    "leads hang-up --campaign Spring --yes",
     "leads reschedule --at 2h --campaign Spring --yes",
     "leads prioritise --to high --campaign Spring --yes",
     "lead explain ID",
@@ -69,6 +74,7 @@ const THERE: &[&str] = &[
     "lead resume ID",
     "lead cancel ID",
     "lead retry ID",
+    "lead hang-up ID",
     "lead transfer ID --to +14155550123",
     "lead reschedule ID --at 2h",
     "lead prioritise ID --to high",
@@ -138,9 +144,11 @@ async fn every_command_goes_through_a_server_or_says_why_not() {
     }
     assert_eq!(leaves.len(), all.len(), "{leaves:?}");
     let file = here.write("numbers.csv", "phone\n+919876500001\n").display().to_string();
+    let object = here.write("settings.json", "{}").display().to_string();
     let server = ("OUTDIAL_SERVER", world.public_url().as_str());
     let said = all.iter().map(|given| {
         let given = given.replace("ID", "0199f000-0000-7000-8000-000000000000").replace("FILE", &file);
+        let given = given.replace("OBJECT", &object);
         let environment = [server, FAKE];
         let here = &here;
         async move {
