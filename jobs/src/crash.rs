@@ -21,6 +21,9 @@ pub const POINTS: [&str; 10] = [
 /// The effects of sending a request once more, which happen with carriers that tell copies apart.
 pub const POINTS_OF_COPIES: [&str; 2] = ["resend.before_send", "resend.after_send"];
 
+/// The effects of a transfer, which happen where one is ordered.
+pub const POINTS_OF_TRANSFERS: [&str; 2] = ["transfer.before_send", "transfer.after_send"];
+
 /// Ends the process here if this point is armed.
 #[cfg(not(feature = "crash-points"))]
 #[inline]
@@ -72,7 +75,8 @@ pub enum CannotArm {
 pub fn arm(text: &str) -> Result<(), CannotArm> {
     let mut parts = text.splitn(3, ':');
     let name = parts.next().unwrap_or_default();
-    let point = POINTS.iter().chain(&POINTS_OF_COPIES).find(|point| **point == name);
+    let point =
+        POINTS.iter().chain(&POINTS_OF_COPIES).chain(&POINTS_OF_TRANSFERS).find(|point| **point == name);
     let nth = parts.next().unwrap_or("1").parse().ok();
     let fate = match parts.next() {
         None => Some(Fate::Die),

@@ -101,6 +101,8 @@ fn of_operation(error: &OperationError) -> Option<Exit> {
         OperationError::Ambiguous { .. }
         | OperationError::Exists { .. }
         | OperationError::NotPossible(_)
+        | OperationError::CannotTransfer(_)
+        | OperationError::NoWay(_)
         | OperationError::EditedMeanwhile(_)
         | OperationError::Invalid { .. } => Some(Exit::Refused),
         OperationError::Account(error) => of_account(error),

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_workflows::input::Command;
+use outdial_workflows::transfer::TransferTo;
 use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
@@ -91,6 +92,15 @@ pub(super) enum LeadCommand {
     Retry(Target),
     /// End its call that is under way, as far as the carrier can.
     HangUp(Target),
+    /// Hand its call that is under way, once it was answered, to somebody else. The carrier is asked once;
+    /// `lead explain` says what came of it.
+    Transfer {
+        /// To whom: a number in E.164, or a SIP address, as sip:desk@pbx.example.com.
+        #[arg(long)]
+        to: TransferTo,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Call it at another time.
     Reschedule {
         /// When: as 2026-01-14T10:00:00+05:30, or as 2h for two hours from now.
@@ -130,6 +140,12 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         LeadCommand::Cancel(target) => target.order(to, Command::Cancel, output).await?,
         LeadCommand::Retry(target) => target.order(to, Command::Retry, output).await?,
         LeadCommand::HangUp(target) => target.order(to, Command::HangUp, output).await?,
+        LeadCommand::Transfer { to: whom, target } => {
+            let (client, lead) = to.find_lead(&target.lead).await?;
+            to.transfer_call((client, lead), &whom, target.reason.as_deref()).await?;
+            let value = json!({ "lead": lead, "command": "transfer" });
+            output.say(format!("transfer to {whom}: ordered; the carrier is being asked"), &value);
+        }
         LeadCommand::Reschedule { at, target } => {
             let at = moment(&at, to.now().await?)?;
             target.order(to, Command::Reschedule { at }, output).await?;
@@ -144,7 +160,7 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
 impl Target {
     async fn order(&self, to: &Backend<'_>, command: Command, output: &Output) -> anyhow::Result<()> {
         let (client, lead) = to.find_lead(&self.lead).await?;
-        let deferred = to.order_lead((client, lead), command, self.reason.as_deref()).await?;
+        let deferred = to.order_lead((client, lead), command.clone(), self.reason.as_deref()).await?;
         let when = if deferred { ", once the call under way has resolved" } else { "" };
         let value = json!({ "lead": lead, "command": command.name(), "deferred": deferred });
         output.say(format!("{command}: done{when}"), &value);

@@ -123,7 +123,7 @@ impl Many {
         output: &Output,
     ) -> anyhow::Result<()> {
         let (client, filter) = self.filter(to).await?;
-        let preview = to.preview_order(client, &filter, command).await?;
+        let preview = to.preview_order(client, &filter, command.clone()).await?;
         let count =
             if preview.exact { preview.leads.to_string() } else { format!("more than {}", preview.leads) };
         if self.preview {

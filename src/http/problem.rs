@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use outdial_jobs::engine::{AccountError, EngineError};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::store::{Failure, StoreError};
+use outdial_workflows::transfer::CannotTransfer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -96,6 +97,17 @@ impl From<OperationError> for Problem {
             OperationError::Ambiguous { .. } => Self::new(StatusCode::CONFLICT, "ambiguous", text),
             OperationError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", text),
             OperationError::NotPossible(_) => Self::new(StatusCode::CONFLICT, "not-possible", text),
+            OperationError::CannotTransfer(why) => {
+                let kind = match why {
+                    CannotTransfer::NoCall => "no-call",
+                    CannotTransfer::NotAnswered => "not-answered",
+                    CannotTransfer::UnderWay => "transfer-under-way",
+                    CannotTransfer::Done => "already-transferred",
+                    CannotTransfer::OwnNumber => "own-number",
+                };
+                Self::new(StatusCode::CONFLICT, kind, text)
+            }
+            OperationError::NoWay(_) => Self::new(StatusCode::CONFLICT, "carrier-cannot", text),
             OperationError::EditedMeanwhile(_) => Self::edited_meanwhile(text),
             OperationError::Invalid { place, problem } => Self::invalid(vec![FieldError { place, problem }]),
             OperationError::Engine(EngineError::NoSuchLead(_)) => Self::not_found(text),

@@ -11,7 +11,7 @@ use outdial_jobs::engine::{AccountError, EngineError};
 use outdial_jobs::providers::{Provider, SharedCarrier, Webhook, WebhookError, WebhookRequest};
 use outdial_jobs::store::inbox::CallOf;
 use outdial_workflows::call::{CallFact, Source};
-use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, DialKey};
+use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{CallNews, Input};
 use uuid::Uuid;
 
@@ -114,6 +114,12 @@ async fn take_signed(
             }
         }
         Webhook::News { key: None, fact } => take_by_call(api, provider, (client, account), fact).await,
+        // A leg of another client's is not ours to take.
+        Webhook::Transfer { key, .. } if key.0.client != client => Ok("unknown"),
+        Webhook::Transfer { key, number, told } => {
+            let AttemptRef { lead, number: attempt, .. } = key.0;
+            taken_in(api, client, lead, Input::Transferred { attempt, transfer: number, told }).await
+        }
         Webhook::Nothing { event } => {
             tracing::debug!(event, "a webhook that changes nothing");
             Ok("ignored")
@@ -145,7 +151,7 @@ async fn take_unsigned(api: &Api, key: &str, secret: &str, headers: &HeaderMap, 
             Err(("mismatched", Problem::new(StatusCode::BAD_REQUEST, "mismatched-webhook", detail)))
         }
         Webhook::News { fact, .. } => take_in(api, key, fact).await,
-        Webhook::Nothing { .. } | Webhook::Stranger { .. } => Ok("ignored"),
+        Webhook::Transfer { .. } | Webhook::Nothing { .. } | Webhook::Stranger { .. } => Ok("ignored"),
     }
 }
 
@@ -175,6 +181,10 @@ fn turned_down(provider: Provider, error: &WebhookError) -> Refused {
 async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
     let AttemptRef { client, lead, number } = key.0;
     let news = Input::News { attempt: number, fact, source: Source::Webhook };
+    taken_in(api, client, lead, news).await
+}
+
+async fn taken_in(api: &Api, client: ClientId, lead: LeadId, news: Input) -> Taken {
     match api.engine.input(client, lead, news, None).await {
         // A quarantined workflow's news waits in the inbox.
         Ok(_) | Err(EngineError::Quarantined(_)) => Ok("taken"),

@@ -6,15 +6,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use outdial_emulators::carrier::{Emulator, Quirk, Reply};
-use outdial_emulators::livekit::{Config, Key, LiveKitTwirp, Scenario, Webhooks};
+use outdial_emulators::livekit::{Config, Key, LiveKitTwirp, Scenario, SipStatus, Transfer, Webhooks};
 use outdial_jobs::providers::livekit::{self, Credentials, Settings};
-use outdial_workflows::call::{CallStatus, CallerId, Found, RefusalKind};
+use outdial_workflows::call::{CallId, CallResult, CallStatus, CallerId, Found, RefusalKind};
 use outdial_workflows::rules::{Agent, Rules};
+use outdial_workflows::transfer::TransferTold;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::played::{Ends, Goes, Played};
-use super::world::{SPEED, World, key};
+use super::suite::COLLEAGUE;
+use super::world::{SPEED, World, key, result};
 
 pub(crate) enum LiveKit {}
 
@@ -26,6 +28,7 @@ impl Played for LiveKit {
     type Protocol = LiveKitTwirp;
 
     const ENDS: Ends = Ends::Any;
+    const TRANSFERS: bool = true;
     const SIGNED_WITHIN: Option<Duration> = Some(Duration::from_secs(300));
     const TELLS_ANSWERS: bool = false;
     const KEEPS_CALLS: bool = false;
@@ -120,6 +123,75 @@ async fn an_answer_shows_when_the_room_is_looked_at() {
         assert_eq!((fact.call_id.as_ref(), &fact.end), (Some(&call), &None));
         seen.push(fact.status);
     }
+}
+
+/// A call that was answered, and whose transfer will go so.
+async fn answered(transfer: Transfer) -> (World<LiveKit>, CallId) {
+    let world = World::<LiveKit>::new(Goes::Answered, vec![]).await;
+    let scenario = LiveKit::scenario(Goes::Answered, vec![]).transferring(transfer);
+    world.emulator.script(LiveKit::PHONE, [scenario]);
+    let call = world.bound(key(1)).await;
+    let connected = async {
+        while !matches!(world.status(key(1), &call).await, Found::Call(fact) if fact.status == CallStatus::Connected)
+        {
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), connected).await.expect("somebody answers");
+    (world, call)
+}
+
+/// How often the call was to be handed over.
+fn transfers(world: &World<LiveKit>, call: &CallId) -> u32 {
+    world.emulator.call(&call.0).expect("the call").transfers
+}
+
+#[tokio::test]
+async fn whoever_is_transferred_leaves_and_was_reached() {
+    for to in [COLLEAGUE, "sip:desk@pbx.example.com"] {
+        let (world, call) = answered(Transfer::Completed).await;
+        assert_eq!(world.transfer(key(1), &call, to).await, TransferTold::Done);
+        let facts = world.told(key(1)).await;
+        assert_eq!(facts.last().and_then(result), Some(CallResult::Answered), "{facts:?}");
+        assert_eq!(transfers(&world, &call), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_older_server_that_does_not_describe_transfers_has_made_them() {
+    let (world, call) = answered(Transfer::Completed).await;
+    let mut config = world.emulator.config();
+    config.sip.describe_transfers = false;
+    world.emulator.configure(config).expect("a good config");
+    assert_eq!(world.transfer(key(1), &call, COLLEAGUE).await, TransferTold::Done);
+}
+
+#[tokio::test]
+async fn a_call_whose_transfer_is_turned_down_goes_on() {
+    let declined = Transfer::Rejected(SipStatus::new(603, "Decline"));
+    for transfer in [declined, Transfer::RingingTimeout] {
+        let (world, call) = answered(transfer.clone()).await;
+        let told = world.transfer(key(1), &call, COLLEAGUE).await;
+        assert!(matches!(told, TransferTold::Refused { .. }), "{transfer:?}: {told:?}");
+        let found = world.status(key(1), &call).await;
+        assert!(matches!(found, Found::Call(fact) if fact.end.is_none()), "{transfer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_rings_is_not_transferred() {
+    let world = World::<LiveKit>::new(Goes::NoAnswer, vec![]).await;
+    let call = world.bound(key(1)).await;
+    let told = world.transfer(key(1), &call, COLLEAGUE).await;
+    assert!(matches!(told, TransferTold::Refused { .. }), "{told:?}");
+    assert_eq!(transfers(&world, &call), 0);
+}
+
+#[tokio::test]
+async fn a_transfer_whose_answer_is_lost_is_not_asked_for_again() {
+    let (world, call) = answered(Transfer::Lost).await;
+    let told = world.transfer(key(1), &call, COLLEAGUE).await;
+    assert!(matches!(told, TransferTold::Unknown { .. }), "{told:?}");
+    assert_eq!(transfers(&world, &call), 1);
 }
 
 #[tokio::test]

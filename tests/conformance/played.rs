@@ -43,6 +43,8 @@ pub(crate) trait Played: Sized + Send + Sync + 'static {
 
     /// How it can end calls.
     const ENDS: Ends;
+    /// Whether it hands calls to somebody else by order.
+    const TRANSFERS: bool = false;
     /// How far apart its webhooks' signatures and their receipt may lie; `None` if it does not sign.
     const SIGNED_WITHIN: Option<Duration>;
     /// Whether its webhooks tell of an answer before the call is over.

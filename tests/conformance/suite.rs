@@ -7,8 +7,13 @@ use outdial_emulators::carrier::{Forgery, Quirk, Reply, ReplyBody};
 use outdial_jobs::providers::{Carrier, HangUp, Permit, Registered, Webhook, WebhookError};
 use outdial_workflows::call::{CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind};
 
+use outdial_workflows::transfer::TransferTold;
+
 use super::played::{Ends, Goes, Played};
 use super::world::{Came, PATIENCE, World, key, name, result};
+
+/// Whom calls are transferred to.
+pub(crate) const COLLEAGUE: &str = "+14155550177";
 
 /// One test a law.
 macro_rules! each {
@@ -29,6 +34,7 @@ macro_rules! each {
             a_webhook_of_an_unknown_type_is_told_apart,
             what_is_no_webhook_is_refused_and_nothing_breaks,
             a_call_is_ended_as_far_as_the_carrier_can,
+            a_call_is_transferred_only_where_the_carrier_has_a_way,
             nothing_that_is_said_shows_a_secret_or_a_number,
         );
     };
@@ -259,6 +265,22 @@ pub(crate) async fn a_call_is_ended_as_far_as_the_carrier_can<P: Played>() {
         let again = world.hang_up(key(1), &call).await;
         assert!(matches!(again, HangUp::Over | HangUp::Asked), "{again:?}");
     }
+}
+
+pub(crate) async fn a_call_is_transferred_only_where_the_carrier_has_a_way<P: Played>() {
+    let world = World::<P>::new(Goes::Busy, vec![]).await;
+    let call = world.bound(key(1)).await;
+    world.told(key(1)).await;
+    // A call that is over is not transferred, whatever the carrier can.
+    let told = world.transfer(key(1), &call, COLLEAGUE).await;
+    let TransferTold::Refused { cause } = told else { panic!("{told:?}") };
+    let why = world.adapter.cannot_transfer(&world.rules.agent);
+    match why {
+        Some(why) => assert_eq!(cause, why),
+        None => assert!(cause.contains("HTTP 4"), "{cause}"),
+    }
+    assert_eq!(why.is_none(), P::TRANSFERS, "{}", name::<P>());
+    assert_eq!(world.emulator.totals().accepted, 1);
 }
 
 pub(crate) async fn nothing_that_is_said_shows_a_secret_or_a_number<P: Played>() {

@@ -11,11 +11,13 @@ use outdial_emulators::telnyx::{
 };
 use outdial_jobs::providers::Webhook;
 use outdial_jobs::providers::telnyx::{self, Credentials, Detection, Settings};
-use outdial_workflows::call::{CallResult, CallerId, RefusalKind};
+use outdial_workflows::call::{CallFact, CallId, CallResult, CallStatus, CallerId, Found, RefusalKind};
 use outdial_workflows::rules::Rules;
+use outdial_workflows::transfer::TransferTold;
 use url::Url;
 
 use super::played::{Ends, Goes, Played};
+use super::suite::COLLEAGUE;
 use super::world::{SPEED, World, key, result};
 
 const CONNECTION: &str = "1494404757140276705";
@@ -27,6 +29,7 @@ impl Played for Telnyx {
     type Protocol = TelnyxV2;
 
     const ENDS: Ends = Ends::Any;
+    const TRANSFERS: bool = true;
     const SIGNED_WITHIN: Option<Duration> = Some(Duration::from_secs(300));
     const PHONE: &'static str = "+14155550123";
 
@@ -103,6 +106,7 @@ impl Played for Lavish {
     type Protocol = TelnyxV2;
 
     const ENDS: Ends = Telnyx::ENDS;
+    const TRANSFERS: bool = Telnyx::TRANSFERS;
     const SIGNED_WITHIN: Option<Duration> = Telnyx::SIGNED_WITHIN;
     const PHONE: &'static str = Telnyx::PHONE;
 
@@ -168,4 +172,88 @@ async fn a_machine_a_recording_and_a_price_are_told_by_webhooks_in_any_order_and
     let read = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("the logs tell all");
     assert_eq!(result(&read), Some(CallResult::Answered));
     assert_eq!(read.results.and_then(|results| results.voicemail), Some(true));
+}
+
+/// What webhooks tell until `done`: of the call, and of its transfer. None of the first is about the second leg.
+async fn hear(
+    world: &World<Telnyx>,
+    call: &CallId,
+    done: impl Fn(&[CallFact], &[TransferTold]) -> bool,
+) -> (Vec<CallFact>, Vec<TransferTold>) {
+    let (mut facts, mut transfer) = (vec![], vec![]);
+    while !done(&facts, &transfer) {
+        match world.read(&world.webhook().await).await {
+            Ok(Webhook::News { key: echoed, fact }) => {
+                assert_eq!((echoed, fact.call_id.as_ref()), (Some(key(1).to_string()), Some(call)));
+                facts.push(fact);
+            }
+            Ok(Webhook::Transfer { key: of, number, told }) => {
+                assert_eq!((of, number.get()), (key(1), 1));
+                transfer.push(told);
+            }
+            Ok(Webhook::Nothing { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    (facts, transfer)
+}
+
+/// A call that was answered; whom it is transferred to does so.
+async fn answered(colleague: Scenario) -> (World<Telnyx>, CallId) {
+    let world = World::<Telnyx>::new(Goes::Answered, vec![]).await;
+    world.emulator.script(Telnyx::PHONE, [Scenario::answered(Duration::from_secs(400))]);
+    world.emulator.script(COLLEAGUE, [colleague]);
+    let call = world.bound(key(1)).await;
+    hear(&world, &call, |facts, _| facts.iter().any(|fact| fact.status == CallStatus::Connected)).await;
+    (world, call)
+}
+
+fn ended(facts: &[CallFact]) -> bool {
+    facts.iter().any(|fact| fact.end.is_some())
+}
+
+#[tokio::test]
+async fn a_transferred_call_has_a_second_leg_that_is_not_taken_for_the_first() {
+    let (world, call) = answered(Scenario::answered(Duration::from_secs(30))).await;
+    assert_eq!(world.transfer(key(1), &call, COLLEAGUE).await, TransferTold::UnderWay);
+    let over = |facts: &[CallFact], told: &[TransferTold]| ended(facts) && told.len() == 3;
+    let (facts, told) = hear(&world, &call, over).await;
+    // It rings, it is bridged, and it is over.
+    assert_eq!(told, [TransferTold::UnderWay, TransferTold::Done, TransferTold::Done]);
+    assert_eq!(facts.iter().find_map(result), Some(CallResult::Answered), "{facts:?}");
+    let read = world.over(key(1), &call).await.expect("Telnyx keeps calls");
+    assert_eq!((read.call_id.as_ref(), result(&read)), (Some(&call), Some(CallResult::Answered)));
+    assert_eq!(world.emulator.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_second_leg_nobody_answers_goes_on() {
+    for nobody in [Scenario::busy(), Scenario::no_answer()] {
+        let (world, call) = answered(nobody).await;
+        assert_eq!(world.transfer(key(1), &call, COLLEAGUE).await, TransferTold::UnderWay);
+        let refused = |told: &TransferTold| matches!(told, TransferTold::Refused { .. });
+        let (facts, told) = hear(&world, &call, |_, told| told.iter().any(refused)).await;
+        assert!(!ended(&facts) && !told.contains(&TransferTold::Done), "{facts:?} {told:?}");
+        let found = world.status(key(1), &call).await;
+        assert!(matches!(&found, Found::Call(fact) if fact.end.is_none()), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_asked_for_twice_is_one() {
+    let (world, call) = answered(Scenario::answered(Duration::from_secs(30))).await;
+    for _ in 0..2 {
+        assert_eq!(world.transfer(key(1), &call, COLLEAGUE).await, TransferTold::UnderWay);
+    }
+    hear(&world, &call, |facts, _| ended(facts)).await;
+    assert_eq!(world.emulator.calls().len(), 2, "the call and one second leg");
+}
+
+#[tokio::test]
+async fn a_call_that_rings_is_not_transferred() {
+    let world = World::<Telnyx>::new(Goes::NoAnswer, vec![]).await;
+    let call = world.bound(key(1)).await;
+    let told = world.transfer(key(1), &call, COLLEAGUE).await;
+    assert!(matches!(&told, TransferTold::Refused { cause } if cause.contains("HTTP 422")), "{told:?}");
+    assert_eq!(world.emulator.calls().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! An emulator, its adapter, and a server of ours that the carrier can reach.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,8 +12,8 @@ use axum::http::{HeaderMap, Uri};
 use axum::routing::any;
 use outdial_emulators::carrier::{Emulator, Protocol, Quirk};
 use outdial_jobs::providers::{
-    Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Question, Registered, Requests, Webhook,
-    WebhookError, WebhookRequest, http_client,
+    Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Question, Registered, Requests, TransferOrder,
+    Webhook, WebhookError, WebhookRequest, http_client,
 };
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Ledger, Revision, Submission};
@@ -20,6 +21,7 @@ use outdial_workflows::call::{CallFact, CallId, CallResult, CallStatus, DialRepl
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::transfer::TransferTold;
 use tokio::sync::{Mutex, mpsc};
 use url::Url;
 use uuid::Uuid;
@@ -151,6 +153,15 @@ impl<P: Played> World<P> {
         self.adapter.hang_up(&self.question(key, &attempt)).await
     }
 
+    /// Has the call handed to somebody else, in its first transfer.
+    pub(crate) async fn transfer(&self, key: DialKey, call: &CallId, to: &str) -> TransferTold {
+        let attempt = self.attempt(key, Some(call));
+        let to = to.parse().expect("a place to transfer to");
+        let (question, number) = (self.question(key, &attempt), NonZeroU16::MIN);
+        let order = TransferOrder { question, number, to: &to, public_url: &self.public_url };
+        self.adapter.transfer(Permit::from_commit(Instant::now()), &order).await
+    }
+
     fn question<'a>(&'a self, key: DialKey, attempt: &'a Attempt) -> Question<'a> {
         let (phone, requests) = (&self.phone, &self.requests);
         Question { key, attempt, rules: &self.rules, phone, now: now(), requests, others: &[] }
@@ -240,6 +251,7 @@ impl<P: Played> World<P> {
             asked: 0,
             cost: None,
             results: None,
+            transfer: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod points;
 mod postgres;
 mod process;
 mod proxy;
+mod transfers;
 mod world;
 
 #[path = "../support/cluster.rs"]

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use outdial::played::{Manner, Played};
 use outdial_emulators::carrier::Dials;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
-use outdial_emulators::telnyx;
+use outdial_emulators::{livekit, telnyx};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
@@ -20,6 +20,7 @@ use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::subscribers::{self, Spec};
+use outdial_jobs::operations::transferring;
 use outdial_jobs::providers::Provider;
 use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
 use outdial_jobs::seal::SealKey;
@@ -32,6 +33,7 @@ use outdial_workflows::ids::{
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::transfer::TransferState;
 use outdial_workflows::workflow::State;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -156,6 +158,44 @@ impl World {
         world.campaign = campaign_of(&world.engine, world.client, account, &played.rules()).await;
         world.played = Some(played);
         world
+    }
+
+    /// A lead who, once called, talks for long with LiveKit's agent, and may be handed over.
+    pub(super) async fn with_a_conversation(database: &str) -> Self {
+        let world = Self::of(database, Provider::LiveKit, 1).await;
+        let Some(Played::LiveKit(carrier)) = &world.played else { panic!("LiveKit is played") };
+        carrier.script("+919870000000", [livekit::Scenario::answered(Duration::from_secs(600))]);
+        world.add_leads(anything(1)).await;
+        world
+    }
+
+    /// Has that call handed to somebody else, once it is answered.
+    pub(super) async fn order_transfer(&self) {
+        let by = By { actor: "the test", reason: None };
+        let ordered = eventually(Duration::from_secs(30), async || {
+            let lead = self.records().await.first()?.lead;
+            transferring::transfer(&self.engine, self.client, lead, "+14155550177", by).await.ok()
+        });
+        ordered.await.expect("the order is taken");
+    }
+
+    /// Waits until that transfer stands so.
+    pub(super) async fn transfer_stands(&self, so: TransferState) {
+        let stands = eventually(Duration::from_secs(60), async || {
+            let records = self.records().await;
+            let transfer = records.first()?.attempts.first()?.transfer.as_ref()?;
+            (transfer.state == so).then_some(())
+        });
+        if stands.await.is_none() {
+            let told: Vec<_> = self.records().await.into_iter().map(|record| record.events).collect();
+            panic!("the transfer is not {}\n{told:#?}\n{}", so.name(), self.state().await);
+        }
+    }
+
+    /// How often LiveKit was asked to hand a call over.
+    pub(super) fn transfers_asked(&self) -> u32 {
+        let Some(Played::LiveKit(carrier)) = &self.played else { panic!("LiveKit is played") };
+        carrier.calls().iter().map(|call| call.transfers).sum()
     }
 
     /// Leads who answer their first call and talk, while this goes wrong about it.

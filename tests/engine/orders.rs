@@ -126,7 +126,7 @@ async fn an_order_that_makes_no_sense_is_refused_and_changes_nothing() {
     let lead = world.scripted(campaign, "+919876543210", [answered()]).await;
     let before = world.finished(lead).await;
     for command in [Command::Pause, Command::Cancel, Command::Resume] {
-        let answer = leads::order(&world.engine, world.client, lead, command, "a test", None).await;
+        let answer = leads::order(&world.engine, world.client, lead, command.clone(), "a test", None).await;
         assert!(matches!(answer, Err(OperationError::NotPossible(_))), "{command:?}: {answer:?}");
     }
     assert_eq!(world.record(lead).await.events, before.events);

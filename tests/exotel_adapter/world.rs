@@ -217,5 +217,6 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         asked: 0,
         cost: None,
         results: None,
+        transfer: None,
     }
 }

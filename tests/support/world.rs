@@ -346,11 +346,16 @@ impl World {
         assert_eq!(aside, 0, "something is left in quarantine");
     }
 
-    /// Drains the workers, and lets engine and carrier end.
-    pub(crate) async fn settle(&mut self) {
+    /// Drains the workers; the rest of the world goes on.
+    pub(crate) async fn stop_workers(&mut self) {
         for worker in self.workers.drain(..) {
             worker.drain().await;
         }
+    }
+
+    /// Drains the workers, and lets engine and carrier end.
+    pub(crate) async fn settle(&mut self) {
+        self.stop_workers().await;
         self.engine.stop().await;
         self.http.abort();
         self.ended = true;

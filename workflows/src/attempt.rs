@@ -9,6 +9,7 @@ use crate::ids::{AccountId, AttemptNumber};
 use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::phone::PhoneNumber;
+use crate::transfer::{Transfer, TransferState};
 
 /// Where an attempt stands between us and the carrier.
 ///
@@ -107,6 +108,8 @@ pub struct Attempt {
     pub cost: Option<Cost>,
     /// The digest of the last results that were taken in, so that what is told twice is noted once.
     pub results: Option<i64>,
+    /// The latest order to hand its call to somebody else.
+    pub transfer: Option<Transfer>,
 }
 
 /// What an attempt takes of what may be spent.
@@ -131,6 +134,16 @@ impl Attempt {
             Ledger::Bound => self.ended.is_none(),
             Ledger::Withdrawn | Ledger::Refused | Ledger::Absent | Ledger::BoundLate => false,
         }
+    }
+
+    /// Whether its call was answered and is not over, as far as is known.
+    pub fn is_in_conversation(&self) -> bool {
+        self.ledger == Ledger::Bound && self.ended.is_none() && self.answered_at.is_some()
+    }
+
+    /// Whether its call was handed to somebody else.
+    pub fn was_transferred(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.state == TransferState::Done)
     }
 
     /// What it takes of what may be spent; `None` if it certainly rang no phone.

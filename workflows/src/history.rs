@@ -3,6 +3,8 @@
 //! Events hold ids, times and reasons, and no personal data, so that erasing a
 //! person rewrites nothing.
 
+use std::num::NonZeroU16;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use crate::gate::Kept;
 use crate::ids::{AccountId, AttemptNumber};
 use crate::money::Cost;
 use crate::outcome::Outcome;
+use crate::transfer::TransferTold;
 use crate::why::Why;
 
 /// The steps in which people think of a lead's life. Each event belongs to one.
@@ -240,6 +243,22 @@ pub enum Event {
         /// Whether it waits for the live attempt to resolve.
         deferred: bool,
     },
+    /// The carrier is asked, once, to hand the call to somebody else.
+    TransferAsked {
+        /// Which.
+        attempt: AttemptNumber,
+        /// Which of its transfers.
+        transfer: NonZeroU16,
+    },
+    /// Something was learnt of a transfer.
+    Transferred {
+        /// Which.
+        attempt: AttemptNumber,
+        /// Which of its transfers.
+        transfer: NonZeroU16,
+        /// What.
+        told: TransferTold,
+    },
     /// A step's job ran out of tries and was put aside; the timers go on without it.
     JobQuarantined {
         /// The job's kind.
@@ -278,6 +297,8 @@ impl Event {
             Self::Finished { .. } => "finished",
             Self::Suppressed { .. } => "suppressed",
             Self::Commanded { .. } => "commanded",
+            Self::TransferAsked { .. } => "transfer_asked",
+            Self::Transferred { .. } => "transferred",
             Self::JobQuarantined { .. } => "job_quarantined",
         }
     }
@@ -308,7 +329,7 @@ impl Event {
             | Self::Priced { .. }
             | Self::Suppressed { .. }
             | Self::Finished { .. } => Step::RecordOutcome,
-            Self::Commanded { .. } => Step::Operate,
+            Self::Commanded { .. } | Self::TransferAsked { .. } | Self::Transferred { .. } => Step::Operate,
         }
     }
 
@@ -333,6 +354,8 @@ impl Event {
             | Self::Resent { attempt, .. }
             | Self::OutcomeRecorded { attempt, .. }
             | Self::OutcomeAmended { attempt, .. }
+            | Self::TransferAsked { attempt, .. }
+            | Self::Transferred { attempt, .. }
             | Self::Suppressed { attempt } => Some(*attempt),
             Self::Accepted
             | Self::Postponed { .. }
@@ -429,6 +452,27 @@ impl std::fmt::Display for Event {
                 }
                 if *deferred { f.write_str(" (once the call under way has resolved)") } else { Ok(()) }
             }
+            Self::TransferAsked { attempt, .. } => {
+                write!(f, "the carrier is asked to transfer the call of attempt {attempt}")
+            }
+            Self::Transferred { attempt, told, .. } => match told {
+                TransferTold::UnderWay => {
+                    write!(
+                        f,
+                        "the carrier transfers the call of attempt {attempt}, and rings whom it goes to"
+                    )
+                }
+                TransferTold::Done => write!(f, "the call of attempt {attempt} was transferred"),
+                TransferTold::Refused { cause } => {
+                    write!(f, "the call of attempt {attempt} was not transferred: {cause}")
+                }
+                TransferTold::Unknown { cause } => {
+                    write!(
+                        f,
+                        "it is not known whether the call of attempt {attempt} was transferred: {cause}"
+                    )
+                }
+            },
             Self::JobQuarantined { kind, error } => {
                 write!(f, "job {kind} put aside after its last try: {error}")
             }

@@ -1,5 +1,7 @@
 //! Everything that can happen to a workflow.
 
+use std::num::NonZeroU16;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,6 +16,7 @@ use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::results::CallResults;
 use crate::rules::Rules;
+use crate::transfer::{CannotTransfer, Transfer, TransferTo, TransferTold};
 use crate::why::Why;
 use crate::workflow::{Priority, Workflow};
 
@@ -98,6 +101,26 @@ pub enum Input {
         /// What its carrier says.
         cost: Cost,
     },
+    /// A job asks whether it may have the carrier hand the call over.
+    BeginTransfer {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// Which of its transfers.
+        transfer: NonZeroU16,
+        /// Whether the asking job's lease still holds.
+        lease_held: bool,
+        /// Whether the number that would ring is on a list of those not to be called.
+        suppressed: bool,
+    },
+    /// What is learnt of a transfer.
+    Transferred {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// Which of its transfers.
+        transfer: NonZeroU16,
+        /// What.
+        told: TransferTold,
+    },
     /// `wake_at` has come, or somebody believes so.
     Timer,
     /// A step's job ran out of tries.
@@ -161,7 +184,7 @@ impl CallNews {
 }
 
 /// What a person may order for one lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Hold it until resumed. A call under way goes on.
@@ -185,13 +208,19 @@ pub enum Command {
     /// End the call that is under way, as far as its carrier can. What follows for the lead is decided as
     /// after any call.
     HangUp,
+    /// Have the carrier hand the call that is under way to somebody else. What follows for the lead is decided as
+    /// after any call.
+    Transfer {
+        /// To whom.
+        to: TransferTo,
+    },
     /// End it as if it had never come, unless it was ever called: for what was imported by mistake.
     Undo,
 }
 
 impl Command {
     /// The name used in data.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Pause => "pause",
             Self::Resume => "resume",
@@ -200,6 +229,7 @@ impl Command {
             Self::Reschedule { .. } => "reschedule",
             Self::Prioritise { .. } => "prioritise",
             Self::HangUp => "hang_up",
+            Self::Transfer { .. } => "transfer",
             Self::Undo => "undo",
         }
     }
@@ -214,6 +244,7 @@ impl std::fmt::Display for Command {
             | Self::Cancel
             | Self::Retry
             | Self::Reschedule { .. }
+            | Self::Transfer { .. }
             | Self::Undo => f.write_str(self.name()),
             Self::HangUp => f.write_str("hang up"),
         }
@@ -229,7 +260,11 @@ impl Input {
             Self::News { fact, .. } | Self::Asked { answer: Found::Call(fact), .. } => fact.forbids(),
             Self::Command { command, .. } => match command {
                 Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Undo => true,
-                Command::Resume | Command::Retry | Command::Prioritise { .. } | Command::HangUp => false,
+                Command::Resume
+                | Command::Retry
+                | Command::Prioritise { .. }
+                | Command::HangUp
+                | Command::Transfer { .. } => false,
             },
             Self::Admit { .. }
             | Self::NumberBusy
@@ -239,6 +274,8 @@ impl Input {
             | Self::Replied { .. }
             | Self::Asked { .. }
             | Self::Priced { .. }
+            | Self::BeginTransfer { .. }
+            | Self::Transferred { .. }
             | Self::Timer
             | Self::JobQuarantined { .. }
             | Self::CampaignEnded { .. }
@@ -256,6 +293,8 @@ impl Input {
             | Self::News { attempt, .. }
             | Self::Asked { attempt, .. }
             | Self::Priced { attempt, .. }
+            | Self::BeginTransfer { attempt, .. }
+            | Self::Transferred { attempt, .. }
             | Self::Verdict { attempt, .. } => Some(*attempt),
             Self::Admit { .. }
             | Self::NumberBusy
@@ -333,6 +372,8 @@ pub enum JobOrder {
     AwaitStatus(AttemptNumber),
     /// Ask the carrier to end its call.
     HangUp(AttemptNumber),
+    /// Ask the carrier to hand its call to somebody else, in this transfer of the call.
+    Transfer(AttemptNumber, NonZeroU16),
 }
 
 /// What the asker is told, once the decision is committed.
@@ -356,6 +397,10 @@ pub enum Answer {
     Deferred,
     /// The order cannot be carried out, for this reason.
     Declined(String),
+    /// The asking process may have the carrier hand the call over, once.
+    Transfer(Transfer),
+    /// The call cannot be handed over, for this reason.
+    NoTransfer(CannotTransfer),
 }
 
 /// What follows from one input.

@@ -44,6 +44,7 @@ pub mod rules;
 pub mod simulate;
 pub mod statistics;
 pub mod template;
+pub mod transfer;
 pub mod why;
 pub mod workflow;
 

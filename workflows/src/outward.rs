@@ -9,9 +9,10 @@ use crate::Moment;
 use crate::call::CallStatus;
 use crate::happening::{CampaignEvent, Imported, Ordered};
 use crate::history::Event;
+use crate::transfer::TransferTold;
 
 /// Every type of event that is told, with what it means.
-pub const TYPES: [(&str, &str); 27] = [
+pub const TYPES: [(&str, &str); 31] = [
     ("campaign.started", "A campaign dials for the first time: `actor`, `reason`."),
     ("campaign.paused", "It dials no more until it is resumed: `actor`, `reason`, `resume_at`."),
     ("campaign.resumed", "It dials again: `actor`, `reason`."),
@@ -34,6 +35,19 @@ pub const TYPES: [(&str, &str); 27] = [
     ("call.absent", "It certainly never reached the carrier."),
     ("call.ringing", "The phone rings."),
     ("call.answered", "Somebody answered."),
+    (
+        "call.transferring",
+        "The carrier transfers the call, as ordered, and rings whom it goes to: `transfer`.",
+    ),
+    ("call.transferred", "The call was handed over to whom it was to be transferred to: `transfer`."),
+    (
+        "call.transfer_refused",
+        "The call was not transferred, and goes on if it is not over: `transfer`, `cause`.",
+    ),
+    (
+        "call.transfer_unknown",
+        "It is not known whether the call was transferred, and nobody asks again: `transfer`, `cause`.",
+    ),
     ("call.ended", "The call is over: `result`, `talk_ms`."),
     ("call.reported", "Somebody reported what came of the conversation: `outcome`."),
     ("call.results", "Results of the conversation came in: read them from the attempt."),
@@ -71,6 +85,7 @@ pub fn told(event: &Event) -> Option<Told> {
         | Event::Withdrawn { .. }
         | Event::Asked { .. }
         | Event::Resent { .. }
+        | Event::TransferAsked { .. }
         | Event::JobQuarantined { .. } => return None,
         Event::Accepted => Told::new("lead.accepted", json!({})),
         Event::Postponed { until, reason } => {
@@ -108,6 +123,16 @@ pub fn told(event: &Event) -> Option<Told> {
             let talk_ms = talk.as_ref().map(|talk| talk.ms);
             Told::new("call.ended", json!({ "result": result, "talk_ms": talk_ms }))
         }
+        Event::Transferred { transfer, told, .. } => match told {
+            TransferTold::UnderWay => Told::new("call.transferring", json!({ "transfer": transfer })),
+            TransferTold::Done => Told::new("call.transferred", json!({ "transfer": transfer })),
+            TransferTold::Refused { cause } => {
+                Told::new("call.transfer_refused", json!({ "transfer": transfer, "cause": cause }))
+            }
+            TransferTold::Unknown { cause } => {
+                Told::new("call.transfer_unknown", json!({ "transfer": transfer, "cause": cause }))
+            }
+        },
         Event::Reported { outcome, .. } => Told::new("call.reported", json!({ "outcome": outcome })),
         Event::Results { .. } => Told::new("call.results", json!({})),
         Event::OutcomeRecorded { outcome, .. } => Told::new("call.outcome", json!({ "outcome": outcome })),

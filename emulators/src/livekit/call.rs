@@ -77,6 +77,8 @@ pub struct CallReport {
     /// Nominal time talked.
     #[serde(rename = "talk_ms", with = "millis")]
     pub talk: Duration,
+    /// How often it was to be transferred, once it was answered.
+    pub transfers: u32,
     /// Reports of agents that got a 2xx.
     pub reports_delivered: u32,
     /// Reports of agents that were given up.
@@ -105,6 +107,7 @@ pub struct Call {
     pub(super) answered: Option<DateTime<Utc>>,
     pub(super) ended: Option<DateTime<Utc>>,
     pub(super) talk: Duration,
+    pub(super) transfers: u32,
     pub(super) reports_delivered: u32,
     pub(super) reports_lost: u32,
     pub(super) verdict: Arc<watch::Sender<Verdict>>,
@@ -138,6 +141,7 @@ impl carrier::Call for Call {
             answered_at: self.answered,
             ended_at: self.ended,
             talk: self.talk,
+            transfers: self.transfers,
             reports_delivered: self.reports_delivered,
             reports_lost: self.reports_lost,
         }

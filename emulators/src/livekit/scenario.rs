@@ -98,6 +98,8 @@ pub enum Transfer {
     Rejected(SipStatus),
     /// The other side does not answer; the call goes on.
     RingingTimeout,
+    /// The callee is handed over and leaves the room, and the connection breaks before the answer.
+    Lost,
 }
 
 /// What is wrong with a room's webhooks, beyond the [`Quirk`]s that every carrier has.

@@ -94,6 +94,7 @@ impl Order<LiveKitTwirp> for Dial {
             answered: None,
             ended: None,
             talk: Duration::ZERO,
+            transfers: 0,
             reports_delivered: 0,
             reports_lost: 0,
             verdict: Arc::new(watch::Sender::new(Verdict::Pending)),

@@ -16,6 +16,7 @@ use super::{
     serve::{Answer, Ask},
     wire::messages,
 };
+use crate::socket::cut;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -38,12 +39,16 @@ pub(super) fn transfer(ask: &Ask) -> Answer {
         let message = "can't transfer non established call";
         return Err(Refusal::new(Code::FailedPrecondition, message));
     }
+    ask.hub.change(|world| world.update(&call, |call| call.transfers += 1));
     let id = id::new("STR_");
     match &call.scenario.transfer {
-        Transfer::Completed => {
+        Transfer::Completed | Transfer::Lost => {
             let config = ask.hub.config();
             let reason = DisconnectReason::ClientInitiated;
             act(&ask.hub, |world| world.more.leave(&config, &room_name, &call.participant, reason));
+            if call.scenario.transfer == Transfer::Lost {
+                return Ok(cut(&ask.wire));
+            }
             let done = json!({
                 "transfer_id": id,
                 "status": "STS_TRANSFER_SUCCESSFUL",

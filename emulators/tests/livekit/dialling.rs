@@ -314,6 +314,16 @@ async fn a_transfer_takes_the_callee_out_of_the_room_unless_it_fails() {
 }
 
 #[tokio::test]
+async fn a_transfer_whose_answer_is_lost_was_carried_out_all_the_same() {
+    let (livekit, api) = scripted(Scenario::answered(LONG).transferring(Transfer::Lost)).await;
+    let id = api.dial(json!({"wait_until_answered": true})).await;
+    let to = json!({"room_name": ROOM, "participant_identity": "callee", "transfer_to": "tel:+15550199"});
+    assert!(within(api.post("SIP/TransferSIPParticipant", &to).send()).await.is_err());
+    within(livekit.until(|totals| totals.finished == 1)).await;
+    assert_eq!(livekit.call(&id).expect("known").transfers, 1);
+}
+
+#[tokio::test]
 async fn trunks_are_listed_by_page_by_number_and_by_id() {
     let trunk = |id: &str, number: &str| Trunk {
         sip_trunk_id: id.into(),

@@ -12,6 +12,7 @@ pub mod hang_up;
 pub mod import;
 pub mod refresh_sheet;
 pub mod registry;
+pub mod transfer;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;

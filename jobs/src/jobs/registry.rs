@@ -6,6 +6,7 @@ use outdial_workflows::input::JobOrder;
 use super::{
     Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, consented::Consented, deliver::Deliver,
     dial::Dial, end_campaign::EndCampaign, hang_up::HangUp, import::TakeIn, refresh_sheet::RefreshSheet,
+    transfer::Transfer,
 };
 
 /// Declares the registry: what each kind is called, how many run at once, how often
@@ -34,7 +35,7 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, HangUp, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet];
+registry![Dial, AwaitStatus, HangUp, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet, Transfer];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {
@@ -42,5 +43,6 @@ pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {
         JobOrder::Dial(number) => (Dial::KIND, number),
         JobOrder::AwaitStatus(number) => (AwaitStatus::KIND, number),
         JobOrder::HangUp(number) => (HangUp::KIND, number),
+        JobOrder::Transfer(number, _) => (Transfer::KIND, number),
     }
 }

@@ -207,7 +207,7 @@ pub(super) async fn write(
 ) -> Result<BulkOperation, StoreError> {
     let new = BulkOperation {
         id: new_id(now),
-        command: serde_json::to_value(command).unwrap_or_default(),
+        command: serde_json::to_value(&command).unwrap_or_default(),
         filter: serde_json::to_value(filter).unwrap_or_default(),
         actor: actor.to_owned(),
         reason: reason.map(str::to_owned),
@@ -289,6 +289,10 @@ pub(crate) fn count(tally: &mut Tally, answer: Answer) {
         Answer::Declined(why) => {
             tally.declined += 1;
             tally.declined_for = Some(why);
+        }
+        Answer::NoTransfer(why) => {
+            tally.declined += 1;
+            tally.declined_for = Some(why.to_string());
         }
         _ => tally.changed += 1,
     }

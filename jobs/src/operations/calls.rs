@@ -418,7 +418,7 @@ fn was_sent(ledger: Ledger) -> bool {
     }
 }
 
-async fn latest_attempt(
+pub(super) async fn latest_attempt(
     engine: &Engine,
     client: ClientId,
     call: LeadId,

@@ -378,6 +378,7 @@ pub async fn order(
     let reply = engine.input(client, lead, Input::Command { command, actor, reason }, None).await?;
     match reply.answer {
         Answer::Declined(why) => Err(OperationError::NotPossible(why)),
+        Answer::NoTransfer(why) => Err(why.into()),
         answer => Ok(answer),
     }
 }

@@ -28,6 +28,9 @@ pub mod sheets;
 pub mod status;
 pub mod subscribers;
 pub mod suppressions;
+pub mod transferring;
+
+use outdial_workflows::transfer::CannotTransfer;
 
 pub use crate::store::audit::By;
 pub use crate::store::paging::{Direction, Part};
@@ -65,6 +68,12 @@ pub enum OperationError {
     /// It is not possible as things stand.
     #[error("{0}")]
     NotPossible(String),
+    /// The call cannot be transferred as things stand.
+    #[error(transparent)]
+    CannotTransfer(#[from] CannotTransfer),
+    /// The carrier has no way to do it.
+    #[error("{0}")]
+    NoWay(&'static str),
     /// Somebody changed it since it was read.
     #[error("{0}")]
     EditedMeanwhile(String),

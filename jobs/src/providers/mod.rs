@@ -17,7 +17,7 @@ pub mod telnyx;
 mod tidy;
 
 use std::collections::BTreeMap;
-
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -31,6 +31,7 @@ use outdial_workflows::ids::{AccountId, ClientId, DialKey};
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::{Agent, Rules};
+use outdial_workflows::transfer::{TransferTo, TransferTold};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -66,8 +67,7 @@ impl DialOrder<'_> {
     /// # Errors
     /// If the public address cannot be sent to.
     pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
-        let base = public_url(self.public_url)?;
-        Ok(format!("{base}{}", webhook_path(provider, self.key.0.client, self.account)))
+        webhook_url(self.public_url, provider, self.key.0.client, self.account)
     }
 
     /// Where the carrier sends webhooks of this attempt alone, if it signs them and they echo no key.
@@ -82,6 +82,15 @@ impl DialOrder<'_> {
 /// Where an account's webhooks are sent, below our public address, if its carrier signs them.
 pub(crate) fn webhook_path(provider: Provider, client: ClientId, account: AccountId) -> String {
     format!("/webhooks/{}/{client}/{account}", provider.name())
+}
+
+fn webhook_url(
+    ours: &Url,
+    provider: Provider,
+    client: ClientId,
+    account: AccountId,
+) -> Result<String, CannotCompose> {
+    Ok(format!("{}{}", public_url(ours)?, webhook_path(provider, client, account)))
 }
 
 /// `http` or `https` (hence `ws` or `wss`), a host, perhaps a path, and nothing behind it.
@@ -129,6 +138,30 @@ pub struct Question<'a> {
     /// The carrier's names for other calls of ours to the number, as far as they may be mistaken for this one:
     /// where the carrier has not named it, and shows calls without our key.
     pub others: &'a [CallId],
+}
+
+/// What a request to hand a call to somebody else is made from.
+#[derive(Clone, Debug)]
+pub struct TransferOrder<'a> {
+    /// Of which attempt, as it is known.
+    pub question: Question<'a>,
+    /// Its place among the call's transfers, from 1.
+    pub number: NonZeroU16,
+    /// Whom the call goes to.
+    pub to: &'a TransferTo,
+    /// Where the carrier reaches us, without a trailing slash.
+    pub public_url: &'a Url,
+}
+
+impl TransferOrder<'_> {
+    /// Where the carrier sends webhooks of the account, if it signs them.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
+        let Question { key, attempt, .. } = &self.question;
+        webhook_url(self.public_url, provider, key.0.client, attempt.account)
+    }
 }
 
 /// How many requests were sent, so that those an answer might have taken and did not are not counted.
@@ -183,6 +216,15 @@ pub enum Webhook {
         key: Option<String>,
         /// The news.
         fact: CallFact,
+    },
+    /// News of a transfer that we asked for.
+    Transfer {
+        /// Our name for the attempt whose call it hands over.
+        key: DialKey,
+        /// Which of the call's transfers.
+        number: NonZeroU16,
+        /// What came of it.
+        told: TransferTold,
     },
     /// An event that the carrier documents, and that changes nothing here.
     Nothing {
@@ -303,6 +345,20 @@ pub trait Carrier: Send + Sync {
 
     /// Ends a call, or gives it up before it is answered, as far as the carrier can.
     async fn hang_up(&self, question: &Question<'_>) -> HangUp;
+
+    /// Why the carrier has no way to hand a call that this agent has to somebody else by order; `None` if it has one.
+    fn cannot_transfer(&self, agent: &Agent) -> Option<&'static str> {
+        let _ = agent;
+        Some("the carrier has no way to transfer calls by order")
+    }
+
+    /// Hands a call to somebody else. It rings them, so that it is asked once; again only where the carrier is
+    /// certain to tell the copy from another order. The permit bounds when bytes may leave.
+    async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
+        drop(permit);
+        let why = self.cannot_transfer(&order.question.rules.agent);
+        TransferTold::Refused { cause: why.unwrap_or_default().to_owned() }
+    }
 
     /// How many calls the carrier lets the account have at once, where it tells. `None` if it does not.
     ///

@@ -1,6 +1,7 @@
 //! The dial ledger.
 
 use std::collections::HashSet;
+use std::num::NonZeroU16;
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
@@ -9,12 +10,15 @@ use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::transfer::Transfer;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::error::unreadable;
-use super::rows::{CallResultRow, CallStatusRow, LedgerRow, Lenient, OutcomeRow, count, small};
+use super::rows::{
+    CallResultRow, CallStatusRow, LedgerRow, Lenient, OutcomeRow, TransferStateRow, count, small,
+};
 
 struct AttemptRow {
     lead_id: Uuid,
@@ -45,6 +49,9 @@ struct AttemptRow {
     asked: i16,
     cost_micros: Option<i64>,
     results_digest: Option<i64>,
+    transfer_number: Option<i16>,
+    transfer_to: Option<String>,
+    transfer_state: Option<Lenient<TransferStateRow>>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -61,6 +68,15 @@ impl TryFrom<AttemptRow> for Attempt {
         let outcome = |value: Option<Lenient<OutcomeRow>>| {
             let value = value.map(|value| value.read("attempts", id)).transpose()?;
             Ok::<_, StoreError>(value.map(Into::into))
+        };
+        let transfer = match (row.transfer_number, row.transfer_to, row.transfer_state) {
+            (Some(number), Some(to), Some(state)) => Some(Transfer {
+                number: NonZeroU16::new(count("attempts", id, number)?)
+                    .ok_or_else(|| unreadable("attempts", id, "transfer number 0"))?,
+                to: to.parse().map_err(|problem| unreadable("attempts", id, problem))?,
+                state: state.read("attempts", id)?.into(),
+            }),
+            _ => None,
         };
         Ok(Self {
             number: AttemptNumber::new(number)
@@ -87,6 +103,7 @@ impl TryFrom<AttemptRow> for Attempt {
             asked: count("attempts", id, row.asked)?,
             cost: row.cost_micros.map(|micros| Cost { micros }),
             results: row.results_digest,
+            transfer,
         })
     }
 }
@@ -107,7 +124,8 @@ pub async fn load(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
+            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>"
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -132,7 +150,8 @@ pub async fn of_leads(
             barrier_version, dial_by, reserved_at, submitted_at, submit_token, replied_at, call_id,
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
-            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest
+            outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
+            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>"
         from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
@@ -238,14 +257,17 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
             second_call_id = x.second_call_id, status = x.status, answered_at = x.answered_at, ended_at = x.ended_at, result = x.result,
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
             recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros,
-            results_digest = x.results_digest
+            results_digest = x.results_digest, transfer_number = x.transfer_number,
+            transfer_to = x.transfer_to, transfer_state = x.transfer_state
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
             $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
             $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
-            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[], $22::bigint[])
+            $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[], $22::bigint[],
+            $23::smallint[], $24::text[], $25::transfer_state[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
-                recording_url, asked, cost_micros, results_digest) offset 0) x
+                recording_url, asked, cost_micros, results_digest, transfer_number, transfer_to,
+                transfer_state) offset 0) x
         where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
@@ -269,7 +291,13 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
         &each().map(|a| a.recording_url.clone()).collect::<Vec<_>>() as &[Option<String>],
         &each().map(|a| small(a.asked)).collect::<Vec<_>>(),
         &each().map(|a| a.cost.map(|cost| cost.micros)).collect::<Vec<_>>() as &[Option<i64>],
-        &each().map(|a| a.results).collect::<Vec<_>>() as &[Option<i64>]
+        &each().map(|a| a.results).collect::<Vec<_>>() as &[Option<i64>],
+        &each().map(|a| a.transfer.as_ref().map(|to| small(to.number.get()))).collect::<Vec<_>>()
+            as &[Option<i16>],
+        &each().map(|a| a.transfer.as_ref().map(|to| to.to.dialled().to_owned())).collect::<Vec<_>>()
+            as &[Option<String>],
+        &each().map(|a| a.transfer.as_ref().map(|to| to.state.into())).collect::<Vec<_>>()
+            as &[Option<TransferStateRow>]
     )
     .execute(conn)
     .await?;

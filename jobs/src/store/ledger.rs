@@ -7,6 +7,7 @@ use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::transfer::TransferState;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use super::StoreError;
 use super::error::unreadable;
 use super::leads::Listed;
 use super::paging::Direction;
-use super::rows::{CallResultRow, CallStatusRow, LedgerRow, OutcomeRow, count, small};
+use super::rows::{CallResultRow, CallStatusRow, LedgerRow, OutcomeRow, TransferStateRow, count, small};
 
 /// An attempt as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,10 @@ pub struct Made {
     pub recording_url: Option<String>,
     /// What the call cost, in millionths of the unit of the account's currency.
     pub cost_micros: Option<i64>,
+    /// Whom the latest transfer hands the call to, if one was ordered.
+    pub transfer_to: Option<String>,
+    /// Where that transfer stands.
+    pub transfer_state: Option<TransferState>,
 }
 
 impl Made {
@@ -109,6 +114,8 @@ struct Row {
     outcome: Option<OutcomeRow>,
     recording_url: Option<String>,
     cost_micros: Option<i64>,
+    transfer_to: Option<String>,
+    transfer_state: Option<TransferStateRow>,
 }
 
 impl TryFrom<Row> for Made {
@@ -141,6 +148,8 @@ impl TryFrom<Row> for Made {
             outcome: row.outcome.map(Into::into),
             recording_url: row.recording_url,
             cost_micros: row.cost_micros,
+            transfer_to: row.transfer_to,
+            transfer_state: row.transfer_state.map(Into::into),
         })
     }
 }
@@ -153,7 +162,8 @@ macro_rules! made {
             r#"select client_id, lead_id, number, campaign_id, revision, account_id, caller_id, phone,
                 ledger as "ledger: LedgerRow", counts, reserved_at, submitted_at, replied_at, call_id,
                 status as "status: CallStatusRow", answered_at, ended_at, result as "result: CallResultRow", talk_ms,
-                cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow", recording_url, cost_micros
+                cause, verdict as "verdict: OutcomeRow", outcome as "outcome: OutcomeRow", recording_url, cost_micros,
+                transfer_to, transfer_state as "transfer_state: TransferStateRow"
             from attempts where "# + $rest
             $(, $argument)+
         )

@@ -7,6 +7,7 @@ use outdial_workflows::call::{CallResult, CallStatus};
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::{ConsentLevel, Purpose};
+use outdial_workflows::transfer::TransferState;
 use outdial_workflows::workflow::{Priority, State};
 use sqlx::Postgres;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
@@ -49,6 +50,7 @@ row_enum! {
         Scheduled, Initiated, Ringing, Connected, InProgress, Completed, Failed, Cancelled,
     }
     CallResultRow "call_result" = CallResult { Answered, NoAnswer, Busy, Voicemail, Failed, InvalidNumber, Lost }
+    TransferStateRow "transfer_state" = TransferState { Ordered, Asked, UnderWay, Done, Refused, Unknown }
     BulkStateRow "bulk_state" = BulkState { Running, Done, Cancelled }
     ActionRow "recurring_action" = Action { Start, Pause, Again }
     PurposeRow "purpose" = Purpose { Marketing, Service, Collections }

@@ -22,6 +22,13 @@ pub struct Suppression {
     pub expires_at: Option<Moment>,
 }
 
+impl Suppression {
+    /// Whether it forbids calls of a campaign at this moment.
+    pub fn forbids(&self, campaign: CampaignId, now: Moment) -> bool {
+        self.campaign.is_none_or(|bounded| bounded == campaign) && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
 /// The suppressions of these numbers.
 pub async fn of_phones(
     conn: &mut PgConnection,

@@ -23,7 +23,7 @@ impl Backend<'_> {
         match self {
             Self::Database(app, _) => Ok(bulk::preview(&app.engine, client, filter).await?),
             Self::Server(server) => {
-                let mut body = ordered(command);
+                let mut body = ordered(&command);
                 body["filter"] = json!(filter);
                 body["dry_run"] = json!(true);
                 Ok(server.read(&Call::post(format!("/v1/clients/{client}/operations")).json(body)).await?)
@@ -44,7 +44,7 @@ impl Backend<'_> {
                 Ok(bulk::order(&app.engine, client, filter, command, actor, reason).await?)
             }
             Self::Server(server) => {
-                let mut body = ordered(command);
+                let mut body = ordered(&command);
                 body["filter"] = json!(filter);
                 let call = Call::post(format!("/v1/clients/{client}/operations")).because(reason)?;
                 Ok(server.read(&call.json(body)).await?)

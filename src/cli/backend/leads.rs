@@ -1,13 +1,15 @@
 //! Leads, one by one.
 
-use outdial_jobs::operations::{judging, leads};
+use outdial_jobs::operations::{judging, leads, transferring};
 use outdial_workflows::explain::Explanation;
 use outdial_workflows::ids::{ClientId, LeadId};
 use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::transfer::TransferTo;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::Backend;
+use super::{Backend, by};
 use crate::client::Call;
 
 #[derive(Deserialize)]
@@ -41,15 +43,36 @@ impl Backend<'_> {
             }
             Self::Server(server) => {
                 let call = Call::post(format!("/v1/leads/{lead}/orders")).because(reason)?;
-                let call = call.json(ordered(command));
+                let call = call.json(ordered(&command));
                 Ok(server.read::<Ordered>(&call).await?.deferred)
+            }
+        }
+    }
+
+    /// Has the call under way with a lead handed to somebody else.
+    pub(in crate::cli) async fn transfer_call(
+        &self,
+        (client, lead): (ClientId, LeadId),
+        to: &TransferTo,
+        reason: Option<&str>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Database(app, actor) => {
+                let by = by(actor, reason);
+                Ok(transferring::transfer(&app.engine, client, lead, to.dialled(), by).await?)
+            }
+            Self::Server(server) => {
+                let path = format!("/v1/clients/{client}/calls/{lead}/transfer");
+                let call = Call::post(path).because(reason)?.json(json!({ "to": to.dialled() }));
+                server.read::<IgnoredAny>(&call).await?;
+                Ok(())
             }
         }
     }
 }
 
 /// An order, as the API takes it.
-pub(super) fn ordered(command: Command) -> Value {
+pub(super) fn ordered(command: &Command) -> Value {
     let order = command.name();
     match command {
         Command::Reschedule { at } => json!({ "order": order, "at": at }),
@@ -59,6 +82,8 @@ pub(super) fn ordered(command: Command) -> Value {
         | Command::Cancel
         | Command::Retry
         | Command::HangUp
+        // It goes to an address of its own.
+        | Command::Transfer { .. }
         | Command::Undo => {
             json!({ "order": order })
         }

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::wrong;
-use super::names::{CallResultName, CallStatusName, LedgerName, OutcomeName};
+use super::names::{CallResultName, CallStatusName, LedgerName, OutcomeName, TransferStateName};
 use super::paging::{OrderName, page_limit};
 use super::{Asked, Caller, Named, Page, campaigns, leads};
 use crate::http::problem::ProblemDetails;
@@ -89,11 +89,33 @@ pub(crate) struct Attempt {
     /// What the call cost, in millionths of the unit of the account's currency, once the carrier has said.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_micros: Option<i64>,
+    /// The latest order to hand its call to somebody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferShown>,
+}
+
+/// A transfer of a call.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Transfer)]
+pub(crate) struct TransferShown {
+    /// Whom the call goes to: a number in E.164, or a SIP address.
+    to: String,
+    /// Where the transfer stands.
+    state: TransferStateName,
+}
+
+impl TransferShown {
+    /// The latest of an attempt, if one was ordered.
+    pub(super) fn of(made: &Made) -> Option<Self> {
+        let (to, state) = made.transfer_to.clone().zip(made.transfer_state)?;
+        Some(Self { to, state: state.into() })
+    }
 }
 
 impl From<Made> for Attempt {
     fn from(made: Made) -> Self {
         let AttemptRef { client, lead, number } = made.key.0;
+        let transfer = TransferShown::of(&made);
         Self {
             id: made.key.to_string(),
             client: client.0,
@@ -120,6 +142,7 @@ impl From<Made> for Attempt {
             outcome: made.outcome.map(Into::into),
             recording_url: made.recording_url,
             cost_micros: made.cost_micros,
+            transfer,
         }
     }
 }

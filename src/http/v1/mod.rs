@@ -180,6 +180,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(placed::batch).layer(DefaultBodyLimit::max(BATCH_BODY_LIMIT)))
         .routes(routes!(placed::get))
         .routes(routes!(placed::cancel))
+        .routes(routes!(placed::transfer))
         .routes(routes!(operations::list, operations::order))
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))

@@ -11,6 +11,7 @@ use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::{ConsentLevel, Purpose};
 use outdial_workflows::preview::Prospect;
 use outdial_workflows::simulate::Brake;
+use outdial_workflows::transfer::TransferState;
 use outdial_workflows::workflow::{Priority, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -180,6 +181,22 @@ names! {
         CallingHours,
         /// No lead was due: they waited for their time or for another try.
         NothingDue,
+    }
+
+    /// Where a transfer stands.
+    TransferStateName as TransferState = TransferState {
+        /// It is ordered; nothing was sent.
+        Ordered,
+        /// The carrier is being asked, once.
+        Asked,
+        /// The carrier took it, and rings whom the call goes to.
+        UnderWay,
+        /// The call was handed over.
+        Done,
+        /// It certainly was not; the call goes on, if it is not over.
+        Refused,
+        /// It cannot be known, and nobody asks again.
+        Unknown,
     }
 
     /// Where an attempt stands between us and the carrier.

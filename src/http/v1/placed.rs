@@ -13,6 +13,7 @@ use outdial_jobs::operations::Direction;
 use outdial_jobs::operations::calls::{self, BatchSpec, Cancelled, Fits, Standing, Through};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::leads::LeadSpec;
+use outdial_jobs::operations::transferring;
 use outdial_workflows::call::CallerId;
 use outdial_workflows::ids::{AccountId, CampaignId, LeadId};
 use outdial_workflows::results::CallResults;
@@ -23,6 +24,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::attempts::TransferShown;
 use super::campaigns::rules::read_rules;
 use super::input::wrong;
 use super::leads::accept::LeadInput;
@@ -139,6 +141,9 @@ pub(crate) struct LatestAttempt {
     /// What it cost, in millionths of the unit of the account's currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_micros: Option<i64>,
+    /// The latest order to hand it to somebody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferShown>,
 }
 
 /// A call as its client sees it.
@@ -186,6 +191,7 @@ pub(crate) struct Call {
 impl From<Standing> for Call {
     fn from(Standing { lead, status, latest }: Standing) -> Self {
         let latest = latest.map(|made| LatestAttempt {
+            transfer: TransferShown::of(&made),
             id: made.key.to_string(),
             call_id: made.call_id,
             account: made.account.0,
@@ -437,4 +443,46 @@ pub(crate) async fn cancel(
     };
     let (standing, results) = calls::get(&api.engine, client, LeadId(call)).await?;
     Ok(Json(CancelAnswer { result, why, call: Call { results, ..standing.into() } }))
+}
+
+/// Whom a call is handed to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferInput {
+    /// A number in E.164, or a SIP address: `sip:` or `sips:`, a user, and a host with perhaps a port.
+    #[schema(example = "+14155550100")]
+    to: String,
+    /// Why, for the record. Takes the place of `X-Outdial-Reason`.
+    reason: Option<String>,
+}
+
+/// Transfer a client's call
+///
+/// The carrier is asked, once, to hand the call that is under way to somebody else. Whether it was is told by
+/// `latest.transfer` of the call, by the lead's story, and by the events `call.transferring`, `call.transferred`,
+/// `call.transfer_refused` and `call.transfer_unknown`. A call that was not transferred goes on as before.
+#[utoipa::path(post, path = "/v1/clients/{client}/calls/{call}/transfer", tag = "calls",
+    params(("client" = Uuid, Path, description = "The client's id"), ("call" = Uuid, Path, description = "Its id")),
+    request_body = TransferInput, responses(
+    (status = 202, description = "It is ordered", body = Call),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such call", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "It cannot be transferred now, by its type: `no-call`, `not-answered`, \
+        `transfer-under-way`, `already-transferred`, `carrier-cannot`, `quarantined`", body = ProblemDetails,
+        content_type = "application/problem+json"),
+    (status = 422, description = "`to` is no such address, or the person's own or a suppressed number", body = ProblemDetails,
+        content_type = "application/problem+json"),
+))]
+pub(crate) async fn transfer(
+    State(api): State<Api>,
+    caller: Caller,
+    Named((client, call)): Named<(Uuid, Uuid)>,
+    Body(input): Body<TransferInput>,
+) -> Result<(StatusCode, Json<Call>), Problem> {
+    caller.is(Role::Operator)?;
+    let client = caller.client(&api, client).await?;
+    let by = caller.by_for(input.reason.as_deref());
+    transferring::transfer(&api.engine, client, LeadId(call), &input.to, by).await?;
+    let (standing, results) = calls::get(&api.engine, client, LeadId(call)).await?;
+    Ok((StatusCode::ACCEPTED, Json(Call { results, ..standing.into() })))
 }

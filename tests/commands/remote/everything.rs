@@ -74,6 +74,7 @@ const THERE: &[&str] = &[
     "lead resume ID",
     "lead cancel ID",
     "lead retry ID",
+    "lead transfer ID --to +14155550123",
     "lead reschedule ID --at 2h",
     "lead prioritise ID --to high",
     "lead hang-up ID",

@@ -19,6 +19,7 @@ mod reading;
 mod reports;
 mod roles;
 mod templates;
+mod transferring;
 mod webhooks;
 
 use outdial_jobs::operations::By;

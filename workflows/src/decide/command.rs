@@ -10,11 +10,12 @@ use crate::why::Why;
 use crate::workflow::{Intent, State};
 
 impl Deciding<'_> {
-    pub(super) fn command(&mut self, command: Command, actor: &str, reason: Option<&str>) -> Answer {
+    pub(super) fn command(&mut self, command: &Command, actor: &str, reason: Option<&str>) -> Answer {
         if let Some(answer) = self.needless(command) {
             return answer;
         }
-        let order = Order { command, actor: actor.to_owned(), reason: reason.map(str::to_owned) };
+        let order =
+            Order { command: command.clone(), actor: actor.to_owned(), reason: reason.map(str::to_owned) };
         match command {
             Command::Pause => self.stop(&order, |actor, reason| Intent::Hold { actor, reason }),
             Command::Cancel => self.stop(&order, |actor, reason| {
@@ -28,17 +29,18 @@ impl Deciding<'_> {
             Command::HangUp => self.hang_up(&order),
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
-            Command::Reschedule { at } => self.reschedule(&order, at),
+            Command::Reschedule { at } => self.reschedule(&order, *at),
+            Command::Transfer { to } => self.transfer(&order, to),
             Command::Prioritise { priority } => {
                 self.note(order.noted(false));
-                self.run.workflow.priority = priority;
+                self.run.workflow.priority = *priority;
                 Answer::Done
             }
         }
     }
 
     /// Orders that are already carried out, or cannot be.
-    fn needless(&self, command: Command) -> Option<Answer> {
+    fn needless(&self, command: &Command) -> Option<Answer> {
         let workflow = &self.run.workflow;
         match (command, workflow.state) {
             (Command::Cancel, State::Finished) if matches!(workflow.why, Why::Cancelled { .. }) => {
@@ -64,8 +66,10 @@ impl Deciding<'_> {
             (Command::HangUp, _) if self.is_only_reserved() || self.run.live().is_none() => {
                 Some(Answer::Declined(format!("no call is under way: {}", workflow.why)))
             }
-            (Command::Prioritise { priority }, _) if priority == workflow.priority => Some(Answer::Done),
-            (_, State::Finished) if command != Command::Retry => {
+            // Why it cannot be is told by what follows.
+            (Command::Transfer { .. }, _) => None,
+            (Command::Prioritise { priority }, _) if *priority == workflow.priority => Some(Answer::Done),
+            (_, State::Finished) if *command != Command::Retry => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
             }
             (Command::Pause, State::Held) if matches!(workflow.why, Why::HeldBy { .. }) => Some(Answer::Done),
@@ -226,7 +230,7 @@ impl Deciding<'_> {
 }
 
 /// A person's order on its way into the history.
-struct Order {
+pub(super) struct Order {
     command: Command,
     actor: String,
     reason: Option<String>,
@@ -243,11 +247,11 @@ impl Order {
             Command::Resume => Why::ResumedBy { actor },
             Command::Retry => Why::RetriedBy { actor },
             Command::Reschedule { at } => Why::RescheduledBy { actor, at },
-            Command::Prioritise { .. } | Command::HangUp => Why::New,
+            Command::Prioritise { .. } | Command::HangUp | Command::Transfer { .. } => Why::New,
         }
     }
 
-    fn noted(&self, deferred: bool) -> Event {
+    pub(super) fn noted(&self, deferred: bool) -> Event {
         Event::Commanded {
             command: self.command.to_string(),
             actor: self.actor.clone(),

@@ -76,6 +76,7 @@ impl Deciding<'_> {
             asked: 0,
             cost: None,
             results: None,
+            transfer: None,
         });
         let (revision, zone) = (self.ctx.revision, kept.as_ref().and_then(Kept::zone));
         self.note(Event::Reserved { attempt: number, revision, account, zone, kept, dial_by });

@@ -14,6 +14,7 @@ mod command;
 mod dial;
 mod news;
 mod outcome;
+mod transfer;
 
 use chrono::TimeDelta;
 
@@ -62,11 +63,15 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::Asked { attempt, asked_at, answer } => deciding.asked(*attempt, *asked_at, answer),
         Input::Verdict { attempt, outcome, source } => deciding.verdict(*attempt, *outcome, *source),
         Input::Priced { attempt, cost } => deciding.priced(*attempt, *cost),
+        Input::BeginTransfer { attempt, transfer, lease_held, suppressed } => {
+            deciding.begin_transfer(*attempt, *transfer, (*lease_held, *suppressed))
+        }
+        Input::Transferred { attempt, transfer, told } => deciding.transferred(*attempt, *transfer, told),
         Input::Timer => deciding.timer(),
         Input::JobQuarantined { kind, error } => deciding.job_quarantined(kind, error),
         Input::CampaignEnded { actor, reason } => deciding.campaign_ended(actor, reason.as_deref()),
         Input::ConsentRecorded { actor } => deciding.consent_recorded(actor),
-        Input::Command { command, actor, reason } => deciding.command(*command, actor, reason.as_deref()),
+        Input::Command { command, actor, reason } => deciding.command(command, actor, reason.as_deref()),
     };
     deciding.into_decision(answer)
 }

@@ -132,11 +132,24 @@ impl Deciding<'_> {
             known.talk = known.talk.or(end.talk.filter(|_| known.result == end.result));
             return;
         }
-        attempt.status = attempt.status.advance(end.result.status());
-        attempt.ended = Some((now, end.clone()));
+        let result = match end.result {
+            // Who was handed over had answered, whatever the carrier makes of the way in which they left us.
+            CallResult::NoAnswer
+            | CallResult::Busy
+            | CallResult::Failed
+            | CallResult::InvalidNumber
+            | CallResult::Lost
+                if attempt.was_transferred() =>
+            {
+                CallResult::Answered
+            }
+            as_told => as_told,
+        };
+        attempt.status = attempt.status.advance(result.status());
+        attempt.ended = Some((now, CallEnd { result, ..end.clone() }));
         let ledger = attempt.ledger;
         let outcome = attempt.judged();
-        self.note(Event::Ended { attempt: number, result: end.result, talk: end.talk, source });
+        self.note(Event::Ended { attempt: number, result, talk: end.talk, source });
         if ledger == Ledger::BoundLate {
             // The lead has moved on; what it would not have been called again for ends it.
             self.amend(number, outcome);

@@ -140,7 +140,7 @@ impl Reading {
         match event {
             Event::Postponed { until, reason: Why::RescheduledBy { .. } } => self.not_before = Some(*until),
             Event::Accepted | Event::Postponed { .. } | Event::RetryScheduled { .. } => {}
-            Event::JobQuarantined { .. } => {}
+            Event::JobQuarantined { .. } | Event::TransferAsked { .. } | Event::Transferred { .. } => {}
             Event::Held { reason } => {
                 self.held = Some(reason.clone());
                 self.stop = Some(Stop { said: "it was held", at, firm: false });

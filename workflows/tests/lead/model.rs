@@ -237,7 +237,7 @@ impl World {
             match order {
                 JobOrder::Dial(attempt) => self.job = Some(Job { attempt: attempt.get(), owner: None }),
                 JobOrder::AwaitStatus(_) => self.asking = true,
-                JobOrder::HangUp(_) => {}
+                JobOrder::HangUp(_) | JobOrder::Transfer(..) => {}
             }
         }
         decision

@@ -2,7 +2,8 @@
 
 mod happenings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU16;
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, Ledger};
@@ -51,6 +52,7 @@ fn attempt_row_is_taken(attempt: &Attempt) -> Result<(), &'static str> {
         ("attempts_only_calls_end", attempt.ended.is_none() || is_call),
         ("attempts_uncounted_rang_nobody", attempt.counts || unsent || attempt.ledger == Ledger::Refused),
         ("attempts_live_has_a_phone", attempt.phone.is_some() || !attempt.is_live()),
+        ("attempts_only_calls_are_transferred", attempt.transfer.is_none() || is_call),
         ("smallint", i16::try_from(attempt.asked).is_ok()),
     ]
     .into_iter()
@@ -124,11 +126,11 @@ fn went_well(
     if let Answer::Send(_) = decision.answer {
         prop_assert_eq!(after.workflow.withdrawals, 0);
     }
-    if let Input::Submit { lease_held: false, .. } = input {
+    if let Input::Submit { lease_held: false, .. } | Input::BeginTransfer { lease_held: false, .. } = input {
         prop_assert_eq!(&decision.answer, &Answer::LeaseLost);
         prop_assert_eq!(before, after);
     }
-    if matches!(decision.answer, Answer::Declined(_)) {
+    if matches!(decision.answer, Answer::Declined(_) | Answer::NoTransfer(_)) {
         prop_assert_eq!(before, after);
     }
     Ok(())
@@ -167,10 +169,26 @@ fn sent_once(
     Ok(())
 }
 
+/// A transfer is asked of the carrier once, and only in a conversation.
+fn transferred_once(
+    asked: &mut HashSet<(AttemptNumber, NonZeroU16)>,
+    before: &Run,
+    input: &Input,
+    answer: &Answer,
+) -> Result<(), TestCaseError> {
+    let (Answer::Transfer(transfer), Some(number)) = (answer, input.attempt()) else { return Ok(()) };
+    prop_assert!(matches!(input, Input::BeginTransfer { suppressed: false, .. }), "{:?}", input);
+    prop_assert!(asked.insert((number, transfer.number)), "transfer {} is asked for twice", transfer.number);
+    prop_assert!(before.attempt(number).is_some_and(Attempt::is_in_conversation));
+    Ok(())
+}
+
 /// News, answers, replies and reports are facts: told again, they change nothing more.
 fn is_fact(input: &Input) -> bool {
     match input {
-        Input::News { .. } | Input::Replied { .. } | Input::Verdict { .. } => true,
+        Input::News { .. } | Input::Replied { .. } | Input::Verdict { .. } | Input::Transferred { .. } => {
+            true
+        }
         Input::Asked { answer, .. } => matches!(answer, Found::Call(_)),
         _ => false,
     }
@@ -188,12 +206,13 @@ proptest! {
     fn every_life_keeps_the_laws(rules in some_rules(), happenings in happenings(), chance: u64) {
         let mut life = Life::new(rules);
         life.chance = chance;
-        let mut sent = HashMap::new();
+        let (mut sent, mut asked) = (HashMap::new(), HashSet::new());
         for happening in &happenings {
             for (before, input, decision) in happen(&mut life, happening) {
                 is_sound(&decision.run)?;
                 went_well(&life.rules, life.now, &before, &input, &decision)?;
                 sent_once(&mut sent, &before, &input, &decision.answer)?;
+                transferred_once(&mut asked, &before, &input, &decision.answer)?;
             }
         }
     }

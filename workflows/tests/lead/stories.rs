@@ -7,3 +7,4 @@ mod calls;
 mod dialling;
 mod gate;
 mod orders;
+mod transfers;

@@ -1,6 +1,7 @@
 //! Stories: steps as people would tell them, and what came of each in a line.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU16;
 
 use chrono::TimeDelta;
 use chrono_tz::Asia::Kolkata;
@@ -15,6 +16,7 @@ use outdial_workflows::input::{Answer, Command, Decision, Input, JobOrder};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::retry::Delay;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::transfer::TransferTold;
 use outdial_workflows::workflow::State;
 use uuid::Uuid;
 
@@ -76,6 +78,12 @@ pub(crate) enum Step {
     NumberBusy,
     /// A person orders.
     Orders(Command),
+    /// A worker asks whether it may have the call handed over; with `false`, one whose lease was lost.
+    BeginsTransfer(u16, bool),
+    /// A worker asks that when the number to be rung is on a list of those not to be called.
+    BeginsForbiddenTransfer(u16),
+    /// It is learnt what came of a transfer.
+    Transfers(u16, TransferTold),
     /// A person puts the number on the list.
     Suppress,
     /// A person edits the campaign's rules.
@@ -198,7 +206,19 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
         Step::Reports(outcome) => reported(latest, *outcome),
         Step::ReportsLate(earlier, outcome) => reported(number(*earlier), *outcome),
         Step::NumberBusy => Input::NumberBusy,
-        Step::Orders(command) => Input::Command { command: *command, actor: actor(), reason: None },
+        Step::Orders(command) => Input::Command { command: command.clone(), actor: actor(), reason: None },
+        Step::BeginsTransfer(which, lease_held) => {
+            let transfer = NonZeroU16::new(*which).expect("not zero");
+            Input::BeginTransfer { attempt: latest, transfer, lease_held: *lease_held, suppressed: false }
+        }
+        Step::BeginsForbiddenTransfer(which) => {
+            let transfer = NonZeroU16::new(*which).expect("not zero");
+            Input::BeginTransfer { attempt: latest, transfer, lease_held: true, suppressed: true }
+        }
+        Step::Transfers(which, told) => {
+            let transfer = NonZeroU16::new(*which).expect("not zero");
+            Input::Transferred { attempt: latest, transfer, told: told.clone() }
+        }
         Step::Suppress => {
             life.suppress(None);
             return Some(format!("{} the number is suppressed", clock(life.now)));
@@ -275,6 +295,7 @@ fn came_to(decision: &Decision, now: Moment) -> String {
         match job {
             JobOrder::Dial(_) => {}
             JobOrder::HangUp(attempt) => parts.push(format!("hang up {attempt}")),
+            JobOrder::Transfer(attempt, which) => parts.push(format!("transfer {which} of {attempt}")),
             JobOrder::AwaitStatus(attempt) => parts.push(format!("ask about {attempt}")),
         }
     }
@@ -301,6 +322,8 @@ fn answered(answer: &Answer) -> Option<String> {
         Answer::LeaseLost => Some("lease lost".into()),
         Answer::Deferred => Some("deferred".into()),
         Answer::Declined(why) => Some(format!("declined ({why})")),
+        Answer::Transfer(transfer) => Some(format!("ASK for transfer {}", transfer.number)),
+        Answer::NoTransfer(why) => Some(format!("declined ({why})")),
     }
 }
 
@@ -321,6 +344,10 @@ fn terse(event: &Event) -> Option<String> {
         Event::SecondCall { attempt, .. } => format!("ALERT second call {attempt}"),
         Event::Progressed { status, .. } => status.name().into(),
         Event::Ended { attempt, result, .. } => format!("ended {attempt} ({})", result.outcome()),
+        Event::TransferAsked { transfer, .. } => format!("transfer {transfer} asked for"),
+        Event::Transferred { transfer, told, .. } => {
+            format!("transfer {transfer} {}", told.state().name().replace('_', " "))
+        }
         Event::Reported { .. } => "reported".into(),
         Event::Results { attempt, .. } => format!("results {attempt}"),
         Event::Resent { attempt, .. } => format!("resent {attempt}"),

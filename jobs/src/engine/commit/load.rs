@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::super::fold::{Case, Reading, Setting};
 use super::super::numbers::{Numbers, before_numbers};
 use super::super::{AccountError, Engine, Item};
-use super::{Batch, may_dial, sends};
+use super::{Batch, may_dial, rings};
 use crate::store::leads::Contact;
 use crate::store::queue::Lease;
+use crate::store::suppressions::Suppression;
 use crate::store::workflows::Locked;
 use crate::store::{self, StoreError};
 
@@ -48,6 +49,7 @@ impl<'a> Batch<'a> {
             settings: HashMap::new(),
             readings: HashMap::new(),
             leases: HashSet::new(),
+            suppressed: HashSet::new(),
             submits: false,
             slots: vec![],
             rests: vec![],
@@ -58,6 +60,7 @@ impl<'a> Batch<'a> {
         batch.load_readings(conn, items).await?;
         batch.load_briefings(conn, items).await?;
         batch.load_leases(conn, items).await?;
+        batch.load_suppressed(conn, items).await?;
         Ok(batch)
     }
 
@@ -195,11 +198,34 @@ impl<'a> Batch<'a> {
     }
 
     async fn load_leases(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
-        let submits = |item: &&Item| sends(&item.input);
-        let leases: Vec<Lease> = items.iter().filter(submits).filter_map(|item| item.lease).collect();
+        let needed = |item: &&Item| rings(&item.input);
+        let leases: Vec<Lease> = items.iter().filter(needed).filter_map(|item| item.lease).collect();
         if !leases.is_empty() {
             self.leases =
                 store::queue::held(conn, self.client, &leases, self.now).await?.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    /// Which of the transfers that are about to be asked for would ring somebody who is not to be called.
+    async fn load_suppressed(&mut self, conn: &mut PgConnection, items: &[Item]) -> Result<(), StoreError> {
+        let begun = items.iter().filter_map(|item| {
+            let Input::BeginTransfer { attempt, .. } = item.input else { return None };
+            let case = self.cases.get(&item.lead)?;
+            let number = case.run.attempt(attempt)?.transfer.as_ref()?.to.number()?;
+            Some((item.lead, attempt, case.run.workflow.campaign, number))
+        });
+        let begun: Vec<_> = begun.collect();
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let phones: Vec<String> = begun.iter().map(|(.., number)| number.as_str().to_owned()).collect();
+        let listed = store::suppressions::of_phones(conn, self.client, &phones).await?;
+        for (lead, attempt, campaign, number) in begun {
+            let of_it = |row: &&Suppression| row.phone == number.as_str();
+            if listed.iter().filter(of_it).any(|row| row.forbids(campaign, self.now)) {
+                self.suppressed.insert((lead, attempt));
+            }
         }
         Ok(())
     }

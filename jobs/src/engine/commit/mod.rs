@@ -51,7 +51,7 @@ async fn commit(engine: &Engine, client: ClientId, items: &[Item]) -> Result<(De
     let mut tx = session.begin().await?;
     if items.iter().any(|item| item.input.may_forbid()) {
         store::barrier::exclude(&mut tx, client).await?;
-    } else if items.iter().any(|item| sends(&item.input)) {
+    } else if items.iter().any(|item| rings(&item.input)) {
         store::barrier::share(&mut tx, client).await?;
     }
     let leads: Vec<Uuid> = items.iter().map(|item| item.lead.0).collect::<HashSet<_>>().into_iter().collect();
@@ -215,6 +215,8 @@ struct Batch<'a> {
     settings: HashMap<CampaignId, Setting>,
     readings: HashMap<LeadId, Reading>,
     leases: HashSet<Uuid>,
+    /// Attempts whose calls are to go to numbers that are not to be called.
+    suppressed: HashSet<(LeadId, AttemptNumber)>,
     /// Whether what is reserved is submitted at once.
     submits: bool,
     /// For the jobs that send it.
@@ -307,6 +309,11 @@ impl Batch<'_> {
             }
             Input::Resend { attempt, .. } => {
                 Input::Resend { attempt: *attempt, lease_held: self.holds_lease(item) }
+            }
+            Input::BeginTransfer { attempt, transfer, .. } => {
+                let (attempt, transfer) = (*attempt, *transfer);
+                let suppressed = self.suppressed.contains(&(item.lead, attempt));
+                Input::BeginTransfer { attempt, transfer, lease_held: self.holds_lease(item), suppressed }
             }
             Input::Admit { .. } if lost.contains(&item.lead) => Input::NumberBusy,
             input => input.clone(),
@@ -427,9 +434,9 @@ fn texts(attributes: &Value) -> BTreeMap<String, String> {
     fields.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
-/// Inputs after whose commit bytes may leave.
-fn sends(input: &Input) -> bool {
-    matches!(input, Input::Submit { .. } | Input::Resend { .. })
+/// Inputs after whose commit bytes may leave that ring a phone. Only whoever holds the job's lease may bring them.
+fn rings(input: &Input) -> bool {
+    matches!(input, Input::Submit { .. } | Input::Resend { .. } | Input::BeginTransfer { .. })
 }
 
 /// Inputs for which the gate or the dial request needs the person's data.
@@ -444,6 +451,8 @@ fn may_dial(input: &Input) -> bool {
         | Input::Asked { .. }
         | Input::Priced { .. }
         | Input::Verdict { .. }
+        | Input::BeginTransfer { .. }
+        | Input::Transferred { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
         | Input::CampaignEnded { .. }
@@ -455,11 +464,15 @@ fn may_dial(input: &Input) -> bool {
 fn is_news(input: &Input) -> bool {
     match input {
         Input::Replied { .. } | Input::News { .. } | Input::Asked { .. } | Input::Verdict { .. } => true,
-        Input::NotSent { .. } | Input::Priced { .. } | Input::CampaignEnded { .. } => true,
+        Input::NotSent { .. }
+        | Input::Priced { .. }
+        | Input::Transferred { .. }
+        | Input::CampaignEnded { .. } => true,
         Input::Admit { .. }
         | Input::NumberBusy
         | Input::Submit { .. }
         | Input::Resend { .. }
+        | Input::BeginTransfer { .. }
         | Input::Timer
         | Input::JobQuarantined { .. }
         | Input::ConsentRecorded { .. }

@@ -154,7 +154,8 @@ impl Batch<'_> {
         items: &[Item],
         answers: &Answers,
     ) -> Result<Vec<Born>, StoreError> {
-        let goes_on = |answer: &Answer| matches!(answer, Answer::Send(_) | Answer::LeaseLost);
+        let goes_on =
+            |answer: &Answer| matches!(answer, Answer::Send(_) | Answer::Transfer(_) | Answer::LeaseLost);
         let done: Vec<Lease> = items
             .iter()
             .zip(answers)
@@ -197,7 +198,15 @@ impl Batch<'_> {
     ) -> (NewJob, Option<Born>) {
         let (kind, number) = registry::step(order);
         let id = JobId::new(self.now);
-        let args = serde_json::json!({ "client": self.client, "lead": lead, "number": number });
+        let mut args = serde_json::json!({ "client": self.client, "lead": lead, "number": number });
+        // A transfer outlives its call until it is known what came of it, and another may be ordered meanwhile.
+        let step = match order {
+            JobOrder::Dial(_) | JobOrder::AwaitStatus(_) | JobOrder::HangUp(_) => Some((lead, number)),
+            JobOrder::Transfer(_, transfer) => {
+                args["transfer"] = transfer.get().into();
+                None
+            }
+        };
         let priority = case.run.workflow.priority as i16;
         let desk = self.engine.inner.desk.get();
         let taken = if matches!(order, JobOrder::Dial(_)) { for_dials.pop() } else { None };
@@ -209,12 +218,12 @@ impl Batch<'_> {
                 lease: Lease { client: self.client, job: id, token },
                 kind: kind.to_owned(),
                 args: args.clone(),
-                lead: Some(lead),
+                lead: step.map(|(lead, _)| lead),
                 tries: 1,
             },
             slot,
         });
-        (NewJob { id, kind, step: Some((lead, number)), args, priority, born_claimed: claim }, born)
+        (NewJob { id, kind, step, args, priority, born_claimed: claim }, born)
     }
 
     /// News of leads in quarantine waits in the inbox until they are released.

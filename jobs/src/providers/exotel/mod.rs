@@ -25,6 +25,7 @@ use chrono::TimeDelta;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::money::Cost;
+use outdial_workflows::rules::Agent;
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
@@ -216,6 +217,11 @@ impl Carrier for Exotel {
         // No document has a request that ends a call.
         let cause = "Exotel has no request that ends a call; it ends by its time limit at the latest".into();
         HangUp::Impossible { cause }
+    }
+
+    fn cannot_transfer(&self, _: &Agent) -> Option<&'static str> {
+        // No document has one: who talks with whom is for the flow to say.
+        Some("Exotel has no request that transfers a call; have the campaign's flow connect it")
     }
 
     fn signs_webhooks(&self) -> bool {

@@ -93,5 +93,6 @@ pub(super) fn attempt() -> Attempt {
         asked: 0,
         cost: None,
         results: None,
+        transfer: None,
     }
 }

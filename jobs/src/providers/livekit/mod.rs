@@ -25,6 +25,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod token;
+mod transfer;
 mod webhook;
 mod wire;
 
@@ -34,6 +35,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
+use outdial_workflows::rules::Agent;
+use outdial_workflows::transfer::TransferTold;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
@@ -42,7 +45,7 @@ pub use settings::{Credentials, Settings, SettingsError};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,
-    Registered, Webhook, WebhookError, WebhookRequest,
+    Registered, TransferOrder, Webhook, WebhookError, WebhookRequest,
 };
 
 /// The person called, by the name they have in the room.
@@ -173,6 +176,14 @@ impl Carrier for LiveKit {
 
     async fn hang_up(&self, question: &Question<'_>) -> HangUp {
         self.remove(question).await
+    }
+
+    fn cannot_transfer(&self, _: &Agent) -> Option<&'static str> {
+        None
+    }
+
+    async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
+        self.refer(permit, order).await
     }
 
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {

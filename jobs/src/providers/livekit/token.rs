@@ -29,19 +29,21 @@ pub(super) enum Need<'a> {
     /// All about this room.
     Room(&'a str),
     Dial,
+    /// Handing a call of this room to somebody else.
+    Transfer(&'a str),
     Trunks,
 }
 
 impl<'a> Need<'a> {
     fn grants(self) -> Grants<'a> {
         let video = |video| Grants { video: Some(video), sip: None };
+        let of_room = |room| VideoGrant { room_admin: true, room: Some(room), ..VideoGrant::default() };
         let sip = |admin, call| Grants { video: None, sip: Some(SipGrant { admin, call }) };
         match self {
             Self::CreateRoom => video(VideoGrant { room_create: true, ..VideoGrant::default() }),
-            Self::Room(room) => {
-                video(VideoGrant { room_admin: true, room: Some(room), ..VideoGrant::default() })
-            }
+            Self::Room(room) => video(of_room(room)),
             Self::Dial => sip(false, true),
+            Self::Transfer(room) => Grants { video: Some(of_room(room)), ..sip(false, true) },
             Self::Trunks => sip(true, false),
         }
     }
@@ -155,6 +157,10 @@ mod tests {
             (Need::CreateRoom, r#""sub":"","video":{"roomCreate":true}"#),
             (Need::Room("r"), r#""sub":"","video":{"room":"r","roomAdmin":true}"#),
             (Need::Dial, r#""sip":{"admin":false,"call":true},"sub":"""#),
+            (
+                Need::Transfer("r"),
+                r#""sip":{"admin":false,"call":true},"sub":"","video":{"room":"r","roomAdmin":true}"#,
+            ),
             (Need::Trunks, r#""sip":{"admin":true,"call":false},"sub":"""#),
         ] {
             assert_eq!(minted(need), format!("{{{rest}{grants}}}"), "{need:?}");

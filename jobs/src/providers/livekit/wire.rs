@@ -65,6 +65,25 @@ pub(super) struct SipParticipantInfo {
     pub(super) sip_call_id: String,
 }
 
+/// `TransferSIPParticipantRequest`.
+#[derive(Debug, Serialize)]
+pub(super) struct TransferSipParticipant<'a> {
+    pub(super) participant_identity: &'a str,
+    pub(super) room_name: &'a str,
+    pub(super) transfer_to: &'a str,
+    pub(super) play_dialtone: bool,
+    pub(super) ringing_timeout: String,
+}
+
+/// `TransferSIPParticipantResponse`; empty from older servers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Transferred {
+    pub(super) transfer_id: String,
+    pub(super) status: Word,
+    pub(super) reason: Word,
+}
+
 /// `ListParticipantsRequest`, `RoomParticipantIdentity`.
 #[derive(Debug, Serialize)]
 pub(super) struct InRoom<'a> {

@@ -76,6 +76,7 @@ pub(super) fn attempt() -> Attempt {
         asked: 0,
         cost: None,
         results: None,
+        transfer: None,
     }
 }
 

@@ -180,6 +180,11 @@ impl Carrier for Retell {
         self.stop_call(question).await
     }
 
+    fn cannot_transfer(&self, _: &Agent) -> Option<&'static str> {
+        // No document has one: an agent does it by a tool of its own.
+        Some("Retell has no request that transfers a call; give its agent a tool to transfer calls by")
+    }
+
     async fn calls_at_once(&self) -> Result<Option<u32>, String> {
         self.outbound_calls().await
     }

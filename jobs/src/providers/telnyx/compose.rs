@@ -151,11 +151,15 @@ pub(super) fn client_state(key: DialKey) -> String {
 pub(super) fn caller_id<'a>(order: &DialOrder<'a>) -> Result<&'a str, CannotCompose> {
     let set = "set caller_ids in the campaign's rules to one or more of the account's numbers";
     let caller_id = order.caller_id.ok_or_else(|| CannotCompose(set.into()))?;
-    let digits = caller_id.0.strip_prefix('+').unwrap_or_default();
-    if (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+    if is_e164(&caller_id.0) {
         return Ok(&caller_id.0);
     }
     Err(CannotCompose(format!("{set}; `{caller_id}` must be in E.164, such as +14155550100")))
+}
+
+pub(super) fn is_e164(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 pub(super) fn within(

@@ -104,7 +104,7 @@ fn machine(kind: &str, result: Option<&str>) -> Option<bool> {
 
 /// How a call ended, by its `call.hangup` alone: webhooks come in any order, and its `start_time` is when
 /// the call was placed. So it is the cause that tells whether it was answered.
-fn end(payload: &Payload) -> CallEnd {
+pub(super) fn end(payload: &Payload) -> CallEnd {
     let (cause, sip) = (payload.hangup_cause.as_deref(), payload.sip_hangup_cause.as_deref());
     let word = cause.unwrap_or("unspecified");
     CallEnd { result: result(word, sip), talk: None, cause: Some(said(word, sip)) }

@@ -20,6 +20,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 mod texml;
+mod transfer;
 mod try_out;
 mod webhook;
 mod wire;
@@ -32,6 +33,7 @@ use ed25519_dalek::VerifyingKey;
 use outdial_workflows::call::{CallId, CarrierTimes, DialReply, Found};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::rules::Agent;
+use outdial_workflows::transfer::TransferTold;
 use reqwest::RequestBuilder;
 use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
@@ -42,7 +44,7 @@ pub use settings::{Channels, Credentials, Detection, Settings, SettingsError};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,
-    Registered, Webhook, WebhookError, WebhookRequest,
+    Registered, TransferOrder, Webhook, WebhookError, WebhookRequest,
 };
 
 /// Telnyx tells copies of a dial apart for 60 s after it took the first. Ten of them are for the copy's own
@@ -240,6 +242,18 @@ impl Carrier for Telnyx {
             return self.hang_up_texml(question).await;
         }
         self.hang_up_call(question).await
+    }
+
+    fn cannot_transfer(&self, agent: &Agent) -> Option<&'static str> {
+        // The request is Call Control's, which knows nothing of TeXML's calls.
+        texml::answers(agent).then_some("a TeXML application transfers its calls itself; have it use <Dial>")
+    }
+
+    async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
+        match self.cannot_transfer(&order.question.rules.agent) {
+            Some(why) => TransferTold::Refused { cause: why.to_owned() },
+            None => self.transfer_call(permit, order).await,
+        }
     }
 
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {

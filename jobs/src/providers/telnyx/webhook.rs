@@ -6,7 +6,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::mapping::{self, Told};
 use super::wire::{Envelope, Event};
-use super::{signature, texml};
+use super::{signature, texml, transfer};
 use crate::providers::{Webhook, WebhookError, WebhookRequest};
 
 /// A webhook is a few KB; one with a conversation's messages is larger.
@@ -30,6 +30,12 @@ pub(super) fn read(request: &WebhookRequest<'_>, key: &VerifyingKey) -> Result<W
     let kind = event.event_type.as_deref();
     let kind = kind.ok_or_else(|| WebhookError::Unreadable("data.event_type is missing".into()))?;
     let name = || kind.chars().take(NAME_MAX).collect();
+    if let Some((key, number, told)) = our_key(&event).and_then(|state| transfer::told(&event, &state)) {
+        return Ok(match told {
+            Some(told) => Webhook::Transfer { key, number, told },
+            None => Webhook::Nothing { event: name() },
+        });
+    }
     Ok(match mapping::told(&event) {
         Told::News(fact) => Webhook::News { key: our_key(&event), fact },
         Told::Nothing => Webhook::Nothing { event: name() },

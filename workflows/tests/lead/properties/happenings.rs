@@ -1,5 +1,7 @@
 //! Whatever may happen to a lead, in proportions that lead somewhere.
 
+use std::num::NonZeroU16;
+
 use chrono::TimeDelta;
 use outdial_workflows::call::{
     CallEnd, CallFact, CallId, CallResult, CallStatus, DialReply, Found, Refusal, RefusalKind, Source, Talk,
@@ -11,6 +13,7 @@ use outdial_workflows::money::Cost;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::packs::ConsentLevel;
 use outdial_workflows::rules::Rules;
+use outdial_workflows::transfer::TransferTold;
 use outdial_workflows::workflow::Priority;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -107,6 +110,20 @@ pub(super) fn answers() -> impl Strategy<Value = Found> {
     ]
 }
 
+/// Mostly the first.
+fn transfers() -> impl Strategy<Value = NonZeroU16> {
+    prop_oneof![4 => Just(1), 1 => Just(2)].prop_map(|number| NonZeroU16::new(number).expect("not zero"))
+}
+
+fn told_of_transfers() -> impl Strategy<Value = TransferTold> {
+    select(vec![
+        TransferTold::UnderWay,
+        TransferTold::Done,
+        TransferTold::Refused { cause: "no".into() },
+        TransferTold::Unknown { cause: "dropped".into() },
+    ])
+}
+
 pub(super) fn inputs() -> impl Strategy<Value = Input> {
     let source = Source::Webhook;
     prop_oneof![
@@ -122,6 +139,13 @@ pub(super) fn inputs() -> impl Strategy<Value = Input> {
             .prop_map(move |(attempt, outcome)| Input::Verdict { attempt, outcome, source }),
         1 => (attempts(), 0_i64..3_000_000)
             .prop_map(|(attempt, micros)| Input::Priced { attempt, cost: Cost { micros } }),
+        3 => (attempts(), transfers(), prop::bool::weighted(0.9), prop::bool::weighted(0.1)).prop_map(
+            |(attempt, transfer, lease_held, suppressed)| {
+                Input::BeginTransfer { attempt, transfer, lease_held, suppressed }
+            }
+        ),
+        3 => (attempts(), transfers(), told_of_transfers())
+            .prop_map(|(attempt, transfer, told)| Input::Transferred { attempt, transfer, told }),
         6 => Just(Input::Timer),
         1 => Just(Input::NumberBusy),
         1 => Just(Input::ConsentRecorded { actor: "asha".into() }),
@@ -144,6 +168,8 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         Command::Prioritise { priority: Priority::Low },
         Command::Undo,
         Command::HangUp,
+        Command::Transfer { to: "+14155550123".parse().expect("a number") },
+        Command::Transfer { to: "+14155550123".parse().expect("a number") },
     ];
     select(commands.to_vec()).prop_map(|command| Input::Command {
         command,
@@ -261,6 +287,8 @@ pub(super) fn aim(input: &mut Input, latest: u16) {
         | Input::News { attempt, .. }
         | Input::Asked { attempt, .. }
         | Input::Priced { attempt, .. }
+        | Input::BeginTransfer { attempt, .. }
+        | Input::Transferred { attempt, .. }
         | Input::Verdict { attempt, .. } => attempt,
         _ => return,
     };

@@ -25,7 +25,7 @@ fn every_state() -> Vec<(&'static str, Vec<Step>)> {
 }
 
 /// What each state answers to an order, and to what follows.
-fn in_every_state(order: &Step) -> String {
+pub(super) fn in_every_state(order: &Step) -> String {
     let mut all = String::new();
     for (name, way) in every_state() {
         let told = story(r#"{"settle_ms": 60000}"#, &steps(&[&way, std::slice::from_ref(order)]));

@@ -2,6 +2,7 @@
 
 mod asking;
 mod placing;
+mod transferring;
 mod webhook;
 
 use crate::providers::stub;

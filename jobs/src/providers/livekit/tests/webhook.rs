@@ -45,6 +45,7 @@ async fn told(body: &Value) -> String {
             format!("{call} {}{end}", fact.status.name())
         }
         Ok(Webhook::Nothing { event }) => format!("nothing: {event}"),
+        Ok(Webhook::Transfer { told, .. }) => format!("transfer: {told:?}"),
         Ok(Webhook::Stranger { event }) => format!("stranger: {event}"),
         Err(error) => error.to_string(),
     }

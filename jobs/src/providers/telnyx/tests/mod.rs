@@ -1,4 +1,5 @@
 mod asking;
 mod settings;
 pub(super) mod stub;
+mod transferring;
 mod webhook;

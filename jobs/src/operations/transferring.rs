@@ -1,0 +1,107 @@
+//! Handing calls that are under way to somebody else.
+
+use outdial_workflows::attempt::Attempt;
+use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
+use outdial_workflows::input::{Answer, Command, Input};
+use outdial_workflows::transfer::{CannotTransfer, NoTransferTo, TransferTo};
+
+use super::{By, OperationError, calls, leads};
+use crate::engine::Engine;
+use crate::providers::{Question, Requests, SharedCarrier};
+use crate::reads;
+use crate::store;
+
+/// Has the call that is under way with a lead handed to somebody else. Once this returns, the order is
+/// committed; the carrier is asked by a job, once, and the lead's story tells what came of it.
+///
+/// # Errors
+/// If the client has no such lead, `to` is no place to hand a call to, or the person's own or a suppressed
+/// number; and if no call is under way that was answered and is not being transferred already, or its carrier
+/// has no way to.
+pub async fn transfer(
+    engine: &Engine,
+    client: ClientId,
+    lead: LeadId,
+    to: &str,
+    by: By<'_>,
+) -> Result<(), OperationError> {
+    let of = leads::get(engine, lead).await?;
+    if of.client != client {
+        return Err(OperationError::NotFound { kind: "call", given: lead.to_string() });
+    }
+    let to: TransferTo = to.parse().map_err(|problem: NoTransferTo| not_there(&problem))?;
+    refuse_suppressed(engine, &of, &to).await?;
+    let attempt = calls::latest_attempt(engine, client, lead).await?.filter(Attempt::is_live);
+    let attempt = attempt.ok_or(CannotTransfer::NoCall)?;
+    let carrier = engine.carrier(client, attempt.account).await?;
+    let carrier = carrier.ok_or(CannotTransfer::NoCall)?;
+    let rules = engine.rules(client, of.campaign, attempt.revision).await?;
+    if let Some(why) = rules.and_then(|rules| carrier.cannot_transfer(&rules.agent)) {
+        return Err(OperationError::NoWay(why));
+    }
+    if !attempt.is_in_conversation() {
+        look(engine, &of, &attempt, &carrier).await?;
+    }
+    let input = Input::Command {
+        command: Command::Transfer { to },
+        actor: by.actor.to_owned(),
+        reason: by.reason.map(str::to_owned),
+    };
+    match engine.input(client, lead, input, None).await?.answer {
+        Answer::NoTransfer(why @ CannotTransfer::OwnNumber) => Err(not_there(&why)),
+        Answer::NoTransfer(why) => Err(why.into()),
+        Answer::Declined(why) => Err(OperationError::NotPossible(why)),
+        _ => Ok(()),
+    }
+}
+
+fn not_there(problem: &dyn std::error::Error) -> OperationError {
+    OperationError::Invalid { place: "to".into(), problem: problem.to_string() }
+}
+
+/// A transfer rings whom it goes to. Whoever is not to be called is not called so, either.
+async fn refuse_suppressed(
+    engine: &Engine,
+    of: &leads::Listed,
+    to: &TransferTo,
+) -> Result<(), OperationError> {
+    let Some(number) = to.number() else { return Ok(()) };
+    let suppressed = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        let now = engine.now_in(&mut conn).await?;
+        let phones = [number.as_str().to_owned()];
+        let listed = store::suppressions::of_phones(&mut conn, of.client, &phones).await?;
+        Ok::<_, OperationError>(listed.iter().any(|row| row.forbids(of.campaign, now)))
+    });
+    match suppressed.await? {
+        true => Err(OperationError::Invalid {
+            place: "to".into(),
+            problem: "the number is on the client's suppression list, and is not to be called".into(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Some carriers tell of an answer only when asked, and others' news may be late: so that an order is not
+/// refused for that, the carrier is asked first, within what may be read of it.
+async fn look(
+    engine: &Engine,
+    of: &leads::Listed,
+    attempt: &Attempt,
+    carrier: &SharedCarrier,
+) -> Result<(), OperationError> {
+    let (Some(call), Some(phone)) = (&attempt.call_id, &attempt.phone) else { return Ok(()) };
+    let Some(rules) = engine.rules(of.client, of.campaign, attempt.revision).await? else { return Ok(()) };
+    let most = carrier.most_reads(Some(call));
+    let held = reads::hold(engine, of.client, attempt.account, most, carrier.reads());
+    let Ok((now, held)) = store::in_time(held).await? else { return Ok(()) };
+    let requests = Requests::default();
+    let key = DialKey(AttemptRef { client: of.client, lead: of.lead, number: attempt.number });
+    let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests, others: &[] };
+    let answer = carrier.status(call, &question).await;
+    let settled = reads::settle(engine, of.client, attempt.account, held, requests.count());
+    store::in_time(settled).await?;
+    let asked = Input::Asked { attempt: attempt.number, asked_at: now, answer };
+    engine.input(of.client, of.lead, asked, None).await?;
+    Ok(())
+}
