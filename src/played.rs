@@ -1,4 +1,4 @@
-//! Carriers that are played on this machine, and accounts with them: for the demo, `outdial emulate` and tests.
+//! Carriers that are played on this machine, and accounts with them: for the demo, `outdial emulator` and tests.
 
 use std::time::Duration;
 

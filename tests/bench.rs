@@ -4,7 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 /// No run here takes longer on the slowest machine.
@@ -58,4 +59,29 @@ async fn an_emulator_that_was_started_by_a_program_ends_with_it() {
     drop(emulator.stdin.take());
     let ended = tokio::time::timeout(PATIENCE, emulator.wait()).await.expect("in time").expect("it is ours");
     assert!(ended.success());
+}
+
+#[tokio::test]
+async fn the_services_that_conversations_need_are_emulated_too() {
+    for name in ["deepgram", "openai", "elevenlabs"] {
+        let mut command =
+            outdial(&["emulator", "--provider", name, "--port", "0", "--until-input-ends", "--json"]);
+        let mut emulator = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let output = emulator.stdout.take().expect("it is piped");
+        let line = BufReader::new(output).lines().next_line().await.expect("it can be read").expect("a line");
+        let said: Value = serde_json::from_str(&line).expect("JSON");
+        assert!(said["key"].as_str().is_some_and(|key| !key.is_empty()), "{said}");
+        let address = said["base_url"].as_str().expect("an address").strip_prefix("http://").expect("plain");
+        assert_eq!(said["socket_url"], format!("ws://{address}"));
+        let mut socket = TcpStream::connect(address).await.expect("it listens");
+        let request =
+            format!("GET /_emulator/health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("it answers");
+        assert!(answer.ends_with(&format!("{{\"emulates\":\"{name}\"}}")), "{answer}");
+        drop(emulator.stdin.take());
+        let ended = tokio::time::timeout(PATIENCE, emulator.wait()).await.expect("in time");
+        assert!(ended.expect("it is ours").success());
+    }
 }

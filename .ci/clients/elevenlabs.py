@@ -101,6 +101,11 @@ def sockets(tts, control):
     )
 
 
+    control.script({"end_early": {"after_ms": 0}})
+    audio = b"".join(tts.convert_realtime(VOICE, text=iter(parts), **asked))
+    check("a socket that closes without its end is noticed by nothing else either", audio == b"", len(audio))
+
+
 def refused(what, doing, holds):
     try:
         answer = doing()
@@ -142,6 +147,9 @@ def faults(tts, control):
         check(f"a cut in the middle is noticed: {type(error).__name__}", len(audio) <= 2400, len(audio))
     else:
         check("a cut in the middle is noticed", False, len(audio))
+    control.script({"end_early": {"after_ms": 300}})
+    audio = b"".join(tts.stream(**speech(tts)))
+    check("an end that comes early is noticed by nothing but its length", len(audio) == 2400, len(audio))
     control.script({"chunks": {"size": 7}})
     audio = b"".join(tts.stream(**speech(tts, output_format="pcm_8000")))
     check("odd pieces add up", len(audio) == len(TEXT) * 960, len(audio))

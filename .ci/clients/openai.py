@@ -178,12 +178,16 @@ def faults(client, control):
 
     for what, quirk, kind in [
         ("an error in the middle is raised", "error_event", openai.APIError),
+        ("so is one that is announced by name", "named_error_event", openai.APIError),
         ("a malformed chunk is noticed", "malformed_chunk", ValueError),
         # The client passes on what its HTTP library says.
         ("a cut is noticed", "cut", Exception),
     ]:
         control.script({"quirks": [{quirk: {"after_tokens": 1}}]})
         refused(what, stream, kind, lambda error: True)
+    control.script({"quirks": [{"pause": {"after_tokens": 1, "for_ms": 100}}]})
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream())
+    check("a pause in the middle changes nothing", text == "You said: Hello", text)
     control.script({"quirks": [{"split_bytes": {"size": 5}}, "comments"]})
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream())
     check("bytes split anywhere and comments change nothing", text == "You said: Hello", text)

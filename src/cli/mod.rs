@@ -7,6 +7,7 @@ mod campaigns;
 mod config;
 mod consents;
 mod doctor;
+mod emulator;
 mod exit;
 mod exports;
 mod forecast;
@@ -25,12 +26,10 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use outdial_jobs::providers::Provider;
 use url::Url;
 
 use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
-use crate::played::{Manner, Played};
 use crate::{bench, demo};
 use backend::{Backend, Way};
 use exit::usage;
@@ -59,21 +58,8 @@ pub struct Cli {
 enum Command {
     /// Watch a campaign run from a CSV to its outcomes: nothing to set up, nobody is called.
     Demo(demo::Args),
-    /// Play a carrier on a port of this machine, ringing nobody: for trying an account out.
-    Emulator {
-        /// The carrier: exotel, retell, telnyx or livekit.
-        #[arg(long, default_value = "exotel", value_name = "CARRIER")]
-        provider: Provider,
-        /// The port.
-        #[arg(long, default_value_t = 7800)]
-        port: u16,
-        /// How much faster than life its phones are.
-        #[arg(long, default_value_t = 1.0)]
-        speed: f64,
-        /// End when standard input does, and so with the program that started it.
-        #[arg(long, hide = true)]
-        until_input_ends: bool,
-    },
+    /// Play a carrier, or a service that conversations need, on a port of this machine: rings nobody.
+    Emulator(emulator::EmulatorArgs),
     /// Measure what this machine carries: nothing to set up, nobody is called.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -203,15 +189,9 @@ async fn carry_out(
             way.not_a_server("serve", DATABASE)?;
             app::serve(global, &serving).await?;
         }
-        Command::Emulator { provider, port, speed, until_input_ends } => {
+        Command::Emulator(args) => {
             way.not_a_server("emulator", ALONE)?;
-            let ended = async {
-                match until_input_ends {
-                    true => input_ended().await,
-                    false => std::future::pending().await,
-                }
-            };
-            emulate(provider, Manner { port, speed }, output, ended).await?;
+            args.run(output).await?;
         }
         Command::Bench(command) => {
             way.not_a_server("bench", ALONE)?;
@@ -299,45 +279,6 @@ fn completions(shell: Shell, output: &Output) {
     clap_complete::generate(shell, &mut Cli::command(), "outdial", &mut script);
     let script = String::from_utf8_lossy(&script);
     output.say(script.trim_end(), &serde_json::json!({ "shell": shell.to_string(), "script": script }));
-}
-
-/// Plays a carrier until Ctrl-C, or until `ended` resolves.
-async fn emulate(
-    provider: Provider,
-    manner: Manner,
-    output: &Output,
-    ended: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    let carrier = Played::start(provider, manner).await?;
-    let (url, credentials) = (carrier.base_url(), carrier.credentials());
-    let title = provider.title();
-    let mut told = serde_json::json!({
-        "provider": provider, "base_url": url, "credentials": credentials, "settings": carrier.settings(),
-        "rules": carrier.rules(),
-    });
-    if let Played::Exotel(exotel) = &carrier {
-        told["account"] = serde_json::json!(exotel.config().accounts.first());
-    }
-    let text = format!(
-        "{title} is played on {url}. What accounts with it are known by:\n{credentials}\nCtrl-C ends it."
-    );
-    output.say(text, &told);
-    tokio::select! {
-        () = app::stop_signal() => {}
-        () = ended => {}
-    }
-    carrier.stop().await;
-    Ok(())
-}
-
-/// A thread of its own: tokio's standard input would keep the runtime from ending while it reads.
-async fn input_ended() {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = tell.send(());
-    });
-    let _ = told.await;
 }
 
 async fn open(global: &Global) -> anyhow::Result<App> {

@@ -7,8 +7,10 @@ mod dice;
 mod emulator;
 mod exchange;
 mod hub;
+pub(crate) mod mix;
 mod phone;
 mod quirk;
+mod scenario;
 mod server;
 mod webhooks;
 mod world;
@@ -22,7 +24,9 @@ pub(crate) use self::{
     counters::Counters,
     dice::Dice,
     exchange::{Order, dial},
+    mix::Outcomes,
     quirk::status,
+    scenario::{scenario, usual_ring},
     webhooks::{Manner, Notice, Schedule, deliver, send, send_copies},
     world::Placement,
 };

@@ -28,7 +28,7 @@ pub struct Scenario {
     /// What the phone does.
     pub outcome: Outcome,
     /// How long it rings before that.
-    #[serde(rename = "ring_ms", with = "millis", default = "usual_ring")]
+    #[serde(rename = "ring_ms", with = "millis", default = "carrier::usual_ring")]
     pub ring: Duration,
     /// What goes wrong besides. Faults of the request play in this order, see [`Quirk`].
     #[serde(default)]
@@ -36,10 +36,6 @@ pub struct Scenario {
     /// What the bot hears, if the call is answered and has one.
     #[serde(default)]
     pub caller: Caller,
-}
-
-fn usual_ring() -> Duration {
-    Duration::from_secs(5)
 }
 
 /// What the phone does once it has rung.
@@ -67,7 +63,7 @@ pub enum Outcome {
 
 impl Scenario {
     fn new(outcome: Outcome) -> Self {
-        Self { outcome, ring: usual_ring(), quirks: Vec::new(), caller: Caller::default() }
+        Self { outcome, ring: carrier::usual_ring(), quirks: Vec::new(), caller: Caller::default() }
     }
 
     /// Answered, and hung up after `talk`.
@@ -75,40 +71,9 @@ impl Scenario {
         Self::new(Outcome::Answered { talk })
     }
 
-    /// Rings for 30 s in vain.
-    pub fn no_answer() -> Self {
-        Self::new(Outcome::NoAnswer).ringing_for(Duration::from_secs(30))
-    }
-
-    /// Engaged.
-    pub fn busy() -> Self {
-        Self::new(Outcome::Busy)
-    }
-
-    /// Cannot be reached.
-    pub fn failed() -> Self {
-        Self::new(Outcome::Failed)
-    }
-
     /// Cancelled by the carrier.
     pub fn canceled() -> Self {
         Self::new(Outcome::Canceled)
-    }
-
-    /// Never heard of again.
-    pub fn silent() -> Self {
-        Self::new(Outcome::Silent)
-    }
-
-    /// The same with another ring time.
-    pub fn ringing_for(self, ring: Duration) -> Self {
-        Self { ring, ..self }
-    }
-
-    /// The same with one more thing going wrong.
-    pub fn with(mut self, quirk: Quirk) -> Self {
-        self.quirks.push(quirk);
-        self
     }
 
     /// The same with this audio from the far end.
@@ -134,12 +99,4 @@ impl Scenario {
     }
 }
 
-impl carrier::Scenario for Scenario {
-    fn quirks(&self) -> &[Quirk] {
-        &self.quirks
-    }
-
-    fn by_phone(phone: Phone, dial: u32) -> Self {
-        mix::scenario(phone, dial)
-    }
-}
+carrier::scenario!(Scenario, Outcome, mix::scenario);

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{phone, scenario::Scenario};
-use crate::carrier::{Dice, Phone, Quirk, Reply};
+use crate::carrier::{
+    Phone, Reply,
+    mix::{Draw, misfortune},
+};
 
 /// What goes on in a hundred dials. The last five go wrong in one of the ways of [`misfortune`].
 const ANSWERED: u64 = 45;
@@ -21,71 +24,51 @@ impl Scenario {
 }
 
 pub(super) fn scenario(phone: Phone, dial: u32) -> Scenario {
-    let mut dice = Dice::of(phone, dial);
-    let ring = dice.seconds(3, 15);
-    let talk = dice.seconds(10, 150);
-    let share = dice.below(100);
-    if share < ANSWERED {
+    let mut draw = Draw::of(phone, dial);
+    let (ring, talk) = (draw.ring, draw.talk);
+    if draw.falls_to(ANSWERED) {
         Scenario::answered(talk).ringing_for(ring)
-    } else if share < ANSWERED + NO_ANSWER {
+    } else if draw.falls_to(NO_ANSWER) {
         Scenario::no_answer()
-    } else if share < ANSWERED + NO_ANSWER + BUSY {
+    } else if draw.falls_to(BUSY) {
         Scenario::busy().ringing_for(ring)
-    } else if share < ANSWERED + NO_ANSWER + BUSY + FAILED {
+    } else if draw.falls_to(FAILED) {
         Scenario::failed().ringing_for(Duration::from_secs(1))
     } else {
-        misfortune(&mut dice, talk).ringing_for(ring)
-    }
-}
-
-fn misfortune(dice: &mut Dice, talk: Duration) -> Scenario {
-    let answered = Scenario::answered(talk);
-    match dice.below(8) {
-        0 | 1 => answered.with(Quirk::AcceptThenDrop),
-        2 => answered.with(Quirk::DuplicateCallbacks { extra: 2 }),
-        3 => answered.with(Quirk::ReorderedCallbacks),
-        4 => answered.with(Quirk::NoCallbacks),
-        5 => answered.with(Quirk::Reply(Reply::throttled(1, Some(1)))),
-        6 => Scenario::no_answer().with(Quirk::Reply(Reply::server_error(503, true))),
-        _ => Scenario::no_answer().with(Quirk::DropBeforeAccepting { times: 1 }),
+        misfortune(&mut draw, Reply::throttled(1, Some(1)), Reply::server_error(503, true))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::livekit::scenario::Outcome;
+    use crate::{
+        carrier::mix::tests::{check_redials, check_spread},
+        livekit::scenario::Outcome,
+    };
 
     #[test]
     fn ten_thousand_numbers_spread_as_promised() {
-        let (mut answered, mut no_answer, mut busy, mut failed, mut odd) = (0_i32, 0, 0, 0, 0);
-        for n in 0..10_000 {
-            let scenario = Scenario::by_number(&format!("+9198{n:08}"), 0);
+        let kind = |number: &str| {
+            let scenario = Scenario::by_number(number, 0);
             match (scenario.quirks.is_empty(), scenario.outcome) {
-                (false, _) => odd += 1,
-                (true, Outcome::Answered { .. }) => answered += 1,
-                (true, Outcome::NoAnswer) => no_answer += 1,
-                (true, Outcome::Busy) => busy += 1,
-                (true, Outcome::Failed) => failed += 1,
+                (false, _) => "odd",
+                (true, Outcome::Answered { .. }) => "answered",
+                (true, Outcome::NoAnswer) => "no answer",
+                (true, Outcome::Busy) => "busy",
+                (true, Outcome::Failed) => "failed",
                 (true, Outcome::Rejected | Outcome::InvalidNumber | Outcome::NoMedia | Outcome::Silent) => {
-                    unreachable!("not in the mix")
+                    "not in the mix"
                 }
             }
-        }
-        for (count, share) in [(answered, 4500), (no_answer, 3000), (busy, 1500), (failed, 500), (odd, 500)] {
-            assert!((count - share).abs() < 200, "{count} is far from {share}");
-        }
+        };
+        let promised =
+            [("answered", 4500), ("no answer", 3000), ("busy", 1500), ("failed", 500), ("odd", 500)];
+        check_spread(|n| format!("+9198{n:08}"), kind, &promised);
     }
 
     #[test]
-    fn the_same_number_and_dial_always_go_the_same_way() {
-        let once = Scenario::by_number("+919876543210", 3);
-        assert_eq!(once, Scenario::by_number("919876543210", 3));
-    }
-
-    #[test]
-    fn a_redial_may_go_another_way() {
-        let ways: Vec<_> = (0..20).map(|dial| Scenario::by_number("+919876543210", dial).outcome).collect();
-        assert!(ways.iter().any(|way| *way != ways[0]));
+    fn a_redial_may_go_another_way_but_goes_it_every_time() {
+        check_redials(Scenario::by_number, ["+919876543210", "919876543210"]);
     }
 }

@@ -28,7 +28,7 @@ pub struct Scenario {
     /// What the phone does.
     pub outcome: Outcome,
     /// How long it rings before that.
-    #[serde(rename = "ring_ms", with = "millis", default = "usual_ring")]
+    #[serde(rename = "ring_ms", with = "millis", default = "carrier::usual_ring")]
     pub ring: Duration,
     /// What goes wrong besides. Faults of the request play in this order, see [`Quirk`].
     #[serde(default)]
@@ -39,10 +39,6 @@ pub struct Scenario {
     /// What the provider says of the call afterwards.
     #[serde(default)]
     pub results: Results,
-}
-
-fn usual_ring() -> Duration {
-    Duration::from_secs(5)
 }
 
 /// What the phone does once it has rung.
@@ -91,7 +87,7 @@ fn usual_transfer() -> Duration {
 impl Scenario {
     fn new(outcome: Outcome) -> Self {
         let (quirks, results) = (Vec::new(), Results::default());
-        Self { outcome, ring: usual_ring(), quirks, transfer: None, results }
+        Self { outcome, ring: carrier::usual_ring(), quirks, transfer: None, results }
     }
 
     /// Answered, and hung up by the callee after `talk`.
@@ -107,26 +103,6 @@ impl Scenario {
     /// Never connected, for this reason.
     pub fn unconnected(reason: Reason) -> Self {
         Self::new(Outcome::Unconnected(reason))
-    }
-
-    /// Rings for 30 s in vain.
-    pub fn no_answer() -> Self {
-        Self::new(Outcome::NoAnswer).ringing_for(Duration::from_secs(30))
-    }
-
-    /// Engaged.
-    pub fn busy() -> Self {
-        Self::new(Outcome::Busy)
-    }
-
-    /// Cannot be reached.
-    pub fn failed() -> Self {
-        Self::new(Outcome::Failed)
-    }
-
-    /// Never heard of again.
-    pub fn silent() -> Self {
-        Self::new(Outcome::Silent)
     }
 
     /// The callee rejects the call.
@@ -160,29 +136,10 @@ impl Scenario {
         Self { transfer: Some(transfer), ..self }
     }
 
-    /// The same with another ring time.
-    pub fn ringing_for(self, ring: Duration) -> Self {
-        Self { ring, ..self }
-    }
-
-    /// The same with one more thing going wrong.
-    pub fn with(mut self, quirk: Quirk) -> Self {
-        self.quirks.push(quirk);
-        self
-    }
-
     /// The same with other results.
     pub fn resulting(self, results: Results) -> Self {
         Self { results, ..self }
     }
 }
 
-impl carrier::Scenario for Scenario {
-    fn quirks(&self) -> &[Quirk] {
-        &self.quirks
-    }
-
-    fn by_phone(phone: Phone, dial: u32) -> Self {
-        mix::scenario(phone, dial)
-    }
-}
+carrier::scenario!(Scenario, Outcome, mix::scenario);

@@ -28,7 +28,7 @@ pub struct Scenario {
     /// What the phone does.
     pub outcome: Outcome,
     /// How long it rings before that.
-    #[serde(rename = "ring_ms", with = "millis", default = "usual_ring")]
+    #[serde(rename = "ring_ms", with = "millis", default = "carrier::usual_ring")]
     pub ring: Duration,
     /// What goes wrong besides. Faults of the request play in this order, see [`Quirk`].
     #[serde(default)]
@@ -51,10 +51,6 @@ pub struct Scenario {
     /// Whether a recording that was asked for fails.
     #[serde(default)]
     pub recording_fails: bool,
-}
-
-fn usual_ring() -> Duration {
-    Duration::from_secs(5)
 }
 
 fn usual_detection() -> Duration {
@@ -115,7 +111,7 @@ impl Scenario {
     fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
-            ring: usual_ring(),
+            ring: carrier::usual_ring(),
             quirks: Vec::new(),
             answerer: Answerer::default(),
             detection: usual_detection(),
@@ -131,40 +127,9 @@ impl Scenario {
         Self::new(Outcome::Answered { talk })
     }
 
-    /// Rings for 30 s in vain.
-    pub fn no_answer() -> Self {
-        Self::new(Outcome::NoAnswer).ringing_for(Duration::from_secs(30))
-    }
-
-    /// Engaged.
-    pub fn busy() -> Self {
-        Self::new(Outcome::Busy)
-    }
-
     /// Declined.
     pub fn rejected() -> Self {
         Self::new(Outcome::Rejected)
-    }
-
-    /// Cannot be reached: there is no such number.
-    pub fn failed() -> Self {
-        Self::new(Outcome::Failed)
-    }
-
-    /// Never heard of again.
-    pub fn silent() -> Self {
-        Self::new(Outcome::Silent)
-    }
-
-    /// The same with another ring time.
-    pub fn ringing_for(self, ring: Duration) -> Self {
-        Self { ring, ..self }
-    }
-
-    /// The same with one more thing going wrong.
-    pub fn with(mut self, quirk: Quirk) -> Self {
-        self.quirks.push(quirk);
-        self
     }
 
     /// The same, answered by somebody or something else.
@@ -200,12 +165,4 @@ impl Scenario {
     }
 }
 
-impl carrier::Scenario for Scenario {
-    fn quirks(&self) -> &[Quirk] {
-        &self.quirks
-    }
-
-    fn by_phone(phone: Phone, dial: u32) -> Self {
-        mix::scenario(phone, dial)
-    }
-}
+carrier::scenario!(Scenario, Outcome, mix::scenario);
