@@ -7,7 +7,26 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-/// TLS for a client of HTTP/1.1 that trusts the certificate authorities of the machine.
+/// TLS for a client of HTTP/1.1 that trusts the certificate authorities of the machine; [`client`] says more.
+///
+/// # Panics
+/// Never, as [`client`].
+#[must_use]
+pub fn http11() -> ClientConfig {
+    client(&[b"http/1.1"])
+}
+
+/// TLS for a client of HTTP/2 where the server has it, and of HTTP/1.1 elsewhere; [`client`] says more.
+///
+/// # Panics
+/// Never, as [`client`].
+#[must_use]
+pub fn http2() -> ClientConfig {
+    client(&[b"h2", b"http/1.1"])
+}
+
+/// TLS for a client that trusts the certificate authorities of the machine, and offers these protocols, the best
+/// first.
 ///
 /// It leaves no process-wide default provider behind, nor needs one. On a machine without CA
 /// certificates every `https` address fails, and `http` addresses are still reached.
@@ -15,7 +34,7 @@ use rustls_platform_verifier::Verifier;
 /// # Panics
 /// Never: ring has the cipher suites of the versions that are rustls's defaults.
 #[must_use]
-pub fn http11() -> ClientConfig {
+pub fn client(protocols: &[&[u8]]) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -26,7 +45,7 @@ pub fn http11() -> ClientConfig {
         }
         None => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     config
 }
 

@@ -6,11 +6,19 @@
 //! - [`order`]: frames put back into order.
 //! - [`vad`]: whether there is voice.
 //! - [`playout`]: what is sent when, and how much of it was heard.
+//! - [`session`]: one conversation, held.
 //! - [`services`]: what recognises, answers and speaks: three small traits, with a client behind each.
+//! - [`deepgram`], [`openai`], [`elevenlabs`]: those clients.
+//! - [`http`]: what they go through.
 
 pub mod audio;
+pub mod deepgram;
+pub mod elevenlabs;
+pub mod http;
+pub mod openai;
 pub mod order;
 pub mod playout;
 pub mod services;
+pub mod session;
 pub mod vad;
 pub mod wire;

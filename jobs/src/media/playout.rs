@@ -80,14 +80,15 @@ impl Playout {
 
     /// A sentence is to be said, behind those that are.
     pub fn say(&mut self, id: SentenceId) {
-        self.sentences.push_back(Sentence {
-            id,
-            audio: VecDeque::new(),
-            waiting: 0,
-            sent: 0,
-            unmarked: 0,
-            whole: false,
-        });
+        self.sentences.push_back(Sentence::new(id));
+    }
+
+    /// A sentence is to be said in the place of another, of which no more is said.
+    pub fn say_instead(&mut self, of: SentenceId, id: SentenceId) {
+        match self.sentences.iter_mut().find(|sentence| sentence.id == of) {
+            Some(sentence) => *sentence = Sentence::new(id),
+            None => self.say(id),
+        }
     }
 
     /// Audio of it; what is not to be said any more is dropped.
@@ -105,11 +106,6 @@ impl Playout {
         };
         sentence.whole = true;
         sentence.waiting + sentence.sent > 0
-    }
-
-    /// It is not to be said: what was not sent of it is dropped.
-    pub fn forget(&mut self, id: SentenceId) {
-        self.sentences.retain(|sentence| sentence.id != id);
     }
 
     /// Nothing is to be said any more, and nothing of what was sent is awaited. Tells whether the carrier still has
@@ -187,6 +183,10 @@ impl Playout {
 }
 
 impl Sentence {
+    fn new(id: SentenceId) -> Self {
+        Self { id, audio: VecDeque::new(), waiting: 0, sent: 0, unmarked: 0, whole: false }
+    }
+
     /// The next frame; the last one is filled with silence, because carriers take whole frames only.
     fn take(&mut self, frame: usize, silence: u8) -> Bytes {
         let take = frame.min(self.waiting);
@@ -290,8 +290,23 @@ mod tests {
         let mut playout = Playout::new(Dialect::Telnyx);
         playout.say(ONE);
         assert!(!playout.finish(ONE));
-        playout.forget(ONE);
-        assert!(playout.is_idle());
+    }
+
+    #[test]
+    fn a_sentence_that_failed_is_said_again_in_its_place() {
+        let mut playout = Playout::new(Dialect::Telnyx);
+        playout.say(ONE);
+        playout.push(ONE, audio(20));
+        playout.say(TWO);
+        playout.push(TWO, audio(20));
+        playout.finish(TWO);
+        assert_eq!(media(&playout.due(CallTime::ms(0)).0), 1);
+        let again = SentenceId(3);
+        playout.say_instead(ONE, again);
+        playout.push(again, audio(20));
+        playout.finish(again);
+        let (_, heard) = playout.due(CallTime::ms(20));
+        assert_eq!(heard, [Heard::Sounding(again), Heard::Sounding(TWO)]);
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! A carrier's HTTP answer, read as far as it is any use.
+//! An HTTP answer of a carrier or of a service, read as far as it is any use.
 
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
@@ -14,26 +14,26 @@ const RETRY_AFTER_MAX_MS: u32 = 3_600_000;
 
 /// Status, body and what the headers ask for.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) retry_after_ms: Option<u32>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after_ms: Option<u32>,
     /// `None` if it broke off, was too long, or is no text.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 impl Answer {
-    pub(super) async fn read(response: reqwest::Response) -> Self {
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
         let (status, retry_after_ms) = (response.status(), retry_after_ms(response.headers()));
         Self { status, retry_after_ms, text: read_text(response).await }
     }
 
     /// The body as the JSON expected, if it is that.
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.text.as_deref()?).ok()
     }
 
     /// The status and what the carrier said, not yet fit to be stored.
-    pub(super) fn words(&self, message: Option<&str>) -> String {
+    pub(crate) fn words(&self, message: Option<&str>) -> String {
         match message {
             Some(message) => format!("HTTP {}: {message}", self.status.as_u16()),
             None => format!("HTTP {}", self.status.as_u16()),
@@ -42,7 +42,7 @@ impl Answer {
 }
 
 /// An address below `base`; `parts` are escaped.
-pub(super) fn below<'a>(base: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
+pub(crate) fn below<'a>(base: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
     let mut url = base.clone();
     let mut path = url.path_segments_mut().expect("base addresses are http, as checked when made");
     path.pop_if_empty().extend(parts);

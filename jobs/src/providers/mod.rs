@@ -3,7 +3,7 @@
 //! A carrier's own words stop inside its folder. Adapters send and ask; they
 //! decide nothing, retry nothing and remember nothing.
 
-mod answer;
+pub(crate) mod answer;
 pub mod exotel;
 mod http;
 pub mod livekit;

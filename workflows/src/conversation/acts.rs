@@ -31,6 +31,8 @@ pub enum Act {
         id: SentenceId,
         /// Its words.
         text: String,
+        /// The sentence that could not be spoken, whose place it takes.
+        instead_of: Option<SentenceId>,
     },
     /// Fall silent at once: nothing that was to be said is to be heard any more.
     Hush,
@@ -92,6 +94,8 @@ pub enum Ending {
     ModelFailed(String),
     /// No voice could be had.
     SpeechFailed,
+    /// The person could not be understood any more; what the recogniser said last.
+    RecogniserFailed(String),
 }
 
 /// A turn of a conversation.

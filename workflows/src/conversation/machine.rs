@@ -142,6 +142,7 @@ impl Conversation {
             Heard::VoiceEnded => self.voice_ended(at),
             Heard::Words { text, confirmed } => self.words(&text, confirmed, at),
             Heard::UtteranceEnded => self.person.ended(),
+            Heard::Deaf(problem) => self.deaf(problem, at),
             Heard::Key(key) => self.key(key, at),
             Heard::Answerer(Answerer::Machine) => self.mailbox(at),
             Heard::Answerer(Answerer::Person) => self.person_after_all(at),
@@ -596,7 +597,7 @@ impl Conversation {
         self.said += 1;
         let id = SentenceId(self.said);
         self.speech.say(id, text, firm, round, at);
-        self.out.push_back(Act::Say { id, text: text.to_owned() });
+        self.out.push_back(Act::Say { id, text: text.to_owned(), instead_of: None });
         self.phase = Phase::Speaking;
     }
 
@@ -624,7 +625,7 @@ impl Conversation {
         match self.speech.again(sentence, new, at) {
             Again::Say(text) => {
                 self.said += 1;
-                self.out.push_back(Act::Say { id: new, text });
+                self.out.push_back(Act::Say { id: new, text, instead_of: Some(sentence) });
             }
             Again::InVain => self.end(Ending::SpeechFailed, at),
             Again::Forgotten => {}
@@ -758,6 +759,24 @@ impl Conversation {
     pub(super) fn too_long(&mut self, at: CallTime) {
         let goodbye = self.script.says.goodbye.clone();
         self.close(&goodbye, Ending::TooLong, at);
+    }
+
+    /// The person is not understood any more. Mailboxes and colleagues need not be.
+    fn deaf(&mut self, problem: String, at: CallTime) {
+        let ending = Ending::RecogniserFailed(problem);
+        match self.phase {
+            Phase::Before | Phase::Lost { .. } => self.end(ending, at),
+            Phase::Listening { .. } | Phase::Thinking | Phase::Speaking if self.after == After::Listen => {
+                let sorry = self.script.says.sorry.clone();
+                self.close(&sorry, ending, at);
+            }
+            Phase::Listening { .. }
+            | Phase::Thinking
+            | Phase::Speaking
+            | Phase::Mailbox { .. }
+            | Phase::Transferring { .. }
+            | Phase::Over => {}
+        }
     }
 
     // Mailboxes, streams and other people.

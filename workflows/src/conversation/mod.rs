@@ -82,6 +82,8 @@ pub enum Heard {
     },
     /// The recogniser has heard the end of an utterance.
     UtteranceEnded,
+    /// Nothing is recognised any more, and why.
+    Deaf(String),
     /// A key was pressed.
     Key(char),
     /// Who answered, as the carrier tells.

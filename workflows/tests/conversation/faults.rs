@@ -1,7 +1,7 @@
 //! What goes wrong around a conversation ends it well, with the reason.
 
 use insta::assert_snapshot;
-use outdial_workflows::conversation::{Duties, Heard};
+use outdial_workflows::conversation::{Answerer, Duties, Heard};
 
 use crate::sim::{Sim, fails, minimal, says, script, stalls};
 
@@ -185,5 +185,36 @@ fn a_recogniser_that_confirms_nothing_is_believed_as_it_is() {
     6.260 2. person: yes please
     7.334 3. agent: Good. Goodbye. [1610 = turn 1200 + model 200 + sentence 60 + speech 150]
     7.334 end: Finished("")
+    "#);
+}
+
+#[test]
+fn whoever_can_no_longer_understand_says_sorry_and_ends() {
+    let mut sim = talk();
+    sim.at(3_000, Heard::Deaf("Deepgram could not be reached".into()));
+    assert_snapshot!(sim.run(), @r#"
+    0.000 say: Hello Asha, do you have a minute?
+    2.328 1. agent: Hello Asha, do you have a minute?
+    3.000 say: I am sorry, I cannot go on just now. We will be in touch.
+    6.912 2. agent: I am sorry, I cannot go on just now. We will be in touch.
+    6.912 3. person: Yes.
+    6.912 end: RecogniserFailed("Deepgram could not be reached")
+    "#);
+}
+
+#[test]
+fn a_mailbox_need_not_be_understood() {
+    let mut playbook = minimal();
+    playbook.says.mailbox = Some("Acme Homes will call you again.".into());
+    let mut sim = Sim::new(playbook, Duties::default());
+    sim.at(500, Heard::Answerer(Answerer::Machine))
+        .at(1_000, Heard::Deaf("gone".into()))
+        .at(5_000, Heard::Tone);
+    assert_snapshot!(sim.run(), @r#"
+    0.000 say: Hello Asha, do you have a minute?
+    0.500 hush
+    2.500 say: Acme Homes will call you again.
+    4.696 1. agent: Acme Homes will call you again.
+    4.696 end: Mailbox { left: true }
     "#);
 }

@@ -61,6 +61,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         }),
         4 => sentence().prop_map(Heard::Spoken),
         1 => sentence().prop_map(Heard::SpeechFailed),
+        1 => Just(Heard::Deaf("gone".into())),
         1 => Just(Heard::StreamLost),
         1 => Just(Heard::StreamBack),
         1 => Just(Heard::Transferred(Transferred::Failed("busy".into()))),

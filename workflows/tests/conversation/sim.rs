@@ -217,7 +217,7 @@ impl Sim {
                 self.asked.retain(|asked| *asked != id);
                 self.tell("abandon");
             }
-            Act::Say { id, text } => {
+            Act::Say { id, text, .. } => {
                 self.tell(&format!("say: {text}"));
                 let begin = self.now.plus(Duration::from_millis(VOICE_MS));
                 if self.voice_fails > 0 {
