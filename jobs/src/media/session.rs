@@ -19,8 +19,8 @@ use outdial_workflows::conversation::{Act, AskId, CallTime, Conversation, Ending
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub use self::line::Line;
 use self::line::Sent;
+pub use self::line::{Line, LineEnds};
 use self::streams::Streams;
 use super::order::Order;
 use super::playout::{Playout, Send};
@@ -37,6 +37,10 @@ const MADE_AT_ONCE: usize = 2;
 
 /// How much of what was said before a sentence its voice is told, in characters: enough for the melody.
 const MELODY: usize = 200;
+
+/// What the carrier has played is heard so much later at most, over networks with buffers of their own: the line is held
+/// for so long behind our last word.
+const TAIL: Duration = Duration::from_millis(300);
 
 /// With whom a conversation is held.
 pub struct Cast<'a> {
@@ -103,6 +107,9 @@ pub async fn hold(
     };
     session.hear(Heard::Connected);
     let ending = session.run().await;
+    if session.line.is_some() && !matches!(ending, Ending::PersonLeft) {
+        tokio::time::sleep(TAIL).await;
+    }
     Held {
         ending,
         lasted: session.began.elapsed(),
