@@ -17,6 +17,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod playbooks;
 mod sheets;
 mod subscribers;
 mod suppressions;
@@ -104,6 +105,9 @@ enum Command {
     Export(exports::ExportArgs),
     /// Say how calls go: by outcome, hour, weekday and attempt; how long, and for how much.
     Analytics(exports::AnalyticsArgs),
+    /// What our own agent says and asks in calls, in versions that stay.
+    #[command(subcommand)]
+    Playbook(playbooks::PlaybookCommand),
     /// Google Sheets that campaigns take their leads from.
     #[command(subcommand)]
     Sheet(sheets::SheetCommand),
@@ -244,6 +248,13 @@ async fn carry_out(
         }
         Command::Analytics(args) => {
             with(&way, global, async |to| exports::analytics(to, args, output).await).await?;
+        }
+        // It is about a file alone.
+        Command::Playbook(playbooks::PlaybookCommand::Check { file }) => {
+            return playbooks::check(&file, output);
+        }
+        Command::Playbook(command) => {
+            return with(&way, global, async |to| playbooks::run(to, command, output).await).await;
         }
         Command::Sheet(command) => {
             return with(&way, global, async |to| sheets::run(to, command, output).await).await;

@@ -17,6 +17,7 @@ mod laid_out;
 mod lanes;
 pub(crate) mod numbers;
 pub mod observe;
+pub(crate) mod playbooks;
 mod timers;
 pub mod wake;
 
@@ -48,6 +49,7 @@ use crate::store::{self, Sessions, StoreError};
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
 pub use observe::Happened;
+pub use playbooks::NoPlaybook;
 pub use wake::Hub;
 
 /// One input on its way to its client's next batch.
@@ -148,6 +150,7 @@ struct Inner {
     dialled: dialled::Dialled,
     laid_out: laid_out::LaidOut,
     rules: fold::RuleBook,
+    playbooks: playbooks::Playbooks,
     turns: admission::Turns,
     gather: gather::Gather,
     timers: timers::Timers,
@@ -187,6 +190,7 @@ impl Engine {
                 public_url,
                 node,
                 rules: fold::RuleBook::default(),
+                playbooks: playbooks::Playbooks::default(),
                 turns: admission::Turns::default(),
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
@@ -466,6 +470,23 @@ impl Engine {
         revision: outdial_workflows::attempt::Revision,
     ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
         self.inner.rules.get(conn, client, campaign, revision).await
+    }
+
+    /// A client's playbook, in this version or the latest.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub(crate) async fn playbook(
+        &self,
+        client: ClientId,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<playbooks::Found, StoreError> {
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await?;
+            self.inner.playbooks.get(&mut conn, client, name, version).await
+        })
+        .await
     }
 
     /// The time, by the clock that decisions use.

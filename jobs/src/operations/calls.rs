@@ -140,7 +140,11 @@ async fn state(
 /// Names what calls have in common that share a standing campaign.
 fn standing_name(account: &str, rules: &Rules) -> String {
     let agent = match &rules.agent {
-        Agent::Stream => "our own agent".to_owned(),
+        Agent::Stream { playbook: None, .. } => "our own agent".to_owned(),
+        Agent::Stream { playbook: Some(playbook), version: None } => format!("playbook {playbook}"),
+        Agent::Stream { playbook: Some(playbook), version: Some(version) } => {
+            format!("playbook {playbook} {version}")
+        }
         Agent::Flow { flow_id } => format!("flow {flow_id}"),
         Agent::Hosted { agent_id, version: None } => agent_id.clone(),
         Agent::Hosted { agent_id, version: Some(version) } => format!("{agent_id} {version}"),

@@ -20,6 +20,7 @@ pub mod lead_lists;
 pub mod leads;
 pub mod limits;
 pub mod pausing;
+pub mod playbooks;
 pub mod recurring;
 pub mod reports;
 pub mod revisions;
@@ -30,6 +31,7 @@ pub mod subscribers;
 pub mod suppressions;
 pub mod transferring;
 
+use outdial_workflows::playbook::Problems;
 use outdial_workflows::transfer::CannotTransfer;
 
 pub use crate::store::audit::By;
@@ -85,6 +87,9 @@ pub enum OperationError {
         /// What is wrong, and what would be right.
         problem: String,
     },
+    /// The playbook is wrong.
+    #[error(transparent)]
+    Playbook(#[from] Problems),
     /// The account cannot be used.
     #[error(transparent)]
     Account(#[from] AccountError),

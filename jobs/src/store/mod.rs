@@ -47,6 +47,7 @@ pub mod numbers;
 pub mod paging;
 mod patience;
 pub mod pausing;
+pub mod playbooks;
 pub mod quarantine;
 pub mod queue;
 pub mod recurring;

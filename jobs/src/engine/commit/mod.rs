@@ -24,7 +24,7 @@ use self::write::{Born, Written};
 use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox};
+use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox, playbooks};
 use crate::crash;
 use crate::providers::{DialOrder, Provider};
 use crate::queue::Slot;
@@ -358,7 +358,7 @@ impl Batch<'_> {
         // One that was reserved before attempts named their number has none.
         let caller_id = picked.or_else(|| rules.caller_ids.first());
         let account = setting.facts.account;
-        let variables = self.variables(lead, phone, rules)?;
+        let variables = self.variables(lead, phone, rules, setting.playbook.as_ref())?;
         let variables = &variables;
         let order =
             DialOrder { key, phone, caller_id, rules, variables, public_url, account, secret: &secret };
@@ -368,12 +368,13 @@ impl Batch<'_> {
         Ok(ToSend { attempt: key.0, token, body, carrier: carrier.clone() })
     }
 
-    /// What the agent is told of the person.
+    /// What the agent is told of the person. Our own is told by its playbook, which is to have all that it takes.
     fn variables(
         &self,
         lead: LeadId,
         phone: &PhoneNumber,
         rules: &Rules,
+        playbook: Option<&playbooks::Readable>,
     ) -> Result<BTreeMap<String, String>, String> {
         if !rules.tells_of_people() {
             return Ok(BTreeMap::new());
@@ -389,6 +390,10 @@ impl Batch<'_> {
             campaign_name: &briefing.campaign_name,
             client_name: &briefing.client_name,
         };
+        if let Some(playbook) = playbook {
+            let playbook = playbook.as_ref().map_err(ToString::to_string)?;
+            playbook.can_fill(&values).map_err(|missing| format!("in the playbook, {missing}"))?;
+        }
         let told = template::told(&rules.variables, rules.pass_attributes, &values);
         told.map_err(|missing| missing.to_string())
     }
