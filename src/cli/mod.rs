@@ -65,7 +65,7 @@ enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Serve: webhooks, streams, health and metrics, and the work itself.
-    Serve(Serving),
+    Serve(Box<Serving>),
     /// Bring the database's schema up to date.
     Migrate,
     /// Look at everything that outdial needs, and say what is wrong and what to do. Rings nobody.
@@ -147,7 +147,7 @@ pub async fn run(arguments: Vec<OsString>) -> ExitCode {
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
     let judging = matches!(cli.command, Command::Judge(_));
-    match carry_out(cli, &given, config, &output).await {
+    match Box::pin(carry_out(cli, &given, config, &output)).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);

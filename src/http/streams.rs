@@ -7,7 +7,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use outdial_jobs::media::session::LineEnds;
+use outdial_jobs::media::reception::{self, Received};
+use outdial_jobs::media::session::{Line, LineEnds};
 use outdial_jobs::media::wire::{Dialect, StreamEvent, parse};
 use outdial_jobs::providers::Provider;
 use outdial_workflows::call::{CallFact, CallId, CallStatus, Source};
@@ -66,12 +67,27 @@ fn open(
     }
 }
 
-async fn attend(api: Api, key: DialKey, _: Dialect, mut socket: WebSocket) {
-    match begun(&mut socket).await {
-        Some(Begun { call_id, .. }) => answered(&api, key, call_id).await,
-        None => tracing::warn!(attempt = %key, "a stream ended before it began"),
-    }
-    let _ = socket.send(Message::Close(None)).await;
+async fn attend(api: Api, key: DialKey, dialect: Dialect, mut socket: WebSocket) {
+    let Some(Begun { call_id, stream_id }) = begun(&mut socket).await else {
+        tracing::warn!(attempt = %key, "a stream ended before it began");
+        let _ = socket.send(Message::Close(None)).await;
+        return;
+    };
+    let (line, ends) = Line::new(stream_id);
+    let talk = async {
+        let (received, ()) =
+            tokio::join!(reception::receive(&api.engine, key, dialect, line), answered(&api, key, call_id));
+        match received {
+            Ok(Received::Held | Received::Replaced) => {}
+            // Its line was kept until the answer was taken in: giving it up may end the call.
+            Ok(Received::Refused { why, .. }) => {
+                tracing::info!(attempt = %key, why, "nobody talks on a stream");
+            }
+            Err(error) => tracing::error!(attempt = %key, error = &error as &dyn std::error::Error,
+                "nobody talks on a stream"),
+        }
+    };
+    tokio::join!(talk, carry(socket, ends));
 }
 
 async fn answered(api: &Api, key: DialKey, call_id: CallId) {

@@ -277,7 +277,7 @@ async fn serve(door: Arc<Door>) -> String {
 impl Agent {
     async fn hold(self, line: Line) {
         let format = Dialect::Telnyx.format();
-        let voice = self.speech.elevenlabs.for_call(format).expect("a format");
+        let voice = self.speech.elevenlabs.for_call(format, None).expect("a format");
         let recogniser = self.speech.deepgram.for_call(format, "en");
         let cast = Cast { recogniser: &recogniser, model: &self.speech.openai, voice: &voice };
         let (acts, kept) = mpsc::unbounded_channel();

@@ -38,6 +38,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::events::Courier;
+use crate::media::reception::Reception;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
@@ -157,6 +158,8 @@ struct Inner {
     hub: Hub,
     /// Where this process's jobs are run, if it runs any.
     desk: OnceLock<Arc<Desk>>,
+    /// Where conversations are held, if this process holds any.
+    reception: OnceLock<Reception>,
     /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
     read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
@@ -197,6 +200,7 @@ impl Engine {
                 read: Mutex::default(),
                 hub: Hub::default(),
                 desk: OnceLock::new(),
+                reception: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 sheets: OnceLock::new(),
@@ -220,6 +224,21 @@ impl Engine {
     /// slots. The first desk stays.
     pub(crate) fn serve_at(&self, desk: Arc<Desk>) {
         let _ = self.inner.desk.set(desk);
+    }
+
+    /// Where this process's jobs are run.
+    pub(crate) fn desk(&self) -> Option<&Arc<Desk>> {
+        self.inner.desk.get()
+    }
+
+    /// From now on, calls that are answered here are talked on. The first reception stays.
+    pub fn hold_conversations_at(&self, reception: Reception) {
+        let _ = self.inner.reception.set(reception);
+    }
+
+    /// Where conversations are held; `None` if this process holds none.
+    pub fn reception(&self) -> Option<&Reception> {
+        self.inner.reception.get()
     }
 
     /// From now on, sheets are read as these settings say. The first settings stay; until there are any, sheets

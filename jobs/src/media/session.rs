@@ -77,6 +77,19 @@ pub struct Held {
     pub latest: Duration,
 }
 
+impl Held {
+    /// A conversation that could not begin.
+    pub fn never(why: impl Into<String>) -> Self {
+        Self {
+            ending: Ending::NotBegun(why.into()),
+            lasted: Duration::ZERO,
+            speculated_in_vain: 0,
+            frames_lost: 0,
+            latest: Duration::ZERO,
+        }
+    }
+}
+
 /// Holds a conversation on a line to its end. The line is given up when it returns, which closes the socket.
 pub async fn hold(
     conversation: Conversation,
@@ -300,7 +313,7 @@ impl Session<'_> {
         for noticed in self.detector.hear(&frame) {
             self.hear(match noticed {
                 Noticed::Began => Heard::VoiceBegan,
-                Noticed::Ended => Heard::VoiceEnded,
+                Noticed::Ended => Heard::VoiceEnded { ago: VoiceDetector::ENDS_AFTER },
             });
         }
         if let Some(audio) = &self.audio

@@ -24,6 +24,7 @@ pub mod call_statistics;
 pub mod campaigns;
 pub mod clients;
 pub mod consents;
+pub mod conversations;
 pub mod deliveries;
 pub mod dial_requests;
 mod error;

@@ -96,6 +96,17 @@ pub enum Ending {
     SpeechFailed,
     /// The person could not be understood any more; what the recogniser said last.
     RecogniserFailed(String),
+    /// Whoever held it died.
+    HolderLost,
+    /// It could not begin, and why.
+    NotBegun(String),
+}
+
+impl Ending {
+    /// Whether there is no call any more, or somebody else has it, so that none has to be ended.
+    pub fn leaves_nobody(&self) -> bool {
+        matches!(self, Self::PersonLeft | Self::Transferred)
+    }
 }
 
 /// A turn of a conversation.

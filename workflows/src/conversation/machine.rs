@@ -139,7 +139,7 @@ impl Conversation {
         match heard {
             Heard::Connected => self.connected(at),
             Heard::VoiceBegan => self.voice_began(at),
-            Heard::VoiceEnded => self.voice_ended(at),
+            Heard::VoiceEnded { ago } => self.voice_ended(at.before(ago)),
             Heard::Words { text, confirmed } => self.words(&text, confirmed, at),
             Heard::UtteranceEnded => self.person.ended(),
             Heard::Deaf(problem) => self.deaf(problem, at),

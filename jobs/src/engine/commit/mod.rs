@@ -16,7 +16,6 @@ use outdial_workflows::rules::Rules;
 use outdial_workflows::template::{self, Values};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
-use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -381,7 +380,7 @@ impl Batch<'_> {
         }
         let briefing = self.readings.get(&lead).and_then(|reading| reading.briefing.as_ref());
         let briefing = briefing.ok_or("the person's data was not read")?;
-        let attributes = texts(&briefing.attributes);
+        let attributes = briefing.attribute_texts();
         let values = Values {
             lead_name: briefing.name.as_deref(),
             lead_phone: phone.as_str(),
@@ -426,17 +425,6 @@ impl Batch<'_> {
             named,
         }
     }
-}
-
-/// Attributes as texts: carriers take nothing else.
-fn texts(attributes: &Value) -> BTreeMap<String, String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let fields = attributes.as_object().into_iter().flatten();
-    fields.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Inputs after whose commit bytes may leave that ring a phone. Only whoever holds the job's lease may bring them.
