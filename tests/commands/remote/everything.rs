@@ -15,6 +15,7 @@ const HERE: &[&str] = &[
     "demo",
     "emulator",
     "bench import",
+    "bench conversations",
     "bench idle",
     "bench lead-runs",
     "bench pause",
