@@ -147,12 +147,12 @@ impl Played {
         }
     }
 
-    /// Has a number's first call be answered and talk for so long, while this goes wrong about it.
-    pub fn script_answered(&self, number: &str, talk: Duration, quirks: &[Quirk]) {
+    /// Has a number's first call be answered and talk for so long, or ring in vain, while this goes wrong about it.
+    pub fn script_first(&self, number: &str, talk: Option<Duration>, quirks: &[Quirk]) {
         macro_rules! script {
             ($emulator:expr, $scenario:ty) => {{
-                let answered = <$scenario>::answered(talk);
-                let told = quirks.iter().cloned().fold(answered, |told, quirk| told.with(quirk));
+                let call = talk.map_or_else(<$scenario>::no_answer, <$scenario>::answered);
+                let told = quirks.iter().cloned().fold(call, |told, quirk| told.with(quirk));
                 $emulator.script(number, [told]);
             }};
         }

@@ -261,10 +261,19 @@ impl World {
 
     /// Leads who answer their first call and talk, while this goes wrong about it.
     pub(super) async fn add_answered(&self, leads: u32, quirks: &[Quirk]) {
+        self.add_scripted(leads, Some(Duration::from_secs(20)), quirks).await;
+    }
+
+    /// A lead whose first call rings in vain, and whose dial's answer is lost, with all that is told of it.
+    pub(super) async fn add_unheard_of(&self) {
+        self.add_scripted(1, None, &[Quirk::AcceptThenDrop, Quirk::NoCallbacks]).await;
+    }
+
+    async fn add_scripted(&self, leads: u32, talk: Option<Duration>, quirks: &[Quirk]) {
         let played = self.played.as_ref().expect("a world of some carrier");
         let numbers: Vec<String> = (0..leads).map(|_| self.next_number()).collect();
         for number in &numbers {
-            played.script_answered(number, Duration::from_secs(20), quirks);
+            played.script_first(number, talk, quirks);
         }
         self.add_numbers(&numbers).await;
     }
