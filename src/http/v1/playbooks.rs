@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::input::sought;
+use super::input::{sought, wrong};
 use super::paging::page_limit;
 use super::{Asked, Body, Caller, Named, Page};
 use crate::http::problem::{FieldError, ProblemDetails};
@@ -239,6 +239,10 @@ pub(crate) async fn versions(
 ) -> Result<Json<Page<PlaybookVersion>>, Problem> {
     let client = caller.client(&api, client).await?;
     let limit = page_limit(query.limit)?;
+    // Versions are counted in 31 bits.
+    if query.cursor.is_some_and(|cursor| i32::try_from(cursor).is_err()) {
+        return Err(wrong("cursor", "no version has this number; send the `next` of the page before"));
+    }
     let found =
         async |one_more| playbooks::versions(&api.engine, client, &playbook, query.cursor, one_more).await;
     Page::cut(limit, found, |version: &PlaybookVersion| version.version).await
