@@ -10,7 +10,7 @@ use outdial_workflows::call::Source;
 use outdial_workflows::conversation::{Conversation, Duties, Ending};
 use outdial_workflows::gate::{GateFacts, whereabouts};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
-use outdial_workflows::input::{Command, Input};
+use outdial_workflows::input::Input;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::playbook::Playbook;
 use outdial_workflows::results::{CallResults, Course};
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::analyse::Analyse;
+use super::hang_up::HangUp;
 use super::{Ctx, Job, JobError};
 use crate::crash;
 use crate::engine::wake::Signal;
@@ -37,9 +38,6 @@ use crate::store::{self, StoreError};
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 /// So often, before the job is given back; whoever takes it records what was stored as it was said.
 const RECORD_TRIES: u32 = 30;
-
-/// Who orders the end of a call whose conversation has ended.
-const ACTOR: &str = "agent";
 
 /// Holds the conversation of an attempt, where its carrier's socket came to: it is claimed as it is queued.
 ///
@@ -254,11 +252,16 @@ pub(crate) async fn end_call(engine: &Engine, attempt: AttemptRef) -> Result<(),
     if !carrier.is_some_and(|carrier| carrier.ends_calls()) {
         return Ok(());
     }
-    let order = Input::Command { command: Command::HangUp, actor: ACTOR.to_owned(), reason: None };
-    match engine.input(attempt.client, attempt.lead, order, None).await {
-        Ok(_) | Err(EngineError::Quarantined(_) | EngineError::NoSuchLead(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    // Not an order for the lead, whose next call may have begun by now.
+    store::in_time(async {
+        let mut tx = engine.pool().begin().await?;
+        let now = engine.now_in(&mut tx).await?;
+        store::queue::insert(&mut tx, attempt.client, &[HangUp::queued(attempt, now)], now).await?;
+        store::notify(&mut tx, &Signal::JOBS.payload(attempt.client)).await?;
+        Ok::<_, StoreError>(tx.commit().await?)
+    })
+    .await?;
+    Ok(())
 }
 
 struct Read {
