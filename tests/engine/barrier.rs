@@ -19,10 +19,32 @@ use serde_json::json;
 
 use crate::support::world::{Setup, World, phones, settings, told, until};
 
-/// Up to the time that a few dial jobs take on a busy machine; mostly far less.
-fn a_moment() -> Duration {
-    let share: f64 = rand::rng().random();
-    Duration::from_secs_f64(0.1 * share.powi(4))
+/// Takes aim at the instant at which a dial job runs, however fast or busy the machine: what is
+/// done after [`Aim::wait`] comes sooner next time when a dial was first, and later when none was.
+struct Aim {
+    pause: Duration,
+    dialled: i64,
+}
+
+impl Aim {
+    async fn at(world: &World) -> Self {
+        Self { pause: Duration::from_millis(5), dialled: dialled(world).await }
+    }
+
+    async fn wait(&self) {
+        tokio::time::sleep(self.pause.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+    }
+
+    async fn learn(&mut self, world: &World) {
+        let before = std::mem::replace(&mut self.dialled, dialled(world).await);
+        let factor = if self.dialled > before { 0.7 } else { 1.4 };
+        self.pause = self.pause.mul_f64(factor).clamp(Duration::from_micros(10), Duration::from_secs(1));
+    }
+}
+
+/// Attempts that were submitted so far.
+async fn dialled(world: &World) -> i64 {
+    world.count("select count(*) from attempts where submitted_at is not null").await
 }
 
 /// Attempts that were submitted between two moments.
@@ -47,13 +69,14 @@ async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_re
     let idle = world.another_engine().await;
     let mut raced = 0;
     let mut still = vec![];
+    let mut aim = Aim::at(&world).await;
     for round in 0..ROUNDS {
         let leads = world.leads(campaign, &phones(round * 8, 8)).await;
         world.order(campaign, Order::Resume).await;
         if round % 2 == 0 {
             let _ = idle.admit(world.client).await;
         }
-        tokio::time::sleep(a_moment()).await;
+        aim.wait().await;
         let pause = world.order(campaign, Order::Pause).await;
         let answered = world.database_time().await;
         let paused: Moment = sqlx::query_scalar("select changed_at from campaigns")
@@ -61,6 +84,7 @@ async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_re
             .await
             .expect("it changed");
         still.push((paused, answered));
+        aim.learn(&world).await;
         // The answer names all that ring or will: those that were submitted and are not over.
         for lead in leads {
             let record = world.record(lead).await;
@@ -85,7 +109,7 @@ async fn after_a_pause_is_answered_nothing_is_submitted_until_the_campaign_is_re
     let withdrawn = world.count("select count(*) from attempts where ledger = 'withdrawn'").await;
     println!("{raced} of {ROUNDS} pauses met calls under way, and {withdrawn} attempts were withdrawn");
     assert!(raced > 0 && withdrawn > 0, "the orders raced with dial jobs");
-    let dialled = world.count("select count(*) from attempts where submitted_at is not null").await;
+    let dialled = dialled(&world).await;
     until("what was committed to be dialled", async || {
         let accepted = world.carrier.totals().accepted;
         i64::try_from(accepted).expect("a count") == dialled
@@ -114,15 +138,17 @@ async fn after_an_account_is_disabled_nothing_is_submitted_until_it_is_enabled()
     world.order(campaign, Order::Start).await;
     // It has no workers: what it reserves is submitted by the others' dial jobs.
     let idle = world.another_engine().await;
+    let mut aim = Aim::at(&world).await;
     for round in 0..ROUNDS {
         world.leads(campaign, &phones(round * 8, 8)).await;
         switch(true).await;
         if round % 2 == 0 {
             let _ = idle.admit(world.client).await;
         }
-        tokio::time::sleep(a_moment()).await;
+        aim.wait().await;
         switch(false).await;
         let answered = world.database_time().await;
+        aim.learn(&world).await;
         until("reservations to be given up", async || {
             world.count("select count(*) from attempts where ledger = 'reserved'").await == 0
         })
@@ -130,7 +156,7 @@ async fn after_an_account_is_disabled_nothing_is_submitted_until_it_is_enabled()
         let now = world.database_time().await;
         assert_eq!(submitted_between(&world, answered, now).await, 0, "round {round}");
     }
-    let dialled = world.count("select count(*) from attempts where submitted_at is not null").await;
+    let dialled = dialled(&world).await;
     assert!(dialled > 0 && dialled < i64::from(ROUNDS) * 8, "the orders raced with dial jobs: {dialled}");
     switch(true).await;
     world.all_finished().await;
@@ -148,13 +174,15 @@ async fn after_an_agent_has_reported_a_wish_not_to_be_called_its_number_is_not_s
     let called = world.leads(campaign, &phones).await;
     world.all_finished().await;
     let mut answers = vec![];
+    let mut aim = Aim::at(&world).await;
     for (lead, phone) in called.iter().zip(&phones) {
         let again = world.lead(campaign, phone).await;
-        tokio::time::sleep(a_moment()).await;
+        aim.wait().await;
         let attempt = AttemptRef { client: world.client, lead: *lead, number: AttemptNumber::FIRST };
         let wish = CallResults { do_not_call: Some(true), ..CallResults::default() };
         reports::result(&world.engine, DialKey(attempt), wish).await.expect("taken in");
         answers.push((again, world.database_time().await));
+        aim.learn(&world).await;
     }
     world.all_finished().await;
     let (mut reached, mut spared) = (0, 0);
@@ -178,9 +206,10 @@ async fn after_a_suppression_is_answered_its_number_is_not_submitted() {
     world.work_elsewhere().await;
     let campaign = world.campaign(json!({})).await;
     let mut answers = vec![];
+    let mut aim = Aim::at(&world).await;
     for phone in phones(1, 120) {
         let lead = world.lead(campaign, &phone).await;
-        tokio::time::sleep(a_moment()).await;
+        aim.wait().await;
         let whose = Whose { client: world.client, campaign: None };
         let by = By { actor: "a test", reason: None };
         let phones = [phone.parse().expect("a number")];
@@ -192,6 +221,7 @@ async fn after_a_suppression_is_answered_its_number_is_not_submitted() {
             .await
             .expect("it is there");
         answers.push((lead, suppressed));
+        aim.learn(&world).await;
     }
     world.all_finished().await;
     let (mut called, mut spared) = (0, 0);
@@ -217,12 +247,14 @@ async fn after_a_leads_cancel_is_answered_it_is_not_submitted() {
     world.work_elsewhere().await;
     let campaign = world.campaign(json!({})).await;
     let mut orders: Vec<(LeadId, Answer, Moment)> = vec![];
+    let mut aim = Aim::at(&world).await;
     for phone in phones(1, 120) {
         let lead = world.lead(campaign, &phone).await;
         world.carrier.script(&phone, [Scenario::no_answer()]);
-        tokio::time::sleep(a_moment()).await;
+        aim.wait().await;
         let answer = world.command(lead, Command::Cancel).await;
         orders.push((lead, answer, world.database_time().await));
+        aim.learn(&world).await;
     }
     world.all_finished().await;
     for (lead, answer, answered) in &orders {
