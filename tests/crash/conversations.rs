@@ -53,6 +53,8 @@ async fn the_calls_of_a_process_that_died_are_ended_by_another_within_a_lease() 
     let course = results.course.as_ref().expect("a conversation of ours");
     assert_eq!(course.ending, Ending::HolderLost);
     assert_eq!(results.transcript.first().map(|turn| turn.text.as_str()), Some("Hi."));
+    // Nobody was talked with as they should have been: they are called again.
+    assert!(world.records().await[0].attempts.len() > 1);
     world.assert_promises_kept().await;
     other.stop().await;
 }
@@ -71,4 +73,19 @@ async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
     let results = world.results().await;
     let course = results.course.as_ref().expect("a conversation of ours");
     assert_eq!(course.ending, Ending::Finished("done".into()));
+}
+
+#[tokio::test]
+async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    // It has none of what conversations go through.
+    let worker = world.worker(&[]);
+    world.start().await;
+    world.all_finished(TALK).await;
+    let records = world.records().await;
+    assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
+    assert!(records[0].attempts.len() > 1);
+    world.assert_promises_kept().await;
+    worker.stop().await;
 }

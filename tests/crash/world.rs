@@ -179,7 +179,8 @@ impl World {
         let (mut world, account) = Self::of_at(database, Provider::Telnyx, 1, 1.0).await;
         let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
         let answered = telnyx::Scenario::answered(Duration::from_secs(600)).saying(says);
-        carrier.script("+919870000000", [answered.ringing_for(Duration::ZERO)]);
+        // Each time they are called.
+        carrier.script("+919870000000", vec![answered.ringing_for(Duration::ZERO); 3]);
         let (name, source) = (Some("short"), Source::alone(PLAYBOOK));
         let by = By { actor: "the test", reason: None };
         playbooks::add(&world.engine, world.client, name, &source, by).await.expect("a playbook");
@@ -207,12 +208,11 @@ impl World {
         }
     }
 
-    /// What the only call yielded, once there is a summary of it or its conversation was lost.
+    /// What the first call yielded.
     pub(super) async fn results(&self) -> CallResults {
-        let found: serde_json::Value = sqlx::query_scalar("select results from call_results")
-            .fetch_one(&self.pool)
-            .await
-            .expect("the call yielded something");
+        let first = "select results from call_results order by number limit 1";
+        let found: serde_json::Value =
+            sqlx::query_scalar(first).fetch_one(&self.pool).await.expect("the call yielded something");
         serde_json::from_value(found).expect("results")
     }
 

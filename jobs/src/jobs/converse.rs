@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use outdial_workflows::Moment;
+use outdial_workflows::call::Source;
 use outdial_workflows::conversation::{Conversation, Duties, Ending};
 use outdial_workflows::gate::{GateFacts, whereabouts};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Command, Input};
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::playbook::Playbook;
 use outdial_workflows::results::{CallResults, Course};
 use outdial_workflows::rules::Rules;
@@ -20,8 +22,8 @@ use tokio::sync::mpsc;
 use super::analyse::Analyse;
 use super::{Ctx, Job, JobError};
 use crate::crash;
-use crate::engine::EngineError;
 use crate::engine::wake::Signal;
+use crate::engine::{Engine, EngineError};
 use crate::media::keeper::{Keeper, Kept};
 use crate::media::reception::{Named, Waiting};
 use crate::media::session::{Cast, Held, Surroundings, hold};
@@ -187,9 +189,12 @@ impl Converse {
 
     /// Records what a conversation yielded, and has the call ended that it was held on.
     async fn record(&self, ctx: &Ctx, results: CallResults) -> Result<(), JobError> {
-        let over = results.course.as_ref().is_some_and(|course| course.ending.leaves_nobody());
-        if !over {
-            self.hang_up(ctx).await?;
+        let ending = results.course.as_ref().map(|course| course.ending.clone());
+        if ending.as_ref().is_some_and(Ending::is_our_failure) && results.outcome().is_none() {
+            fail(&ctx.engine, self.attempt()).await?;
+        }
+        if !ending.as_ref().is_some_and(Ending::leaves_nobody) {
+            end_call(&ctx.engine, self.attempt()).await?;
         }
         let analysed = Analyse::is_worth_it(&results);
         reports::result(&ctx.engine, DialKey(self.attempt()), results).await?;
@@ -205,19 +210,6 @@ impl Converse {
         })
         .await?;
         Ok(())
-    }
-
-    /// The carrier is asked by a job of its own, where it has a way; else the closed socket has to do.
-    async fn hang_up(&self, ctx: &Ctx) -> Result<(), JobError> {
-        let carrier = ctx.engine.carrier_of(self.attempt()).await?;
-        if !carrier.is_some_and(|carrier| carrier.ends_calls()) {
-            return Ok(());
-        }
-        let order = Input::Command { command: Command::HangUp, actor: ACTOR.to_owned(), reason: None };
-        match ctx.engine.input(self.client, self.lead, order, None).await {
-            Ok(_) | Err(EngineError::Quarantined(_) | EngineError::NoSuchLead(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Whoever held the conversation has died, and it has ended where it was.
@@ -240,6 +232,32 @@ impl Converse {
         };
         let kept = Kept { turns: underway.turns, known: underway.known, ..Kept::default() };
         self.record(ctx, kept.into_results(course)).await
+    }
+}
+
+/// Says of a call whose person was answered by nobody, or not as they should have been, that it failed: what follows
+/// is decided as after a failure of the carrier's.
+pub(crate) async fn fail(
+    engine: &Engine,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<(), EngineError> {
+    let verdict = Input::Verdict { attempt: number, outcome: Outcome::Failed, source: Source::Agent };
+    match engine.input(client, lead, verdict, None).await {
+        Ok(_) | Err(EngineError::Quarantined(_) | EngineError::NoSuchLead(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has a call ended: its carrier is asked by a job of its own, where it has a way; else the closed socket has to do.
+pub(crate) async fn end_call(engine: &Engine, attempt: AttemptRef) -> Result<(), JobError> {
+    let carrier = engine.carrier_of(attempt).await?;
+    if !carrier.is_some_and(|carrier| carrier.ends_calls()) {
+        return Ok(());
+    }
+    let order = Input::Command { command: Command::HangUp, actor: ACTOR.to_owned(), reason: None };
+    match engine.input(attempt.client, attempt.lead, order, None).await {
+        Ok(_) | Err(EngineError::Quarantined(_) | EngineError::NoSuchLead(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -17,9 +17,10 @@ use super::session::Line;
 use super::speech::Speech;
 use super::wire::Dialect;
 use crate::engine::Engine;
-use crate::jobs::Job as _;
-use crate::jobs::converse::Converse;
+use crate::jobs::converse::{self, Converse};
+use crate::jobs::{Job as _, JobError};
 use crate::operations::{OperationError, playbooks};
+use crate::queue::{Desk, Slot};
 use crate::store::queue::{Claim, Claimed, Lease, NewJob};
 use crate::store::{self, StoreError};
 
@@ -160,32 +161,50 @@ pub async fn receive(
     key: DialKey,
     dialect: Dialect,
     line: Line,
-) -> Result<Received, OperationError> {
+) -> Result<Received, JobError> {
     let attempt = key.0;
-    let Some(reception) = engine.reception() else {
-        return Ok(Received::Refused { why: "this process holds no conversations", line });
-    };
-    let line = match reception.replace(attempt, line) {
-        Ok(()) => return Ok(Received::Replaced),
-        Err(line) => line,
+    let line = match engine.reception() {
+        Some(reception) => match reception.replace(attempt, line) {
+            Ok(()) => return Ok(Received::Replaced),
+            Err(line) => line,
+        },
+        None => line,
     };
     let Some((name, version)) = named(engine, attempt).await? else {
         return Ok(Received::Refused { why: "its campaign names no playbook", line });
     };
+    let (reception, desk, slot) = match seat(engine) {
+        Ok(seat) => seat,
+        Err(why) => {
+            // Somebody picked up, and nobody is there; unless another process talks with them.
+            if !store::in_time(is_held(engine, attempt)).await? {
+                converse::fail(engine, attempt).await?;
+                converse::end_call(engine, attempt).await?;
+            }
+            return Ok(Received::Refused { why, line });
+        }
+    };
     let (playbook, version) = playbooks::of(engine, attempt.client, &name, version).await?;
     let playbook = Named { name, version, playbook };
-    let Some(desk) = engine.desk() else {
-        return Ok(Received::Refused { why: "this process has no workers", line });
-    };
-    let Some(slot) = desk.slot(Converse::KIND) else {
-        return Ok(Received::Refused { why: "every seat of this process is taken", line });
-    };
     let Some(claimed) = claim(engine, attempt, &playbook, desk.lease()).await? else {
         return Ok(Received::Refused { why: "the call is held elsewhere, or was held before", line });
     };
     reception.put(attempt, dialect, line, playbook);
     desk.hand_out(claimed, slot);
     Ok(Received::Held)
+}
+
+/// A seat for a conversation in this process, or why there is none.
+fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
+    let reception = engine.reception().ok_or("this process holds no conversations")?;
+    let desk = engine.desk().ok_or("this process has no workers")?;
+    let slot = desk.slot(Converse::KIND).ok_or("every seat of this process is taken")?;
+    Ok((reception, desk, slot))
+}
+
+async fn is_held(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::conversations::is_known(&mut conn, attempt).await
 }
 
 /// The playbook of an attempt's campaign, and its version if it is a certain one.

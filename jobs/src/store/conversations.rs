@@ -35,6 +35,23 @@ pub async fn begin(
     Ok(begun.rows_affected() > 0)
 }
 
+/// Whether a conversation of this call was ever begun.
+pub async fn is_known(
+    conn: &mut PgConnection,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (
+            select from conversations where client_id = $1 and lead_id = $2 and number = $3) as "known!""#,
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(known)
+}
+
 /// Keeps a turn as it ends, by its place among the conversation's.
 pub async fn keep(
     conn: &mut PgConnection,
