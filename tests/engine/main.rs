@@ -13,6 +13,7 @@ mod limits;
 mod numbers;
 mod operations;
 mod orders;
+mod pages;
 mod plans;
 mod poison;
 mod queue;

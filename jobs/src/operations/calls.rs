@@ -12,7 +12,7 @@ use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::CallStatus;
 use outdial_workflows::calling::{Stands, call_status};
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
+use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
@@ -298,6 +298,16 @@ async fn standing_of(
     Ok(all)
 }
 
+/// What one attempt's call yielded, as far as it is known.
+///
+/// # Errors
+/// The database.
+pub async fn results(engine: &Engine, key: DialKey) -> Result<Option<CallResults>, OperationError> {
+    let AttemptRef { client, lead, number } = key.0;
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::call_results::read(&mut conn, client, lead, number).await?)
+}
+
 /// Which calls are listed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fits {
@@ -440,7 +450,7 @@ async fn can_not(
     let Some(carrier) = engine.carrier(client, attempt.account).await? else { return Ok(usual()) };
     let Some(phone) = &attempt.phone else { return Ok(usual()) };
     let (requests, now, rules) = (Requests::default(), engine.now().await?, Rules::default());
-    let key = outdial_workflows::ids::DialKey(outdial_workflows::ids::AttemptRef {
+    let key = DialKey(AttemptRef {
         client,
         lead: call,
         number: AttemptNumber::new(attempt.number.get()).unwrap_or(AttemptNumber::FIRST),

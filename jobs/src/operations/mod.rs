@@ -19,6 +19,7 @@ pub mod keys;
 pub mod lead_lists;
 pub mod leads;
 pub mod limits;
+pub mod overview;
 pub mod pausing;
 pub mod recurring;
 pub mod reports;
