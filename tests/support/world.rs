@@ -306,6 +306,12 @@ impl World {
         done.unwrap_or_else(|error| panic!("{statement}: {error}")).rows_affected()
     }
 
+    /// Grants the client seats for conversations, as if a process held some.
+    pub(crate) async fn grant_seats(&self) {
+        let granted = format!("insert into seat_grants values ('{}', 64, 'infinity')", self.client);
+        self.run(&granted).await;
+    }
+
     /// Where the carrier reaches us.
     pub(crate) fn public_url(&self) -> &Url {
         &self.public_url

@@ -270,6 +270,7 @@ async fn a_campaign_names_a_playbook_that_is_there() {
 #[tokio::test]
 async fn a_lead_about_whom_the_playbook_lacks_something_is_held_and_not_called() {
     let world = World::working().await;
+    world.grant_seats().await;
     let (caller, list) = operator(&world).await;
     let add = async |text: &str| {
         let added = caller.post(&list, json!({ "name": "homes", "text": greeting(text) })).await;
@@ -286,7 +287,7 @@ async fn a_lead_about_whom_the_playbook_lacks_something_is_held_and_not_called()
     let lacking = accepted("+919876500001", json!({})).await;
     let known = accepted("+919876500002", json!({ "area": "Whitefield" })).await;
     world.order(campaign, Order::Start).await;
-    // This process has nothing to talk with.
+    // The process that had the seats is gone, and this one has nothing to talk with.
     assert_eq!(told(&world.finished(known).await), ["bound: failed"]);
     let held = world.until(lacking, |record| record.workflow.state == State::Held).await;
     assert_eq!(told(&held), ["refused, not counted"]);
@@ -306,6 +307,7 @@ async fn a_lead_about_whom_the_playbook_lacks_something_is_held_and_not_called()
 #[tokio::test]
 async fn a_playbook_that_cannot_be_read_any_more_stands_in_the_way_and_is_told_beforehand() {
     let world = World::working().await;
+    world.grant_seats().await;
     let (caller, list) = operator(&world).await;
     caller.post(&list, json!({ "name": "homes", "text": greeting("Good day.") })).await;
     let campaign = world.draft(json!({ "agent": { "mode": "stream", "playbook": "homes" } })).await;
