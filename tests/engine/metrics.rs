@@ -9,7 +9,7 @@ use outdial_jobs::operations::campaigns::Order;
 use outdial_jobs::operations::subscribers::{self, Spec};
 use outdial_jobs::providers::http_client;
 use outdial_workflows::ids::AttemptNumber;
-use outdial_workflows::input::Input;
+use outdial_workflows::input::{Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::money::Cost;
 use reqwest::StatusCode;
@@ -100,7 +100,7 @@ async fn every_metric_is_documented_and_every_documented_one_is_shown() {
     world.scripted(campaign, "+919876500002", [Scenario::no_answer(), talk()]).await;
     let another = world.campaign(json!({})).await;
     world.scripted(campaign, "+919876500003", [talk(), talk()]).await;
-    world.lead(another, "+919876500003").await;
+    let rival = world.lead(another, "+919876500003").await;
     let mut seen = Families::new();
     let look = async |seen: &mut Families| {
         for (name, family) in families(&shown(&world).await) {
@@ -133,6 +133,8 @@ async fn every_metric_is_documented_and_every_documented_one_is_shown() {
     for (name, family) in &seen {
         assert_eq!(documented.get(name), Some(family), "{name}: dashboards/metrics.md says otherwise");
     }
+    // Whoever found the number busy waits for half a minute.
+    world.command(rival, Command::Cancel).await;
     world.all_finished().await;
     // The subscriber takes nothing, so that its job stays.
     world.settle().await;
