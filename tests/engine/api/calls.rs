@@ -6,20 +6,23 @@ use chrono::TimeDelta;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
 use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::reports;
 use outdial_jobs::operations::setup;
 use outdial_jobs::providers::exotel::Settings;
+use outdial_jobs::providers::http_client;
 use outdial_jobs::store;
 use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::{CallEnd, CallFact, CallResult, CallStatus, Source, Talk};
-use outdial_workflows::ids::{AttemptNumber, LeadId};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use outdial_workflows::input::Input;
+use outdial_workflows::results::{Speaker, Turn};
 use outdial_workflows::rules::Rules;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Caller, each, key, place};
-use crate::support::world::{Setup, World, settings, until, until_some};
+use crate::support::world::{Setup, World, settings, soon, until, until_some};
 
 /// Through the world's account, by a flow of the carrier's.
 fn through(world: &World) -> Value {
@@ -420,6 +423,44 @@ async fn a_call_is_followed_from_its_order_to_what_came_of_it() {
     assert_eq!((&over["attempts"], &over["latest"]["talk_ms"]), (&json!(1), &json!(5_000)));
     assert_eq!(over["external_id"], "row 1");
     assert!(over["latest"]["ended_at"].is_string() && over["due_at"].is_null(), "{over}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_is_followed_as_it_is_talked_until_it_is_over() {
+    let world = patient().await;
+    let caller = key(&world, Role::Operator, Some(world.client)).await;
+    world.carrier.script("+919876500001", [Scenario::silent()]);
+    let campaign = world.campaign(json!({})).await;
+    let input = json!({ "lead": { "phone": "+919876500001" }, "campaign": campaign });
+    let call = id(&caller.post(&list(&world), input).await);
+    let open = async || {
+        let address = world.address(&format!("{}/{call}/live", list(&world)));
+        let request = http_client().expect("a client").get(address);
+        let stream = request.bearer_auth(caller.token.as_deref().expect("a token")).send().await;
+        let stream = stream.expect("an answer");
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        stream
+    };
+    let stream = open().await;
+    connected(&world, call).await;
+    let attempt = AttemptRef { client: world.client, lead: LeadId(call), number: AttemptNumber::FIRST };
+    let said = [(Speaker::Agent, "Good day."), (Speaker::Person, "Who is it?")];
+    for (speaker, text) in said {
+        let turn = Turn::said(speaker, text.into(), None);
+        reports::turns(&world.engine, DialKey(attempt), vec![turn]).await.expect("kept");
+    }
+    ended(&world, call).await;
+    world.finished(LeadId(call)).await;
+    let told = soon("the stream to end", stream.text()).await.expect("text");
+    let turns: Vec<&str> = told.split("\n\n").filter(|event| event.contains("event: turn")).collect();
+    assert_eq!(turns.len(), 2, "{told}");
+    assert!(turns[0].contains("id: 1") && turns[0].contains("Good day."), "{told}");
+    assert!(turns[1].contains("id: 2") && turns[1].contains("Who is it?"), "{told}");
+    assert!(told.trim_end().ends_with(r#"data: {"status":"completed"}"#), "{told}");
+    // Whoever comes late is told all of it.
+    let late = soon("the stream to end", open().await.text()).await.expect("text");
+    assert_eq!(late.matches("event: turn").count(), 2, "{late}");
     world.end().await;
 }
 
