@@ -54,11 +54,9 @@ pub async fn seen(
     Ok(seen.map(|row| Others { talk: row.others_talk }))
 }
 
-/// From now on a process takes no more conversations; those that it holds go on.
+/// From now on a process takes no more conversations. Those that it holds go on, and sockets that belong to them still find it.
 pub async fn give_up_seats(conn: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
-    sqlx::query!("update nodes set seats = 0, address = null where node_id = $1", node.0)
-        .execute(conn)
-        .await?;
+    sqlx::query!("update nodes set seats = 0 where node_id = $1", node.0).execute(conn).await?;
     Ok(())
 }
 
