@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::world::World;
 
 async fn asked(world: &World, path: &str) -> (StatusCode, String) {
-    let answer = http_client().get(world.address(path)).send().await.expect("it answers");
+    let answer = http_client().expect("a client").get(world.address(path)).send().await.expect("it answers");
     (answer.status(), answer.text().await.expect("text"))
 }
 

@@ -38,7 +38,8 @@ type Families = BTreeMap<String, Family>;
 
 /// What the world's server shows.
 async fn shown(world: &World) -> String {
-    let asked = http_client().get(world.address("metrics")).send().await.expect("answered");
+    let asked =
+        http_client().expect("a client").get(world.address("metrics")).send().await.expect("answered");
     assert_eq!(asked.status(), StatusCode::OK);
     asked.text().await.expect("text")
 }

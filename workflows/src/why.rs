@@ -284,6 +284,7 @@ impl Why {
             Self::TooLate { .. } => "too_late",
             Self::Refused { .. } => "refused",
             Self::RetryAfter { .. } => "retry_after",
+            Self::CallBackAsked { .. } => "call_back_asked",
             Self::AttemptsUsedUp { .. } => "attempts_used_up",
             Self::NoAttemptsLeft { .. } => "no_attempts_left",
             Self::NumbersUsedUp => "numbers_used_up",
