@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apalis::prelude::{Monitor, WorkerBuilder};
 use chrono::TimeDelta;
@@ -191,9 +191,16 @@ async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationTok
         engine.tell(Happened::JobBegun(lead));
     }
     let ctx = Ctx { engine: engine.clone(), lease: claimed.lease };
+    let began = Instant::now();
     let work = AssertUnwindSafe((kinds.run)(claimed.kind.clone(), claimed.args.clone(), ctx)).catch_unwind();
     let result = work.await.unwrap_or_else(|panic| Err(JobError::Panicked(words_of(panic.as_ref()))));
     drop(slot);
+    let outcome = match &result {
+        Ok(()) => "done",
+        Err(JobError::Later(_)) => "later",
+        Err(_) => "failed",
+    };
+    engine.metrics().job_ran(&claimed.kind, outcome, began.elapsed());
     if let Err(error) = result {
         give_back(&engine, &kinds, &claimed, &error).await;
     }
@@ -269,6 +276,9 @@ async fn quarantine(engine: &Engine, claimed: &Claimed, error: &str) -> Result<(
         store::quarantine::job(&mut conn, claimed.lease, new_id(now), error, now).await
     });
     let moved = moved.await?;
+    if moved {
+        engine.metrics().quarantined("job");
+    }
     if let (true, Some(lead)) = (moved, claimed.lead) {
         let told = Input::JobQuarantined { kind: claimed.kind.clone(), error: error.to_owned() };
         if let Err(error) = engine.input(claimed.lease.client, lead, told, None).await {

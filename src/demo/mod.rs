@@ -11,6 +11,7 @@ mod talk;
 mod watch;
 
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +51,9 @@ pub struct Args {
     /// The most calls at once.
     #[arg(long, value_name = "N")]
     max_concurrent: Option<u32>,
+    /// The address to serve on meanwhile, metrics among the rest; a port of 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    listen: SocketAddr,
 }
 
 /// Which carriers are played.

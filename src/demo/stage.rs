@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::jobs::Job as _;
 use outdial_jobs::jobs::converse::Converse;
@@ -69,7 +71,8 @@ impl Stage {
             carrier.leave_unreached();
             carriers.push(carrier);
         }
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(args.listen).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         screen.step("starting the engine");
         let key = SealKey::parse(&SealKey::generate())?;

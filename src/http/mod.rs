@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
 use outdial_jobs::engine::Engine;
@@ -56,7 +57,8 @@ impl Api {
     /// # Errors
     /// If the metrics cannot be registered.
     pub fn with(engine: Engine, access: Access) -> anyhow::Result<Self> {
-        Ok(Self { engine, metrics: Arc::new(Metrics::new()?), access: Arc::new(access) })
+        let metrics = Arc::new(Metrics::new(engine.metrics().registry())?);
+        Ok(Self { engine, metrics, access: Arc::new(access) })
     }
 }
 
@@ -87,7 +89,8 @@ pub fn router(api: Api) -> Router {
             ServiceBuilder::new()
                 .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
                 .layer(TraceLayer::new_for_http().make_span_with(span))
-                .layer(PropagateRequestIdLayer::new(request_id)),
+                .layer(PropagateRequestIdLayer::new(request_id))
+                .layer(middleware::from_fn_with_state(api.clone(), metrics::count)),
         )
         .with_state(api)
 }
@@ -154,8 +157,14 @@ pub async fn serve_router(
     }
 }
 
-/// Ready when the database answers.
+/// Ready when the database answers, until the process is told to stop: what is still sent here is answered, and
+/// whoever spreads requests over several processes sends no more. That the process lives, `/health` tells, which
+/// asks nobody: a database that is away is no reason to start a process anew.
 async fn ready(State(api): State<Api>) -> impl IntoResponse {
+    if api.engine.is_stopping() {
+        let body = serde_json::json!({ "ready": false, "because": "it is stopping" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
+    }
     match tokio::time::timeout(Duration::from_secs(2), api.engine.now()).await {
         Ok(Ok(now)) => (StatusCode::OK, Json(serde_json::json!({ "ready": true, "database_time": now }))),
         Ok(Err(_)) | Err(_) => {

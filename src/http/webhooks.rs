@@ -1,6 +1,6 @@
 //! Webhooks: checked, taken in, and answered once that has committed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -33,7 +33,7 @@ pub(super) async fn signed(
     };
     let whose = (ClientId(client), AccountId(account));
     let taken = take_signed(&api, provider, whose, None, (&headers, &body));
-    answer(&api, provider, tokio::time::timeout(PATIENCE, taken).await)
+    answer(&api, provider, taken).await
 }
 
 /// A webhook that is signed and echoes no key of ours: its address, made anew for each attempt, says whose it
@@ -52,7 +52,7 @@ pub(super) async fn signed_of_attempt(
         let key = authentic(&api, &key, &secret)?;
         take_signed(&api, provider, whose, Some(key), (&headers, &body)).await
     };
-    answer(&api, provider, tokio::time::timeout(PATIENCE, taken).await)
+    answer(&api, provider, taken).await
 }
 
 /// Exotel signs nothing: the address itself is the proof, made anew for each attempt.
@@ -63,16 +63,19 @@ pub(super) async fn exotel(
     body: Bytes,
 ) -> Response {
     let taken = take_unsigned(&api, &key, &secret, &headers, &body);
-    answer(&api, Provider::Exotel, tokio::time::timeout(PATIENCE, taken).await)
+    answer(&api, Provider::Exotel, taken).await
 }
 
 type Refused = (&'static str, Problem);
 /// What became of a webhook, as it is counted.
 type Taken = Result<&'static str, Refused>;
 
-fn answer(api: &Api, provider: Provider, taken: Result<Taken, tokio::time::error::Elapsed>) -> Response {
+async fn answer(api: &Api, provider: Provider, taking: impl Future<Output = Taken>) -> Response {
     let late =
         || Err(("late", Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "not yet; send it again")));
+    let began = Instant::now();
+    let taken = tokio::time::timeout(PATIENCE, taking).await;
+    api.metrics.webhook_took(provider, began.elapsed());
     match taken.unwrap_or_else(|_| late()) {
         Ok(result) => {
             api.metrics.webhook(provider, result);

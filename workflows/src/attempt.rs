@@ -38,6 +38,22 @@ pub enum Ledger {
     BoundLate,
 }
 
+impl Ledger {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Withdrawn => "withdrawn",
+            Self::Submitted => "submitted",
+            Self::Bound => "bound",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Absent => "absent",
+            Self::BoundLate => "bound_late",
+        }
+    }
+}
+
 /// Counts the changes of a client that may forbid calls: a pause, a suppression, a
 /// cancel. A reservation made under an older number is judged again before it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -114,6 +114,19 @@ pub enum CallResult {
 }
 
 impl CallResult {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Voicemail => "voicemail",
+            Self::Failed => "failed",
+            Self::InvalidNumber => "invalid_number",
+            Self::Lost => "lost",
+        }
+    }
+
     /// The outcome when nobody reports anything more particular.
     pub fn outcome(self) -> Outcome {
         match self {
@@ -168,7 +181,7 @@ impl Talk {
 }
 
 /// Who told us something about a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The answer to the dial request itself.
@@ -183,6 +196,20 @@ pub enum Source {
     Poll,
     /// A person, or a program on a person's behalf.
     Operator,
+}
+
+impl Source {
+    /// The name used in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::Webhook => "webhook",
+            Self::Stream => "stream",
+            Self::Agent => "agent",
+            Self::Poll => "poll",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// One piece of news about a call. News is idempotent: it may come twice, late,

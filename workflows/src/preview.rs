@@ -102,7 +102,7 @@ pub struct Preview {
 impl Preview {
     /// Counts a lead.
     pub fn add(&mut self, lead: LeadId, (prospect, why, from): (Prospect, Option<Why>, Option<Moment>)) {
-        let name = why.as_ref().map(Why::name).unwrap_or_default();
+        let name = why.as_ref().map(Why::name).unwrap_or_default().to_owned();
         self.count(lead, prospect, name, why.map(|why| why.to_string()).unwrap_or_default(), from);
     }
 

@@ -20,6 +20,8 @@ pub struct Key {
     pub lane: LaneId,
     /// [`State`] by its place in [`State::ALL`].
     state: u8,
+    /// Why a lead waits or is held, by [`Why::name`](crate::why::Why::name); none in all other states.
+    pub reason: Option<&'static str>,
     /// The outcome of finished leads.
     pub outcome: Option<Outcome>,
     /// The hour in which the change happened, as its beginning.
@@ -38,9 +40,17 @@ impl Key {
             campaign: workflow.campaign,
             lane: workflow.lane,
             state: u8::try_from(place).unwrap_or_default(),
+            reason: reason(workflow),
             outcome: workflow.outcome,
             hour: hour_of(now),
         }
+    }
+}
+
+fn reason(workflow: &Workflow) -> Option<&'static str> {
+    match workflow.state {
+        State::Waiting | State::Held => Some(workflow.why.name()),
+        State::Dialling | State::Calling | State::Settling | State::Finished => None,
     }
 }
 

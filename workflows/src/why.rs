@@ -248,9 +248,55 @@ pub enum Why {
 
 impl Why {
     /// The name used in data.
-    pub fn name(&self) -> String {
-        let value = serde_json::to_value(self).unwrap_or_default();
-        value.get("why").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::WindowClosed { .. } => "window_closed",
+            Self::Holiday { .. } => "holiday",
+            Self::NeverOpens => "never_opens",
+            Self::OpenCalendar => "open_calendar",
+            Self::UnknownZone { .. } => "unknown_zone",
+            Self::NoZone => "no_zone",
+            Self::UnknownRegion { .. } => "unknown_region",
+            Self::NoRegion => "no_region",
+            Self::NoNumber => "no_number",
+            Self::NoPack { .. } => "no_pack",
+            Self::NoHolidays { .. } => "no_holidays",
+            Self::HolidaysNotKnown { .. } => "holidays_not_known",
+            Self::NeedsConsent { .. } => "needs_consent",
+            Self::ConsentRevoked { .. } => "consent_revoked",
+            Self::TriedOften { .. } => "tried_often",
+            Self::TriedToday { .. } => "tried_today",
+            Self::TriedEnough { .. } => "tried_enough",
+            Self::NotStarted { .. } => "not_started",
+            Self::PastEnd { .. } => "past_end",
+            Self::UnreadableRules => "unreadable_rules",
+            Self::CampaignNotRunning => "campaign_not_running",
+            Self::CampaignEnded => "campaign_ended",
+            Self::AccountNotReady => "account_not_ready",
+            Self::Suppressed { .. } => "suppressed",
+            Self::NumberBusy => "number_busy",
+            Self::Reserved { .. } => "reserved",
+            Self::Submitted { .. } => "submitted",
+            Self::Asking { .. } => "asking",
+            Self::OnCall { .. } => "on_call",
+            Self::AwaitingResults { .. } => "awaiting_results",
+            Self::TooLate { .. } => "too_late",
+            Self::Refused { .. } => "refused",
+            Self::RetryAfter { .. } => "retry_after",
+            Self::CallBackAsked { .. } => "call_back_asked",
+            Self::AttemptsUsedUp { .. } => "attempts_used_up",
+            Self::NoAttemptsLeft { .. } => "no_attempts_left",
+            Self::NumbersUsedUp => "numbers_used_up",
+            Self::Erased => "erased",
+            Self::Settled { .. } => "settled",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Undone { .. } => "undone",
+            Self::HeldBy { .. } => "held_by",
+            Self::ResumedBy { .. } => "resumed_by",
+            Self::RetriedBy { .. } => "retried_by",
+            Self::RescheduledBy { .. } => "rescheduled_by",
+        }
     }
 }
 
@@ -395,6 +441,29 @@ impl fmt::Display for Why {
             Self::RescheduledBy { actor, at } => {
                 write!(f, "rescheduled by {actor} for {}", at.format("%Y-%m-%d %H:%M UTC"))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packs::ConsentLevel;
+
+    #[test]
+    fn a_reason_has_the_name_that_it_is_stored_under() {
+        let at = Moment::UNIX_EPOCH;
+        for why in [
+            Why::New,
+            Why::WindowClosed { zone: Tz::UTC, opens_at: at },
+            Why::NeedsConsent { level: ConsentLevel::Express, area: None },
+            Why::TooLate { attempt: AttemptNumber::FIRST, in_a_row: 1 },
+            Why::NumberBusy,
+            Why::HeldBy { actor: "a person".into(), reason: None },
+            Why::RescheduledBy { actor: "a person".into(), at },
+        ] {
+            let stored = serde_json::to_value(&why).expect("a reason is stored");
+            assert_eq!(stored["why"], why.name());
         }
     }
 }

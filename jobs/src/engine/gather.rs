@@ -61,6 +61,11 @@ impl Gather {
         self.one_more.notify_waiters();
     }
 
+    /// How many inputs wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).values().map(Queue::len).sum()
+    }
+
     /// The clients whose commits rest.
     pub(super) fn resting(&self) -> Vec<ClientId> {
         let clients: Vec<ClientId> =
@@ -108,6 +113,7 @@ pub(super) async fn put_aside(
     error: &StoreError,
 ) -> EngineError {
     engine.inner.gather.note_quarantine(client);
+    engine.metrics().quarantined("workflow");
     let text = chain(error);
     tracing::error!(client.id = %client, lead.id = %item.lead, error = text,
         "a workflow could not be processed and is put into quarantine");
@@ -274,7 +280,13 @@ impl Committer {
                 // It may be slow rather than gone, and then the same haste would never see an end.
                 patience = (patience * 2).min(LONGEST_PATIENCE);
             }
-            match error.failure() {
+            let failure = error.failure();
+            match failure {
+                Failure::Data => {}
+                Failure::Conflict => self.engine.metrics().commit_retried("conflict"),
+                Failure::Wait => self.engine.metrics().commit_retried("away"),
+            }
+            match failure {
                 Failure::Data => return Err(error),
                 Failure::Conflict if conflicts < CONFLICTS => conflicts += 1,
                 Failure::Conflict | Failure::Wait => {

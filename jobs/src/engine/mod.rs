@@ -39,6 +39,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::events::Courier;
 use crate::media::reception::Reception;
+use crate::metrics::Metrics;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
@@ -49,6 +50,7 @@ use crate::store::{self, Sessions, StoreError};
 
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
+pub(crate) use observe::Counted;
 pub use observe::Happened;
 pub use playbooks::NoPlaybook;
 pub use wake::Hub;
@@ -165,6 +167,7 @@ struct Inner {
     /// Whether this machine's clock is so far off that nothing is dialled from here.
     clock_off: AtomicBool,
     observed: observe::Observed,
+    metrics: Metrics,
     /// Reads the sheets that campaigns take their leads from.
     sheets: OnceLock<SheetReader>,
     /// What events are sent with.
@@ -203,6 +206,7 @@ impl Engine {
                 reception: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
+                metrics: Metrics::default(),
                 sheets: OnceLock::new(),
                 courier: OnceLock::new(),
                 stop_admitting: stop.child_token(),
@@ -373,6 +377,21 @@ impl Engine {
 
     pub(crate) fn tell(&self, happened: Happened) {
         self.inner.observed.tell(happened);
+    }
+
+    /// What this process counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// How many inputs wait here for a commit, and of how many clients the commits rest.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.inner.gather.waiting(), self.inner.gather.resting().len())
+    }
+
+    /// The kinds of job that this process runs, with how many slots are free, and how many there are.
+    pub(crate) fn job_slots(&self) -> Vec<(&'static str, usize, usize)> {
+        self.inner.desk.get().map(|desk| desk.standing().collect()).unwrap_or_default()
     }
 
     /// The accounts' carriers.

@@ -193,7 +193,9 @@ async fn send_one(
         return (delivery, Response::Failed { retry_after: None });
     };
     let courier = ctx.engine.courier();
+    let began = Instant::now();
     let sent = courier.send(&url, &delivery.new.event, timestamp, &signatures.join(" "), body).await;
+    ctx.engine.metrics().delivered(&sent.response, began.elapsed());
     delivery.last_status = sent.status.and_then(|status| i16::try_from(status.as_u16()).ok());
     delivery.last_error = sent.error.map(|error| error.to_string().chars().take(ERROR_CHARS).collect());
     (delivery, sent.response)

@@ -56,7 +56,10 @@ impl Dial {
     async fn send(self, ctx: &Ctx, request: ToSend, seen: Instant) -> Result<(), JobError> {
         crash::point("place.before_send");
         ctx.engine.tell(Happened::Dialling);
+        ctx.engine.metrics().dialling();
+        let began = Instant::now();
         let reply = request.carrier.place(Permit::from_commit(seen), &request.body).await;
+        ctx.engine.metrics().dialled(request.carrier.provider(), &reply, began.elapsed());
         crash::point("place.after_send");
         let replied = Input::Replied { attempt: self.number, reply };
         ctx.engine.input(self.client, self.lead, replied, Some(ctx.lease)).await?;

@@ -258,7 +258,14 @@ async fn claim(
         store::queue::insert(&mut tx, client, &[job], now).await?;
         tx.commit().await?;
         let lease = Lease { client, job: id, token };
-        Ok(Some(Claimed { lease, kind: Converse::KIND.to_owned(), args, lead: None, tries: 1 }))
+        Ok(Some(Claimed {
+            lease,
+            kind: Converse::KIND.to_owned(),
+            args,
+            lead: None,
+            tries: 1,
+            rescued: false,
+        }))
     })
     .await
 }

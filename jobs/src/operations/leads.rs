@@ -193,6 +193,7 @@ pub(crate) async fn accept_rows(
         note_page(&mut tx, client, page, &rows, &written, recorded.new, now).await?;
     }
     tx.commit().await?;
+    engine.metrics().accepted(client, campaign, &written);
     engine.hub().signal(client, Signal { jobs: recorded.released > 0, ..SIGNAL });
     let duplicates = specs.len() - written.len();
     Ok(Accepted { duplicates, leads: written, consents: recorded.new })

@@ -111,6 +111,9 @@ impl Claimer {
             return Ok(Claim::None { full });
         }
         for claimed in claimed {
+            if claimed.rescued {
+                self.engine.metrics().job_rescued(&claimed.kind);
+            }
             self.hand_out(claimed, &mut free_slots);
         }
         let filled = free_slots.iter().filter(|(_, left)| left.is_empty());

@@ -100,6 +100,11 @@ impl Desk {
         Some(if free >= slots.count.div_ceil(WORTH_A_LOOK) { free } else { 0 })
     }
 
+    /// The kinds, with how many slots are free, and how many there are.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = (&'static str, usize, usize)> {
+        self.kinds.iter().map(|(kind, slots)| (*kind, slots.all.available_permits(), slots.count))
+    }
+
     /// Waits until a slot was freed since the last call. For one caller.
     pub async fn freed(&self) {
         self.freed.notified().await;

@@ -30,6 +30,7 @@ pub mod dial_requests;
 mod error;
 pub mod events;
 pub mod exports;
+pub mod gauges;
 pub mod idempotency;
 pub mod imports;
 pub mod inbox;

@@ -63,6 +63,8 @@ pub struct Claimed {
     pub lead: Option<LeadId>,
     /// How often it has been claimed, this time included.
     pub tries: i16,
+    /// Whether the lease of whoever ran it before had run out.
+    pub rescued: bool,
 }
 
 /// Queues jobs, and returns which. A step that is queued already is not queued again.
@@ -156,11 +158,13 @@ pub async fn claim(
                 limit slots.free - (select count(*) from expired where expired.kind = slots.kind)
                 for no key update skip locked) j
         ), picked as (
-            select client_id, job_id from expired union all select client_id, job_id from fresh
+            select client_id, job_id, true as rescued from expired
+            union all select client_id, job_id, false from fresh
         )
         update jobs set lease_owner = $1, lease_token = gen_random_uuid(), lease_until = $5, tries = tries + 1
         from picked where jobs.client_id = picked.client_id and jobs.job_id = picked.job_id
-        returning jobs.client_id, jobs.job_id, kind, lead_id, number, args, tries, lease_token as "token!""#,
+        returning jobs.client_id, jobs.job_id, kind, lead_id, number, args, tries, lease_token as "token!",
+            picked.rescued as "rescued!""#,
         node.0,
         kinds,
         free,
@@ -181,6 +185,7 @@ pub async fn claim(
             },
             lead: row.lead_id.map(LeadId),
             tries: row.tries,
+            rescued: row.rescued,
         })
         .collect())
 }
@@ -343,17 +348,4 @@ pub async fn free_leases_of(conn: &mut PgConnection, nodes: &[Uuid], now: Moment
     .execute(conn)
     .await?;
     Ok(freed.rows_affected())
-}
-
-/// How many jobs wait or run, by kind.
-pub async fn depth(conn: &mut PgConnection) -> Result<Vec<(String, i64, i64, Option<Moment>)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select kind, count(*) filter (where lease_owner is null) as "waiting!",
-            count(*) filter (where lease_owner is not null) as "running!",
-            min(run_at) filter (where lease_owner is null) as oldest
-        from (select kind, lease_owner, run_at from jobs limit 100000) j group by kind order by kind"#
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.kind, row.waiting, row.running, row.oldest)).collect())
 }

@@ -14,14 +14,15 @@ use super::rows::{OutcomeRow, StateRow};
 pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> Result<(), StoreError> {
     let each = || deltas.iter().map(|(key, _)| key);
     sqlx::query!(
-        "insert into statistics_deltas (client_id, campaign_id, lane_id, state, outcome, hour, count)
-        select $1, x.* from unnest($2::uuid[], $3::uuid[], $4::workflow_state[], $5::outcome[],
-            $6::timestamptz[], $7::bigint[]) as x(campaign_id, lane_id, state, outcome, hour, count)",
+        "insert into statistics_deltas (client_id, campaign_id, lane_id, state, outcome, reason, hour, count)
+        select $1, x.* from unnest($2::uuid[], $3::uuid[], $4::workflow_state[], $5::outcome[], $6::text[],
+            $7::timestamptz[], $8::bigint[]) as x(campaign_id, lane_id, state, outcome, reason, hour, count)",
         client.0,
         &each().map(|key| key.campaign.0).collect::<Vec<_>>(),
         &each().map(|key| key.lane.0).collect::<Vec<_>>(),
         &each().map(|key| key.state().into()).collect::<Vec<StateRow>>() as &[StateRow],
         &each().map(|key| key.outcome.map(Into::into)).collect::<Vec<_>>() as &[Option<OutcomeRow>],
+        &each().map(|key| key.reason.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
         &each().map(|key| key.hour).collect::<Vec<Moment>>(),
         &deltas.iter().map(|(_, count)| count).collect::<Vec<_>>()
     )
@@ -36,7 +37,7 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
         r#"with taken as (
             delete from statistics_deltas where delta_id in (
                 select delta_id from statistics_deltas order by delta_id limit $1 for update skip locked)
-            returning client_id, campaign_id, lane_id, state, outcome, hour, count
+            returning client_id, campaign_id, lane_id, state, outcome, reason, hour, count
         ), summed as (
             select client_id, campaign_id, lane_id, state, outcome, hour, sum(count)::bigint as count
             from taken group by 1, 2, 3, 4, 5, 6
@@ -44,6 +45,11 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
             insert into statistics as s (client_id, campaign_id, lane_id, state, outcome, hour, count)
             select * from summed order by 1, 2, 3, 4, 5, 6
             on conflict on constraint statistics_key do update set count = s.count + excluded.count
+        ), stand as (
+            insert into standings as s (client_id, campaign_id, state, reason, outcome, count)
+            select client_id, campaign_id, state, reason, outcome, sum(count)::bigint from taken
+            group by 1, 2, 3, 4, 5 having sum(count) <> 0 order by 1, 2, 3, 4, 5
+            on conflict on constraint standings_key do update set count = s.count + excluded.count
         )
         select count(*) as "count!" from taken"#,
         limit

@@ -55,6 +55,11 @@ fn all() -> [&'static dyn Sweep; 7] {
     ]
 }
 
+/// Their names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    all().into_iter().map(|sweep| sweep.name())
+}
+
 /// Runs until told to stop.
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let rolling = roll_up(engine.clone(), stop.clone());
@@ -168,6 +173,7 @@ async fn run_one(
     }
     let began = Instant::now();
     let result = sweep.run(engine, now).await;
+    engine.metrics().swept(sweep.name(), result.as_ref().ok().copied());
     let took_ms = i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
     let error = result.as_ref().err().map(ToString::to_string);
     let nothing = matches!(result, Ok(0));

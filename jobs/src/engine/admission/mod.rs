@@ -293,6 +293,7 @@ async fn round_on(
     let busy = store::attempts::busy(&mut tx, client, &leads).await?;
     // A process that stands still between here and the commit must not send on what it has seen.
     let seen = std::time::Instant::now();
+    let began = seen;
     // Later than the end of every call whose slot was counted as free.
     let now = engine.inner.clock.now(&mut tx).await?;
     if locked.is_empty() {
@@ -323,6 +324,7 @@ async fn round_on(
     if !std::mem::take(&mut tried.submitted).is_empty() {
         crash::point("submit.after_commit");
     }
+    engine.metrics().committed("admission", tried.items.len(), began.elapsed());
     decided.lay_out(engine, seen);
     let reserved = decided.reserved();
     decided.announce(engine, client).await;

@@ -45,6 +45,7 @@ impl<'a> Batch<'a> {
             client,
             now,
             cases: BTreeMap::new(),
+            news: vec![],
             aside,
             settings: HashMap::new(),
             readings: HashMap::new(),

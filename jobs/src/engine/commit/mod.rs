@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use outdial_workflows::Moment;
 use outdial_workflows::breaker::Heard;
-use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind};
+use outdial_workflows::call::{CallId, DialReply, Refusal, RefusalKind, Source};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId, new_id};
 use outdial_workflows::input::{Answer, Command, Input, JobOrder, Rest};
 use outdial_workflows::phone::PhoneNumber;
@@ -23,8 +23,9 @@ use self::write::{Born, Written};
 use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox, playbooks};
+use super::{Counted, Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox, playbooks};
 use crate::crash;
+use crate::metrics::Tally;
 use crate::providers::{DialOrder, Provider};
 use crate::queue::Slot;
 use crate::store::workflows::Locked;
@@ -40,7 +41,9 @@ pub(super) async fn batch(
     items: &[Item],
     patience: Duration,
 ) -> Result<Taken, StoreError> {
+    let began = Instant::now();
     let (mut decided, seen) = store::within(patience, commit(engine, client, items)).await?;
+    engine.metrics().committed("batch", items.len(), began.elapsed());
     decided.announce(engine, client).await;
     Ok(decided.taken(seen))
 }
@@ -102,6 +105,9 @@ pub(super) struct Decided {
     rests: Vec<Rest>,
     answered: Vec<Answered>,
     happened: Vec<Happened>,
+    tally: Tally,
+    /// What came of news, by who told it: carrier, source, and whether it was new.
+    news: Vec<(&'static str, Source, bool)>,
     /// Calls that attempts are known by from this commit on.
     named: Vec<CallId>,
 }
@@ -150,6 +156,10 @@ impl Decided {
         engine.inner.dialled.resolved(self.resolved.iter().map(attempt));
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
+        engine.metrics().count(client, &self.tally);
+        self.news
+            .iter()
+            .for_each(|(provider, source, is_new)| engine.metrics().news(provider, *source, *is_new));
         if !self.named.is_empty() {
             inbox::follow_meanwhile(engine, client, self.named.clone());
         }
@@ -223,6 +233,7 @@ struct Batch<'a> {
     rests: Vec<Rest>,
     /// What carriers answered to dial requests, as far as a breaker may take notice.
     answered: Vec<Answered>,
+    news: Vec<(&'static str, Source, bool)>,
 }
 
 impl Batch<'_> {
@@ -238,6 +249,7 @@ impl Batch<'_> {
         }
         self.rests.clear();
         self.answered.clear();
+        self.news.clear();
         items.iter().zip(chances).map(|(item, chance)| self.take(item, *chance, lost)).collect()
     }
 
@@ -260,8 +272,13 @@ impl Batch<'_> {
         let circumstances =
             Circumstances { now: self.now, settings: &self.settings, readings: &self.readings };
         let input = self.as_it_stands(item, lost);
+        let known = case.events.len();
         let (mut answer, rest) = fold::step(&mut case, &input, chance, &circumstances);
         self.rests.extend(rest);
+        if let Input::News { source, .. } = &input {
+            let told = (self.provider_of(&case), *source, case.events.len() > known);
+            self.news.push(told);
+        }
         if let (true, Answer::Reserved(attempt)) = (self.submits, &answer) {
             // The lease is made by the same commit.
             let attempt = *attempt;
@@ -317,6 +334,13 @@ impl Batch<'_> {
             Input::Admit { .. } if lost.contains(&item.lead) => Input::NumberBusy,
             input => input.clone(),
         }
+    }
+
+    /// The campaign's carrier, by name.
+    fn provider_of(&self, case: &Case) -> &'static str {
+        let setting = self.settings.get(&case.run.workflow.campaign);
+        let carrier = setting.and_then(|setting| setting.carrier.as_ref());
+        carrier.map_or("unknown", |carrier| carrier.provider().name())
     }
 
     fn holds_lease(&self, item: &Item) -> bool {
@@ -409,6 +433,10 @@ impl Batch<'_> {
         let timers = changed.map(|case| (case.run.workflow.lead, timed(&case.run.workflow))).collect();
         let Written { signal, born } = written;
         let happened = self.engine.inner.observed.of_commit(self.cases.values());
+        let mut tally = Tally::default();
+        for case in self.cases.values() {
+            tally.add(&Counted::of(case, self.provider_of(case)), self.now);
+        }
         let named = self.cases.values().flat_map(Case::named).cloned().collect();
         let resolved =
             self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (*lead, number)));
@@ -422,6 +450,8 @@ impl Batch<'_> {
             rests: self.rests,
             answered: self.answered,
             happened,
+            tally,
+            news: self.news,
             named,
         }
     }

@@ -220,6 +220,7 @@ impl Batch<'_> {
                 args: args.clone(),
                 lead: step.map(|(lead, _)| lead),
                 tries: 1,
+                rescued: false,
             },
             slot,
         });

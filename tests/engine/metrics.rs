@@ -1,0 +1,208 @@
+//! What `/metrics` says: as it is documented, by name, and true.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::By;
+use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::operations::subscribers::{self, Spec};
+use outdial_jobs::providers::http_client;
+use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::input::Input;
+use outdial_workflows::limits::Limit;
+use outdial_workflows::money::Cost;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::world::{Setup, World, phones, until};
+
+const BY: By<'static> = By { actor: "a test", reason: None };
+
+/// The documentation, as it is shipped.
+const DOCUMENTED: &str = include_str!("../../dashboards/metrics.md");
+
+/// A metric as it is shown, or as it is documented.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Family {
+    kind: String,
+    help: String,
+    labels: BTreeSet<String>,
+}
+
+fn talk() -> Scenario {
+    Scenario::answered(Duration::from_secs(200))
+}
+
+type Families = BTreeMap<String, Family>;
+
+/// What the world's server shows.
+async fn shown(world: &World) -> String {
+    let asked =
+        http_client().expect("a client").get(world.address("metrics")).send().await.expect("answered");
+    assert_eq!(asked.status(), StatusCode::OK);
+    asked.text().await.expect("text")
+}
+
+fn families(text: &str) -> Families {
+    let mut families = Families::new();
+    for line in text.lines() {
+        if let Some(line) = line.strip_prefix("# HELP ") {
+            let (name, help) = line.split_once(' ').expect("a name and a help");
+            families.entry(name.to_owned()).or_default().help = help.to_owned();
+        } else if let Some(line) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = line.split_once(' ').expect("a name and a type");
+            families.entry(name.to_owned()).or_default().kind = kind.to_owned();
+        } else {
+            let series = line.rsplit_once(' ').expect("a series and a value").0;
+            let (sample, labels) = series.split_once('{').unwrap_or((series, ""));
+            let of = ["_bucket", "_sum", "_count"].iter().find_map(|end| sample.strip_suffix(end));
+            let name = of.filter(|name| families.contains_key(*name)).unwrap_or(sample);
+            let family = families.get_mut(name).expect("it was declared above");
+            let labels = labels.trim_end_matches('}').split("\",").filter_map(|label| label.split_once('='));
+            family.labels.extend(labels.map(|(name, _)| name.to_owned()).filter(|name| name != "le"));
+        }
+    }
+    families
+}
+
+fn documented() -> Families {
+    let rows = DOCUMENTED.lines().filter(|line| line.starts_with("| `"));
+    let family = |row: &str| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [name, kind, labels, help] = cells[..] else { panic!("not four cells: {row}") };
+        let labels = labels.split(", ").filter(|label| !label.is_empty()).map(str::to_owned);
+        let family = Family { kind: kind.into(), help: help.into(), labels: labels.collect() };
+        (name.trim_matches('`').to_owned(), family)
+    };
+    rows.map(family).collect()
+}
+
+/// The value of a series, its labels in the order in which they are shown.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    Some(line.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn every_metric_is_documented_and_every_documented_one_is_shown() {
+    let limits = vec![Limit::Concurrent { max: 50 }, Limit::per_second(100)];
+    let mut world = World::with(Setup { limits, ..Setup::default() }).await;
+    world.engine.send_events_with(
+        outdial_jobs::events::Courier::new(&["127.0.0.0/8".parse().expect("a network")]).expect("a courier"),
+    );
+    world.work().await;
+    let spec = Spec { url: "http://127.0.0.1:9/hook".into(), ..Spec::default() };
+    subscribers::create(&world.engine, world.client, &spec, BY).await.expect("a subscriber");
+    let campaign = world.campaign(json!({})).await;
+    // Somebody is called again, somebody talks, and two campaigns want the same person.
+    let talked = world.scripted(campaign, "+919876500001", [talk()]).await;
+    world.scripted(campaign, "+919876500002", [Scenario::no_answer(), talk()]).await;
+    let another = world.campaign(json!({})).await;
+    world.scripted(campaign, "+919876500003", [talk(), talk()]).await;
+    world.lead(another, "+919876500003").await;
+    let mut seen = Families::new();
+    let look = async |seen: &mut Families| {
+        for (name, family) in families(&shown(&world).await) {
+            let known = seen.entry(name).or_default();
+            known.labels.extend(family.labels.clone());
+            *known = Family { labels: std::mem::take(&mut known.labels), ..family };
+        }
+    };
+    look(&mut seen).await;
+    world.finished(talked).await;
+    let cost = Cost { micros: 1_500_000 };
+    let priced = Input::Priced { attempt: AttemptNumber::FIRST, cost };
+    world.engine.input(world.client, talked, priced, None).await.expect("taken in");
+    let documented = documented();
+    let missing = |seen: &Families| -> Vec<String> {
+        documented.keys().filter(|name| !seen.contains_key(*name)).cloned().collect()
+    };
+    let seen = tokio::sync::Mutex::new(seen);
+    let all_seen = until("every documented metric to be shown", async || {
+        let mut seen = seen.lock().await;
+        look(&mut seen).await;
+        let missing = missing(&seen);
+        if !missing.is_empty() {
+            eprintln!("not shown yet: {missing:?}");
+        }
+        missing.is_empty()
+    });
+    all_seen.await;
+    let seen = seen.into_inner();
+    for (name, family) in &seen {
+        assert_eq!(documented.get(name), Some(family), "{name}: dashboards/metrics.md says otherwise");
+    }
+    world.all_finished().await;
+    // The subscriber takes nothing, so that its job stays.
+    world.settle().await;
+    world.judge().await;
+}
+
+#[tokio::test]
+async fn leads_are_shown_by_state_and_reason_as_a_recount_has_them() {
+    let mut world = World::new().await;
+    let campaign = world.campaign(json!({ "calendar": "none" })).await;
+    world.order(campaign, Order::Pause).await;
+    world.leads(campaign, &phones(1, 5)).await;
+    let name: String =
+        sqlx::query_scalar("select name from campaigns").fetch_one(world.db.pool()).await.expect("a name");
+    let of = format!("campaign=\"{name}\",client=\"A client\"");
+    let waiting = format!("outdial_leads{{{of},reason=\"new\",state=\"waiting\"}}");
+    assert_eq!(value(&shown(&world).await, &waiting), Some(5.0), "pending counts are shown");
+    world.order(campaign, Order::Start).await;
+    world.work().await;
+    world.all_finished().await;
+    until("the roll-up", async || world.count("select count(*) from statistics_deltas").await == 0).await;
+    let text = until_shown(&world, &format!("outdial_leads_finished{{{of},outcome=\"successful\"}}")).await;
+    assert_eq!(value(&text, &waiting), None, "what is not there any more is not shown");
+    let recount = world.count("select count(*) from workflows where outcome = 'successful'").await;
+    let told = value(&text, &format!("outdial_leads_finished{{{of},outcome=\"successful\"}}"));
+    assert_eq!(told, Some(f64::from(i32::try_from(recount).expect("few"))));
+    let rolled = "select count(*) from (
+        select client_id, campaign_id, state, outcome, count(*) from workflows group by 1, 2, 3, 4
+        except
+        select client_id, campaign_id, state, outcome, sum(count)::bigint from standings group by 1, 2, 3, 4) differ";
+    assert_eq!(world.count(rolled).await, 0, "the standings are those of the leads");
+    world.end().await;
+}
+
+async fn until_shown(world: &World, series: &str) -> String {
+    let text = tokio::sync::Mutex::new(String::new());
+    until("it to be shown", async || {
+        *text.lock().await = shown(world).await;
+        value(&text.lock().await, series).is_some()
+    })
+    .await;
+    text.into_inner()
+}
+
+#[tokio::test]
+async fn without_the_database_a_process_still_shows_what_it_counts() {
+    let world = World::new().await;
+    let cut_off = world.another_engine().await;
+    cut_off.pool().close().await;
+    cut_off.metrics().read(&cut_off).await;
+    let text = prometheus::TextEncoder::new().encode_to_string(&cut_off.metrics().gather()).expect("text");
+    assert_eq!(value(&text, "outdial_database_up"), Some(0.0));
+    assert_eq!(value(&text, "outdial_second_calls"), None);
+    assert_eq!(value(&text, "outdial_quarantines_total{kind=\"job\"}"), Some(0.0));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn no_number_and_no_lead_is_a_label() {
+    let mut world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let leads = world.leads(campaign, &phones(1, 3)).await;
+    world.all_finished().await;
+    let text = shown(&world).await;
+    for lead in leads {
+        assert!(!text.contains(&lead.to_string()));
+    }
+    for phone in phones(1, 3) {
+        assert!(!text.contains(phone.trim_start_matches('+')), "{phone}");
+    }
+    world.settle().await;
+    world.end().await;
+}
