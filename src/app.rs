@@ -129,16 +129,24 @@ impl App {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn start_worker(&self, roles: &[Role], pace: Pace, seats: usize) -> anyhow::Result<Worker> {
+    pub async fn start_worker(
+        &self,
+        roles: &[Role],
+        pace: Pace,
+        (seats, address): (u16, Option<Url>),
+    ) -> anyhow::Result<Worker> {
+        let talks = self.engine.reception().is_some();
         let node = Node {
             id: self.engine.node(),
             name: format!("outdial-{}", std::process::id()),
             process: Process::this(),
             roles: roles.iter().map(|role| role.name().to_owned()).collect(),
+            seats: if talks { seats } else { 0 },
+            address: address.filter(|_| talks),
             wall: outdial_jobs::node::wall,
         };
         let (engine, leases) = (self.engine.clone(), self.lease_pool.clone());
-        Ok(Worker::start_with(engine, node, leases, kinds(roles, seats), pace).await?)
+        Ok(Worker::start_with(engine, node, leases, kinds(roles, seats.into()), pace).await?)
     }
 
     /// Closes the database, and stops it if it is ours.
@@ -206,7 +214,9 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     }
     let works = serving.role.iter().any(|role| matches!(role, Role::Worker | Role::Media));
     let worker = match works {
-        true => Some(app.start_worker(&serving.role, pace, serving.seats.into()).await?),
+        true => {
+            Some(app.start_worker(&serving.role, pace, (serving.seats, serving.address(address)?)).await?)
+        }
         false => None,
     };
     tracing::info!(%address, public_url = %public_url, "serving");

@@ -2,6 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::NodeId;
+use url::Url;
 
 /// A process on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub struct Node {
     pub process: Process,
     /// What it does.
     pub roles: Vec<String>,
+    /// How many conversations it holds at once; 0 if it holds none.
+    pub seats: u16,
+    /// Where other processes pass carriers' sockets on to; `None` if it takes none.
+    pub address: Option<Url>,
     /// The machine's clock: [`wall`], but in tests. Only ever compared with the database's.
     pub wall: fn() -> Moment,
 }

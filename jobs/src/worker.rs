@@ -21,6 +21,7 @@ use crate::engine::wake::Signal;
 use crate::engine::{Engine, Happened};
 use crate::events;
 use crate::jobs::{Ctx, JobError, registry};
+use crate::media::telling::Telling;
 use crate::node::Node;
 use crate::queue::{Backlog, Claimer, Desk, Held, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
@@ -111,6 +112,13 @@ impl Worker {
     /// Stops claiming, lets running jobs finish, and gives the rest back. Leases are kept to the end.
     pub async fn drain(self) {
         self.stop_claiming.cancel();
+        // Calls that are answered from here on are talked on elsewhere, where there is room.
+        if let Err(error) = store::in_time(give_up_seats(&self.engine)).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the process could not give up its seats"
+            );
+        }
         self.engine.stop_admitting().await;
         self.running.close();
         if tokio::time::timeout(self.drain, self.running.wait()).await.is_err() {
@@ -140,6 +148,14 @@ impl Worker {
         self.stop_leases.cancel();
         let _ = self.leases.await;
     }
+}
+
+async fn give_up_seats(engine: &Engine) -> Result<(), StoreError> {
+    if engine.reception().is_none() {
+        return Ok(());
+    }
+    let mut conn = engine.pool().acquire().await?;
+    store::nodes::give_up_seats(&mut conn, engine.node()).await
 }
 
 async fn hand_back_unbegun(engine: &Engine) -> Result<(), StoreError> {
@@ -288,6 +304,15 @@ async fn quarantine(engine: &Engine, claimed: &Claimed, error: &str) -> Result<(
     Ok(())
 }
 
+/// Passes on what another process announced.
+fn pass_on(engine: &Engine, payload: &str) {
+    match Telling::parse(payload) {
+        // Every process hears it; few are concerned.
+        Some(telling) => drop(telling.reach(engine)),
+        None => engine.hub().heard(payload),
+    }
+}
+
 /// Hears what other processes announce, on a connection of its own.
 async fn listen(engine: Engine, pool: PgPool, hearing: Arc<AtomicBool>, stop: CancellationToken) {
     while !stop.is_cancelled() {
@@ -333,7 +358,7 @@ async fn hear(engine: &Engine, pool: &PgPool, hearing: &AtomicBool) -> Result<()
             continue;
         };
         match heard? {
-            Some(notification) => engine.hub().heard(notification.payload()),
+            Some(notification) => pass_on(engine, notification.payload()),
             // The connection was lost and made anew: something may have been missed.
             None => engine.hub().missed_some(),
         }

@@ -110,16 +110,23 @@ impl Stage {
         let campaign = campaign(&app, client, &provider.url, props).await?;
         let worker = match props.idle {
             true => None,
-            false => {
-                Some(app.start_worker(&[Role::Api, Role::Worker], Pace::default(), Converse::SLOTS).await?)
-            }
+            false => Some(
+                app.start_worker(
+                    &[Role::Api, Role::Worker],
+                    Pace::default(),
+                    (u16::try_from(Converse::SLOTS)?, None),
+                )
+                .await?,
+            ),
         };
         let mut others = vec![];
         for _ in 1..props.nodes {
             let other = place.another().await?;
             let hearing = Arc::clone(&recorder);
             other.engine.observe(move |happened| hearing.hear(happened));
-            let worker = other.start_worker(&[Role::Worker], Pace::default(), Converse::SLOTS).await?;
+            let worker = other
+                .start_worker(&[Role::Worker], Pace::default(), (u16::try_from(Converse::SLOTS)?, None))
+                .await?;
             others.push((other, worker));
         }
         let stop_http = CancellationToken::new();

@@ -250,6 +250,17 @@ pub struct Serving {
     )]
     pub seats: u16,
 
+    /// Where other processes reach this one, as `http://10.0.0.7:7700`: carriers' sockets that come to one without a
+    /// free seat are passed on. Without it, the address that it listens on, unless that is every address.
+    #[arg(
+        id = "serve.node_url",
+        long = "node-url",
+        env = "OUTDIAL_NODE_URL",
+        value_parser = address,
+        value_name = "URL"
+    )]
+    pub node_url: Option<Url>,
+
     /// How long conversations may go on once this process is told to stop; those that are left are ended.
     #[arg(
         id = "serve.drain_s",
@@ -278,6 +289,18 @@ impl Serving {
     pub fn access(&self) -> Access {
         let requests_per_minute = NonZeroU32::new(self.requests_per_minute);
         Access { requests_per_minute, cors_origins: self.cors_origins.clone() }
+    }
+
+    /// Where other processes pass sockets on to, if they can.
+    ///
+    /// # Errors
+    /// If the address that it listens on makes no URL.
+    pub fn address(&self, listens_on: SocketAddr) -> Result<Option<Url>, url::ParseError> {
+        match &self.node_url {
+            Some(url) => Ok(Some(url.clone())),
+            None if listens_on.ip().is_unspecified() => Ok(None),
+            None => Url::parse(&format!("http://{listens_on}")).map(Some),
+        }
     }
 
     /// How fast the queue notices things.

@@ -84,7 +84,13 @@ impl Stage {
             parts.push(Part { carrier, campaign });
         }
         let services = if args.media { Some(talked_through(&app, screen).await?) } else { None };
-        let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default(), Converse::SLOTS).await?;
+        let worker = app
+            .start_worker(
+                &[Role::Api, Role::Worker],
+                Pace::default(),
+                (u16::try_from(Converse::SLOTS)?, None),
+            )
+            .await?;
         let stop_http = CancellationToken::new();
         let api = http::Api::new(app.engine.clone())?;
         let http = tokio::spawn(http::serve(listener, api, stop_http.clone().cancelled_owned()));

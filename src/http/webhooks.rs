@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use outdial_jobs::clock::wall;
 use outdial_jobs::engine::{AccountError, EngineError};
+use outdial_jobs::media::telling::{self, What};
 use outdial_jobs::providers::{Provider, SharedCarrier, Webhook, WebhookError, WebhookRequest};
 use outdial_jobs::store::inbox::CallOf;
 use outdial_workflows::call::{CallFact, Source};
@@ -183,8 +184,11 @@ fn turned_down(provider: Provider, error: &WebhookError) -> Refused {
 
 async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
     let AttemptRef { client, lead, number } = key.0;
-    if let Some(reception) = api.engine.reception() {
-        reception.hear(key.0, &fact);
+    if let Some(what) = What::of(&fact)
+        && let Err(error) = telling::tell(&api.engine, key.0, what).await
+    {
+        tracing::warn!(attempt = %key, error = &error as &dyn std::error::Error,
+            "a conversation was not told what its carrier says");
     }
     let news = Input::News { attempt: number, fact, source: Source::Webhook };
     taken_in(api, client, lead, news).await

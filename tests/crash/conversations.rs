@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use outdial_emulators::media::{Line, Says};
+use outdial_jobs::providers::Provider;
 use outdial_workflows::conversation::Ending;
 use outdial_workflows::outcome::Outcome;
 use rustix::process::Signal;
@@ -47,7 +48,7 @@ async fn the_calls_of_a_process_that_died_are_ended_by_another_within_a_lease() 
     dying.signal(Signal::KILL);
     let died = dying.end(Duration::from_secs(10)).await.value;
     assert_eq!(died.signal(), Some(Signal::KILL.as_raw()));
-    let other = world.worker(&quick);
+    let other = world.worker(&flags);
     world.all_finished(TALK).await;
     let results = world.results().await;
     let course = results.course.as_ref().expect("a conversation of ours");
@@ -76,16 +77,70 @@ async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
 }
 
 #[tokio::test]
-async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
+async fn nobody_is_called_whom_nobody_could_talk_with() {
     let database = TestDb::new().await;
-    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
     // It has none of what conversations go through.
     let worker = world.worker(&[]);
     world.start().await;
+    let waits = world.why_not_yet().await;
+    assert!(waits.iter().any(|why| why.starts_with("no seat is free for the conversation")), "{waits:?}");
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let media = world.media(&flags);
     world.all_finished(TALK).await;
-    let records = world.records().await;
-    assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
-    assert!(records[0].attempts.len() > 1);
+    // The carrier's socket came to the other process, which passed it on.
+    let results = world.results().await;
+    let said: Vec<&str> = results.transcript.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(said, ["Hi.", "Yes.", "Bye."], "{results:#?}");
+    assert_eq!(world.outcomes().await, [Some(Outcome::QualifiedLead)]);
     world.assert_promises_kept().await;
     worker.stop().await;
+    media.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
+    let database = TestDb::new().await;
+    let (says, ring) = (Says::Silence, Duration::from_secs(3));
+    let world = World::with_our_agent_at(database.url(), Provider::Telnyx, says, ring).await;
+    let worker = world.worker(&["--role", "api,worker"]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let mut dying = world.media(&flags);
+    world.granted(64).await;
+    world.start().await;
+    world.ringing().await;
+    dying.signal(Signal::KILL);
+    dying.end(Duration::from_secs(10)).await;
+    world.finished_an_attempt().await;
+    let records = world.records().await;
+    assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
+    let other = world.media(&flags);
+    world.all_finished(TALK).await;
+    assert!(world.records().await[0].attempts.len() > 1);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_its_carrier_cannot_end_is_ended_by_whoever_talks_on_it() {
+    let database = TestDb::new().await;
+    let ring = Duration::ZERO;
+    let world = World::with_our_agent_at(database.url(), Provider::Exotel, Says::Silence, ring).await;
+    let worker = world.worker(&["--role", "api,worker"]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let media = world.media(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    assert_eq!(world.hang_up().await, 1);
+    world.finished_an_attempt().await;
+    let results = world.results().await;
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::Ordered);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+    media.stop().await;
 }

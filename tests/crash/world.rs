@@ -18,6 +18,7 @@ use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Status};
+use outdial_jobs::operations::hanging_up;
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
 use outdial_jobs::operations::playbooks;
@@ -176,11 +177,31 @@ impl World {
 
     /// A lead who, once called through Telnyx, says this to an agent of ours, as slowly as people do.
     pub(super) async fn with_our_agent(database: &str, says: Says) -> Self {
-        let (mut world, account) = Self::of_at(database, Provider::Telnyx, 1, 1.0).await;
-        let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
-        let answered = telnyx::Scenario::answered(Duration::from_secs(600)).saying(says);
+        Self::with_our_agent_at(database, Provider::Telnyx, says, Duration::ZERO).await
+    }
+
+    /// The same through another carrier, and with a phone that rings for so long.
+    pub(super) async fn with_our_agent_at(
+        database: &str,
+        provider: Provider,
+        says: Says,
+        ring: Duration,
+    ) -> Self {
+        const PHONE: &str = "+919870000000";
+        const TALK: Duration = Duration::from_secs(600);
+        let (mut world, account) = Self::of_at(database, provider, 1, 1.0).await;
         // Each time they are called.
-        carrier.script("+919870000000", vec![answered.ringing_for(Duration::ZERO); 3]);
+        match world.played.as_ref().expect("it is played") {
+            Played::Telnyx(carrier) => {
+                let answered = telnyx::Scenario::answered(TALK).saying(says).ringing_for(ring);
+                carrier.script(PHONE, vec![answered; 3]);
+            }
+            Played::Exotel(carrier) => {
+                let answered = Scenario::answered(TALK).saying(says).ringing_for(ring);
+                carrier.script(PHONE, vec![answered; 3]);
+            }
+            other => panic!("{} streams no calls to us", other.provider().name()),
+        }
         let (name, source) = (Some("short"), Source::alone(PLAYBOOK));
         let by = By { actor: "the test", reason: None };
         playbooks::add(&world.engine, world.client, name, &source, by).await.expect("a playbook");
@@ -401,6 +422,63 @@ impl World {
         let public = format!("http://127.0.0.1:{}", self.port);
         let mute = ["--listen", "127.0.0.1:0", "--public-url", &public, "--role", "worker"];
         self.serve(&self.database, &mute, further)
+    }
+
+    /// A process that only holds conversations, where no carrier reaches it.
+    pub(super) fn media(&self, further: &[&str]) -> Process {
+        let public = format!("http://127.0.0.1:{}", self.port);
+        let media = ["--listen", "127.0.0.1:0", "--public-url", &public, "--role", "media"];
+        self.serve(&self.database, &media, further)
+    }
+
+    /// Waits until so many seats are granted to the client.
+    pub(super) async fn granted(&self, seats: i32) {
+        let granted = eventually(Duration::from_secs(30), async || {
+            let granted = sqlx::query_scalar("select coalesce(sum(seats), 0)::int from seat_grants");
+            granted.fetch_one(&self.pool).await.ok().filter(|granted: &i32| *granted == seats)
+        });
+        if granted.await.is_none() {
+            panic!("seats were not granted\n{}", self.state().await);
+        }
+    }
+
+    /// Waits until the latest call stands so in the ledger.
+    pub(super) async fn ringing(&self) {
+        let ringing = eventually(Duration::from_secs(30), async || {
+            let bound = sqlx::query_scalar("select count(*) from attempts where ledger = 'bound' and live");
+            bound.fetch_one(&self.pool).await.ok().filter(|bound: &i64| *bound == 1)
+        });
+        if ringing.await.is_none() {
+            panic!("nobody is called\n{}", self.state().await);
+        }
+    }
+
+    /// Waits until the first attempt has its outcome.
+    pub(super) async fn finished_an_attempt(&self) {
+        let finished = eventually(Duration::from_secs(30), async || {
+            let done = "select count(*) from attempts where number = 1 and outcome is not null";
+            sqlx::query_scalar(done).fetch_one(&self.pool).await.ok().filter(|done: &i64| *done > 0)
+        });
+        if finished.await.is_none() {
+            panic!("no attempt has come to its end\n{}", self.state().await);
+        }
+    }
+
+    /// Has every call that is under way ended; tells how many can be.
+    pub(super) async fn hang_up(&self) -> usize {
+        let mut conn = self.pool.acquire().await.expect("the database answers");
+        let calls = store::attempts::underway(&mut conn, self.client, None, None).await.expect("the calls");
+        let by = By { actor: "the test", reason: None };
+        let hung_up =
+            hanging_up::hang_up(&self.engine, self.client, &calls, by).await.expect("it is ordered");
+        hung_up.ending
+    }
+
+    /// Why the first lead was not called yet, and what would have to change.
+    pub(super) async fn why_not_yet(&self) -> Vec<String> {
+        let lead = self.records().await[0].lead;
+        let explained = judging::explain_lead(&self.engine, self.client, lead).await.expect("a lead");
+        explained.to_change
     }
 
     /// A process that only hears the carrier.

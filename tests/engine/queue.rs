@@ -199,7 +199,15 @@ async fn claim_for(lab: &Lab, node: &Node, lease_until: Moment) {
 }
 
 fn node_of(process: Process) -> Node {
-    Node { id: NodeId(Uuid::new_v4()), name: "a test".into(), process, roles: vec![], wall: node::wall }
+    Node {
+        id: NodeId(Uuid::new_v4()),
+        name: "a test".into(),
+        process,
+        roles: vec![],
+        seats: 0,
+        address: None,
+        wall: node::wall,
+    }
 }
 
 #[tokio::test]

@@ -403,7 +403,8 @@ pub(crate) async fn start(db: &TestDb, engine: Engine, kinds: Kinds, pace: Pace)
 
 pub(crate) fn node_of(engine: &Engine) -> Node {
     let (id, process) = (engine.node(), Process::this());
-    Node { id, name: "a test".into(), process, roles: vec!["worker".into()], wall: node::wall }
+    let (name, roles) = ("a test".into(), vec!["worker".into()]);
+    Node { id, name, process, roles, seats: 0, address: None, wall: node::wall }
 }
 
 /// Somebody with this number.

@@ -224,6 +224,9 @@ pub struct CallFact {
     pub answered_at: Option<Moment>,
     /// Set once the call is over.
     pub end: Option<CallEnd>,
+    /// Whether a mailbox's tone was just heard, behind its greeting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tone: bool,
     /// Where a recording lies, if there is one.
     pub recording_url: Option<String>,
     /// What the call cost, if the carrier says so with the rest.
@@ -237,7 +240,16 @@ pub struct CallFact {
 impl CallFact {
     /// News of a call under way.
     pub fn progress(call_id: Option<CallId>, status: CallStatus) -> Self {
-        Self { call_id, status, answered_at: None, end: None, recording_url: None, cost: None, results: None }
+        Self {
+            call_id,
+            status,
+            answered_at: None,
+            end: None,
+            tone: false,
+            recording_url: None,
+            cost: None,
+            results: None,
+        }
     }
 
     /// News of a call's end.

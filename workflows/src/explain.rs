@@ -54,6 +54,9 @@ pub struct Known<'a> {
     pub client_room: Option<Room>,
     /// What the campaign's numbers leave together; `None` if nobody looked.
     pub numbers_room: Option<Room>,
+    /// How many seats its client has left for calls that our own agent talks on; `None` if it needs none, or nobody
+    /// looked.
+    pub seats: Option<u32>,
     /// How many due leads of its campaign come before it; `None` if nobody counted.
     pub ahead: Option<u64>,
 }

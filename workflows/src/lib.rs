@@ -42,6 +42,7 @@ pub mod preview;
 pub mod results;
 pub mod retry;
 pub mod rules;
+pub mod seats;
 pub mod simulate;
 pub mod statistics;
 pub mod template;

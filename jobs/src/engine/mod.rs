@@ -162,6 +162,8 @@ struct Inner {
     desk: OnceLock<Arc<Desk>>,
     /// Where conversations are held, if this process holds any.
     reception: OnceLock<Reception>,
+    /// Whether other processes hold some.
+    others_talk: AtomicBool,
     /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
     read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
@@ -204,6 +206,7 @@ impl Engine {
                 hub: Hub::default(),
                 desk: OnceLock::new(),
                 reception: OnceLock::new(),
+                others_talk: AtomicBool::new(false),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 metrics: Metrics::default(),
@@ -243,6 +246,16 @@ impl Engine {
     /// Where conversations are held; `None` if this process holds none.
     pub fn reception(&self) -> Option<&Reception> {
         self.inner.reception.get()
+    }
+
+    /// Notes whether other processes hold conversations.
+    pub(crate) fn others_talk(&self, talk: bool) {
+        self.inner.others_talk.store(talk, Ordering::Relaxed);
+    }
+
+    /// Whether other processes hold conversations, as far as is known.
+    pub(crate) fn do_others_talk(&self) -> bool {
+        self.inner.others_talk.load(Ordering::Relaxed)
     }
 
     /// From now on, sheets are read as these settings say. The first settings stay; until there are any, sheets

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use outdial_workflows::ids::ClientId;
-use tokio::sync::{Notify, watch};
+use outdial_workflows::ids::{AttemptRef, ClientId};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// What a commit made possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Signal {
 impl Signal {
     /// Jobs were queued, and nothing else happened.
     pub const JOBS: Self = Self { jobs: true, admission: false };
+    /// Admission has work, and nothing else happened.
+    pub const ADMISSION: Self = Self { jobs: false, admission: true };
 
     /// Nothing.
     pub fn is_empty(self) -> bool {
@@ -41,7 +43,7 @@ impl Signal {
 }
 
 /// Where signals meet. A signal that nobody waits for yet is kept until somebody does.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
     jobs: Notify,
     admission: Notify,
@@ -50,6 +52,24 @@ pub struct Hub {
     happened: watch::Sender<()>,
     /// Subscribers came or went since somebody looked.
     subscribers: AtomicBool,
+    /// Conversations in which something was said.
+    said: broadcast::Sender<AttemptRef>,
+}
+
+/// So many turns may be told of before whoever follows a conversation has to look by itself what it missed.
+const UNHEARD: usize = 256;
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            jobs: Notify::default(),
+            admission: Notify::default(),
+            dirty: Mutex::default(),
+            happened: watch::Sender::default(),
+            subscribers: AtomicBool::default(),
+            said: broadcast::Sender::new(UNHEARD),
+        }
+    }
 }
 
 /// What is announced when subscribers come or go.
@@ -76,6 +96,17 @@ impl Hub {
     /// Tells of commits from now on.
     pub fn happenings(&self) -> watch::Receiver<()> {
         self.happened.subscribe()
+    }
+
+    /// Something was said in a conversation, or it has ended.
+    pub fn say(&self, attempt: AttemptRef) {
+        // Nobody may be following.
+        let _ = self.said.send(attempt);
+    }
+
+    /// Tells in which conversations something is said from now on.
+    pub fn sayings(&self) -> broadcast::Receiver<AttemptRef> {
+        self.said.subscribe()
     }
 
     /// Subscribers came or went.

@@ -29,6 +29,7 @@ use crate::media::keeper::{Keeper, Kept};
 use crate::media::reception::{Named, Waiting};
 use crate::media::session::{Cast, Held, Surroundings, hold};
 use crate::media::speech::ForCall;
+use crate::media::telling::{Telling, What};
 use crate::media::wire::Dialect;
 use crate::operations::reports;
 use crate::store::leads::{Briefing, Contact};
@@ -199,6 +200,8 @@ impl Converse {
         store::in_time(async {
             let mut tx = ctx.engine.pool().begin().await?;
             let now = ctx.engine.now_in(&mut tx).await?;
+            let said = Telling { attempt: self.attempt(), what: What::Said };
+            store::notify(&mut tx, &said.payload()).await?;
             if store::conversations::end(&mut tx, self.attempt(), now).await? && analysed {
                 let job = Analyse::of(self.attempt()).queued(now);
                 store::queue::insert(&mut tx, self.client, &[job], now).await?;

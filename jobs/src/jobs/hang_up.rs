@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Ctx, Job, JobError};
+use crate::media::telling::{self, What};
 use crate::providers::{HangUp as Answer, Question, Requests};
 use crate::store::queue::NewJob;
 use crate::store::{self, StoreError};
@@ -90,6 +91,12 @@ impl HangUp {
         let question = Question { key, attempt, rules: &rules, phone, now, requests: &requests, others: &[] };
         match carrier.hang_up(&question).await {
             Answer::Asked | Answer::Over => Ok(()),
+            Answer::Impossible { .. } if rules.agent.playbook().is_some() => {
+                // Whoever talks there stops, which closes the stream and with it the call; nobody may have picked up
+                // yet.
+                telling::tell(&ctx.engine, key.0, What::HangUp).await?;
+                Err(JobError::Later(AGAIN))
+            }
             Answer::Impossible { cause } => {
                 tracing::info!(attempt = %key, cause, "a call cannot be ended");
                 Ok(())

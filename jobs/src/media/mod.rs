@@ -8,6 +8,7 @@
 //! - [`playout`]: what is sent when, and how much of it was heard.
 //! - [`session`]: one conversation, held.
 //! - [`reception`]: where sockets reach the conversations of a process; `keeper` stores what is said in one.
+//! - [`telling`]: what a conversation is told, and tells, from process to process.
 //! - [`speech`]: the services of an installation.
 //! - [`services`]: what recognises, answers and speaks: three small traits, with a client behind each.
 //! - [`deepgram`], [`openai`], [`elevenlabs`]: those clients.
@@ -25,5 +26,6 @@ pub mod reception;
 pub mod services;
 pub mod session;
 pub mod speech;
+pub mod telling;
 pub mod vad;
 pub mod wire;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
-use outdial_workflows::call::CallFact;
-use outdial_workflows::conversation::{Answerer, Heard};
-use outdial_workflows::ids::{AttemptRef, DialKey, JobId, new_id};
+use outdial_workflows::conversation::Heard;
+use outdial_workflows::ids::{AttemptRef, DialKey, JobId, NodeId, new_id};
 use outdial_workflows::playbook::Playbook;
 use serde_json::json;
 use tokio::sync::mpsc;
+use url::Url;
 use uuid::Uuid;
 
 use super::session::Line;
@@ -70,6 +70,13 @@ pub enum Received {
     Held,
     /// It takes the place of another.
     Replaced,
+    /// Another process talks with the person, or has a seat for it.
+    Elsewhere {
+        /// Where it takes sockets.
+        address: Url,
+        /// To be given up once the socket is passed on.
+        line: Line,
+    },
     /// Nobody talks on it.
     Refused {
         /// Why.
@@ -111,20 +118,14 @@ impl Reception {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a carrier tells of a call beside its stream, if its conversation is held here: that a machine answered, and
-    /// that the call is over. Elsewhere, the stream and its words have to do.
-    pub fn hear(&self, attempt: AttemptRef, fact: &CallFact) {
-        let machine = fact.results.as_ref().is_some_and(|results| results.voicemail == Some(true));
-        let heard = match (&fact.end, machine) {
-            (Some(_), _) => Heard::Left,
-            (None, true) => Heard::Answerer(Answerer::Machine),
-            (None, false) => return,
-        };
+    /// Tells a conversation something. False if it is not held here.
+    pub(super) fn tell(&self, attempt: AttemptRef, heard: Heard) -> bool {
         let to = self.calls().get(&attempt).map(|extension| extension.heard.clone());
-        if let Some(to) = to {
-            // One that is too busy to hear it hears its stream end.
-            let _ = to.try_send(heard);
+        let Some(to) = to else { return false };
+        if to.try_send(heard).is_err() {
+            tracing::warn!(attempt = %DialKey(attempt), "a conversation was too busy to hear something");
         }
+        true
     }
 
     /// The call that waits for its job, if it reached this process.
@@ -152,7 +153,8 @@ impl Reception {
 }
 
 /// Takes in a socket whose stream has begun: a conversation of the campaign's playbook begins, in a job of its own that
-/// this process has claimed, unless one goes on already.
+/// this process has claimed, unless one goes on already. Where no seat is free, or another process holds the call, the
+/// socket is to be passed on; `may_pass`: to one that may have a seat, since it was not passed on for that before.
 ///
 /// # Errors
 /// If the database cannot be asked, or the campaign's playbook cannot be read.
@@ -161,6 +163,7 @@ pub async fn receive(
     key: DialKey,
     dialect: Dialect,
     line: Line,
+    may_pass: bool,
 ) -> Result<Received, JobError> {
     let attempt = key.0;
     let line = match engine.reception() {
@@ -170,17 +173,23 @@ pub async fn receive(
         },
         None => line,
     };
+    if let Some(node) = store::in_time(holder(engine, attempt)).await? {
+        return Ok(match store::in_time(address_of(engine, node)).await? {
+            Some(address) if node != engine.node() => Received::Elsewhere { address, line },
+            _ => Received::Refused { why: "whoever holds the call cannot be reached", line },
+        });
+    }
     let Some((name, version)) = named(engine, attempt).await? else {
+        converse::end_call(engine, attempt).await?;
         return Ok(Received::Refused { why: "its campaign names no playbook", line });
     };
     let (reception, desk, slot) = match seat(engine) {
         Ok(seat) => seat,
         Err(why) => {
-            // Somebody picked up, and nobody is there; unless another process talks with them.
-            if !store::in_time(is_held(engine, attempt)).await? {
-                converse::fail(engine, attempt).await?;
-                converse::end_call(engine, attempt).await?;
+            if may_pass && let Some(address) = store::in_time(most_room(engine)).await? {
+                return Ok(Received::Elsewhere { address, line });
             }
+            nobody_there(engine, attempt).await?;
             return Ok(Received::Refused { why, line });
         }
     };
@@ -194,6 +203,18 @@ pub async fn receive(
     Ok(Received::Held)
 }
 
+/// Somebody picked up, and nobody is there: the attempt has failed, and its call is ended, unless it was talked on.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub async fn nobody_there(engine: &Engine, attempt: AttemptRef) -> Result<(), JobError> {
+    if !store::in_time(is_known(engine, attempt)).await? {
+        converse::fail(engine, attempt).await?;
+        converse::end_call(engine, attempt).await?;
+    }
+    Ok(())
+}
+
 /// A seat for a conversation in this process, or why there is none.
 fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
     let reception = engine.reception().ok_or("this process holds no conversations")?;
@@ -202,7 +223,24 @@ fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
     Ok((reception, desk, slot))
 }
 
-async fn is_held(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreError> {
+async fn holder(engine: &Engine, attempt: AttemptRef) -> Result<Option<NodeId>, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::conversations::holder(&mut conn, attempt).await
+}
+
+async fn address_of(engine: &Engine, node: NodeId) -> Result<Option<Url>, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::seats::address_of(&mut conn, node).await
+}
+
+/// Another process that has a seat.
+async fn most_room(engine: &Engine) -> Result<Option<Url>, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    store::seats::most_room(&mut conn, engine.node(), now).await
+}
+
+async fn is_known(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreError> {
     let mut conn = engine.pool().acquire().await?;
     store::conversations::is_known(&mut conn, attempt).await
 }

@@ -12,7 +12,7 @@ use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::CallStatus;
 use outdial_workflows::calling::{Stands, call_status};
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
+use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
@@ -412,7 +412,8 @@ pub async fn cancel(
         _ => return Ok(Cancelled::BeforeItWasMade),
     };
     let Some(attempt) = attempt else { return Ok(Cancelled::WasOver) };
-    if !hanging_up::ends_calls(engine, client, attempt.account).await? {
+    let made = AttemptRef { client, lead: call, number: attempt.number };
+    if !hanging_up::can_be_ended(engine, made, attempt.account).await? {
         let why = can_not(engine, client, call, &attempt).await?;
         return Ok(Cancelled::GoesOn { why });
     }
@@ -452,7 +453,7 @@ async fn can_not(
     let Some(carrier) = engine.carrier(client, attempt.account).await? else { return Ok(usual()) };
     let Some(phone) = &attempt.phone else { return Ok(usual()) };
     let (requests, now, rules) = (Requests::default(), engine.now().await?, Rules::default());
-    let key = outdial_workflows::ids::DialKey(outdial_workflows::ids::AttemptRef {
+    let key = outdial_workflows::ids::DialKey(AttemptRef {
         client,
         lead: call,
         number: AttemptNumber::new(attempt.number.get()).unwrap_or(AttemptNumber::FIRST),

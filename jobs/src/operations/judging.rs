@@ -118,6 +118,7 @@ pub async fn explain_lead(
         campaign_room: rooms.campaign,
         client_room: rooms.client,
         numbers_room: rooms.numbers,
+        seats: rooms.seats,
         ahead: None,
     };
     Ok(Explanation { unreadable, ..explain(&story, &known, now) })
@@ -140,6 +141,7 @@ struct Rooms {
     campaign: Option<Room>,
     client: Option<Room>,
     numbers: Option<Room>,
+    seats: Option<u32>,
 }
 
 /// What the limits of a campaign, its numbers, its account and its client leave at the moment, as
@@ -180,7 +182,12 @@ async fn rooms(
             of_number(breaker, limits.as_deref(), &used, now)
         })
     });
+    let seats = match rules.agent.playbook() {
+        Some(_) => Some(store::seats::free(conn, client, now).await?.unwrap_or_default()),
+        None => None,
+    };
     Ok(Rooms {
+        seats,
         numbers: Some(Room::of_any(of_pool)),
         account: Some(room(&account, &used(&|used| used.account == facts.account), now)),
         campaign: Some(room(&rules.limits, &used(&|used| used.campaign == facts.campaign), now)),

@@ -7,6 +7,7 @@ use outdial_workflows::results::{CallResults, Turn};
 
 use super::OperationError;
 use crate::engine::{Engine, EngineError};
+use crate::media::telling::{Telling, What};
 use crate::store;
 
 /// The most turns of one report.
@@ -22,6 +23,8 @@ pub async fn turns(engine: &Engine, call: DialKey, turns: Vec<Turn>) -> Result<(
     let mut tx = engine.pool().begin().await?;
     let now = engine.now_in(&mut tx).await?;
     store::call_results::add_turns(&mut tx, client, (lead, number), turns, now).await?;
+    let said = Telling { attempt: call.0, what: What::Said };
+    store::notify(&mut tx, &said.payload()).await?;
     tx.commit().await?;
     Ok(())
 }

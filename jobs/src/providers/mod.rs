@@ -33,6 +33,7 @@ use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::transfer::{TransferTo, TransferTold};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -360,6 +361,16 @@ pub trait Carrier: Send + Sync {
         TransferTold::Refused { cause: why.unwrap_or_default().to_owned() }
     }
 
+    /// Lets somebody, by this name, listen to a call without being heard; an answer is good for starting to listen
+    /// until then.
+    ///
+    /// # Errors
+    /// Why the carrier has no way to.
+    fn listen(&self, call: &Listener<'_>) -> Result<ListenIn, &'static str> {
+        let _ = call;
+        Err("the carrier has no way to listen in")
+    }
+
     /// How many calls the carrier lets the account have at once, where it tells. `None` if it does not.
     ///
     /// # Errors
@@ -381,6 +392,32 @@ pub trait Carrier: Send + Sync {
 
     /// Whether the carrier takes the account's credentials. Rings nobody.
     async fn check(&self) -> AccountCheck;
+}
+
+/// Somebody who is to listen to a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener<'a> {
+    /// Whose call.
+    pub key: DialKey,
+    /// Who listens, unlike all others.
+    pub identity: &'a str,
+    /// The same, for people.
+    pub name: &'a str,
+    /// From when on.
+    pub now: Moment,
+    /// Until when they may begin.
+    pub until: Moment,
+}
+
+/// A way to listen to a call.
+#[derive(Clone, Debug)]
+pub struct ListenIn {
+    /// Where: a WebSocket address, as the carrier's own clients take it.
+    pub url: Url,
+    /// What allows it, and nothing else.
+    pub token: SecretString,
+    /// The room.
+    pub room: String,
 }
 
 /// A carrier account ready for use.

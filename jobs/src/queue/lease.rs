@@ -98,9 +98,10 @@ impl LeaseKeeper {
             false => self.compare_clocks(&mut conn).await?,
         };
         let off_ms = i32::try_from(off_by.num_milliseconds()).unwrap_or(i32::MAX);
-        if !store::nodes::seen(&mut conn, self.node.id, now, off_ms).await? {
+        match store::nodes::seen(&mut conn, self.node.id, now, off_ms).await? {
+            Some(seen) => self.engine.others_talk(seen.others_talk),
             // Somebody took this process for dead while it stood still: it is not.
-            store::nodes::announce(&mut conn, &self.node, now).await?;
+            None => store::nodes::announce(&mut conn, &self.node, now).await?,
         }
         let held = self.held.tokens();
         if !held.is_empty() {

@@ -384,6 +384,32 @@ pub struct Underway {
     pub account: AccountId,
 }
 
+/// Those of these attempts whose calls our own agent talks on, by the rules that they were made under.
+pub async fn ours(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leads: &[Uuid],
+    numbers: &[i16],
+) -> Result<Vec<(LeadId, u16)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select a.lead_id, a.number
+        from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::int2[]) as x(lead_id, number) offset 0) x
+        join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
+        join campaign_revisions r on r.client_id = a.client_id and r.campaign_id = a.campaign_id
+            and r.revision = a.revision
+        where r.playbook is not null"#,
+        client.0,
+        leads,
+        numbers
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (LeadId(row.lead_id), u16::try_from(row.number).unwrap_or_default()))
+        .collect())
+}
+
 /// The attempts of a client, of one of its campaigns or accounts, that were committed to and are not over:
 /// those that an order to stop cannot take back.
 pub async fn underway(

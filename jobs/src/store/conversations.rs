@@ -1,7 +1,7 @@
 //! Conversations of our own agent, while they are under way.
 
 use outdial_workflows::Moment;
-use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, LeadId, NodeId};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, LeadId, NodeId};
 use outdial_workflows::results::Turn;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::StoreError;
 use super::error::unreadable;
 use super::rows::small;
+use crate::media::telling::{Telling, What};
 
 /// Begins a conversation. False if the call is held, or was: a call is held once.
 pub async fn begin(
@@ -35,6 +36,23 @@ pub async fn begin(
     Ok(begun.rows_affected() > 0)
 }
 
+/// Whose process holds a call's conversation; `None` if none is under way.
+pub async fn holder(
+    conn: &mut PgConnection,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<Option<NodeId>, StoreError> {
+    let node = sqlx::query_scalar!(
+        "select node_id from conversations
+        where client_id = $1 and lead_id = $2 and number = $3 and ended_at is null",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(node.map(NodeId))
+}
+
 /// Whether a conversation of this call was ever begun.
 pub async fn is_known(
     conn: &mut PgConnection,
@@ -52,7 +70,7 @@ pub async fn is_known(
     Ok(known)
 }
 
-/// Keeps a turn as it ends, by its place among the conversation's.
+/// Keeps a turn as it ends, by its place among the conversation's, and tells whoever follows it.
 pub async fn keep(
     conn: &mut PgConnection,
     AttemptRef { client, lead, number }: AttemptRef,
@@ -69,9 +87,10 @@ pub async fn keep(
         i16::try_from(place).unwrap_or(i16::MAX),
         spoken
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    let said = Telling { attempt: AttemptRef { client, lead, number }, what: What::Said };
+    super::notify(conn, &said.payload()).await
 }
 
 /// Adds what was found out.
@@ -91,6 +110,65 @@ pub async fn note(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// A conversation that is under way, in a list.
+#[derive(Clone, Debug)]
+pub struct UnderWay {
+    /// The attempt whose call it is.
+    pub attempt: AttemptRef,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The process that holds it, by its name; `None` if it is gone.
+    pub node: Option<String>,
+    /// The playbook.
+    pub playbook: String,
+    /// Its version.
+    pub version: u32,
+    /// When it began.
+    pub began_at: Moment,
+    /// How many turns there were.
+    pub turns: u32,
+    /// What the latest answer took, in milliseconds.
+    pub latency_ms: Option<u32>,
+}
+
+/// The conversations that are under way, of a client or of all, the latest first; at most 1,000.
+pub async fn under_way(
+    conn: &mut PgConnection,
+    client: Option<ClientId>,
+) -> Result<Vec<UnderWay>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select c.client_id, c.lead_id, c.number, w.campaign_id, n.name as "node?", c.playbook, c.version,
+            c.began_at, t.turns as "turns!", t.latency_ms as "latency_ms?"
+        from conversations c
+        join workflows w on w.client_id = c.client_id and w.lead_id = c.lead_id
+        left join nodes n on n.node_id = c.node_id
+        cross join lateral (
+            select count(*) as turns,
+                (array_agg((spoken #>> '{latency,total_ms}')::bigint order by turn desc)
+                    filter (where spoken ? 'latency'))[1] as latency_ms
+            from turns t where t.client_id = c.client_id and t.lead_id = c.lead_id and t.number = c.number) t
+        where c.ended_at is null and ($1::uuid is null or c.client_id = $1)
+        order by c.began_at desc limit 1000"#,
+        client.map(|client| client.0)
+    )
+    .fetch_all(conn)
+    .await?;
+    let found = rows.into_iter().filter_map(|row| {
+        let number = u16::try_from(row.number).ok().and_then(AttemptNumber::new)?;
+        Some(UnderWay {
+            attempt: AttemptRef { client: ClientId(row.client_id), lead: LeadId(row.lead_id), number },
+            campaign: CampaignId(row.campaign_id),
+            node: row.node,
+            playbook: row.playbook,
+            version: u32::try_from(row.version).unwrap_or_default(),
+            began_at: row.began_at,
+            turns: u32::try_from(row.turns).unwrap_or_default(),
+            latency_ms: row.latency_ms.and_then(|ms| u32::try_from(ms).ok()),
+        })
+    });
+    Ok(found.collect())
 }
 
 /// A conversation that is under way, as far as it is known.

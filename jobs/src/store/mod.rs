@@ -55,6 +55,7 @@ pub mod queue;
 pub mod recurring;
 mod rows;
 pub mod schedules;
+pub mod seats;
 mod sessions;
 pub mod sheets;
 pub mod spending;

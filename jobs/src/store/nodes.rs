@@ -11,37 +11,55 @@ use crate::node::{Node, Process};
 /// Announces a process.
 pub async fn announce(conn: &mut PgConnection, node: &Node, now: Moment) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into nodes (node_id, name, host, pid, pid_started, roles, started_at, seen_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "insert into nodes (node_id, name, host, pid, pid_started, roles, started_at, seen_at, seats, address)
+        values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)",
         node.id.0,
         node.name,
         node.process.host,
         node.process.pid,
         node.process.started,
         &node.roles,
-        now
+        now,
+        i32::from(node.seats),
+        node.address.as_ref().map(url::Url::as_str)
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Notes that a process is there. False if its row is gone: somebody took it for dead.
+/// What a process learns as it shows that it is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Whether other processes hold conversations.
+    pub others_talk: bool,
+}
+
+/// Notes that a process is there. `None` if its row is gone: somebody took it for dead.
 pub async fn seen(
     conn: &mut PgConnection,
     node: NodeId,
     now: Moment,
     clock_off_ms: i32,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Seen>, StoreError> {
     let seen = sqlx::query!(
-        "update nodes set seen_at = $2, clock_off_ms = $3 where node_id = $1",
+        r#"update nodes set seen_at = $2, clock_off_ms = $3 where node_id = $1
+        returning exists (select from nodes o where o.seats > 0 and o.node_id <> $1) as "others_talk!""#,
         node.0,
         now,
         clock_off_ms
     )
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(seen.rows_affected() > 0)
+    Ok(seen.map(|row| Seen { others_talk: row.others_talk }))
+}
+
+/// From now on a process takes no more conversations; those that it holds go on.
+pub async fn give_up_seats(conn: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+    sqlx::query!("update nodes set seats = 0, address = null where node_id = $1", node.0)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// The processes of a host, this one left out.

@@ -8,6 +8,7 @@ mod inbox;
 mod orders;
 mod partitions;
 mod prune;
+mod seats;
 mod stale_calls;
 
 use std::collections::HashSet;
@@ -63,6 +64,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Runs until told to stop.
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let rolling = roll_up(engine.clone(), stop.clone());
+    let sharing = seats::run(engine.clone(), stop.clone());
     let sweeping = async {
         let mut known = Known::default();
         while !stop.is_cancelled() {
@@ -82,7 +84,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             }
         }
     };
-    tokio::join!(rolling, sweeping);
+    tokio::join!(rolling, sharing, sweeping);
 }
 
 /// Makes sure that every sweep has its row, and that the event partitions exist.

@@ -23,6 +23,7 @@ mod jobs;
 mod keys;
 mod leads;
 mod limits;
+mod live;
 mod names;
 mod numbers;
 mod once;
@@ -185,6 +186,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(placed::list, placed::place))
         .routes(routes!(placed::batch).layer(DefaultBodyLimit::max(BATCH_BODY_LIMIT)))
         .routes(routes!(placed::get))
+        .routes(routes!(live::follow))
+        .routes(routes!(live::list))
+        .routes(routes!(live::listen))
         .routes(routes!(placed::cancel))
         .routes(routes!(placed::transfer))
         .routes(routes!(operations::list, operations::order))

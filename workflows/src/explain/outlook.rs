@@ -99,6 +99,12 @@ fn waiting(outlook: &mut Outlook, story: &Story<'_>, known: &Known<'_>, now: Mom
             });
         }
     }
+    if known.seats == Some(0) {
+        outlook.needs(
+            "no seat is free for the conversation: a call of its client's has to end, or a process be started that \
+             holds conversations",
+        );
+    }
     let what = match until_then.filter(|why| *why != story.workflow.why) {
         _ if at <= now => due_now(known),
         Some(why) => format!("may be called from then on; until then, {why}"),

@@ -30,6 +30,7 @@ fn asked<'a>(life: &'a Life, change: impl FnOnce(&mut Known<'a>)) -> Explanation
         campaign_room: None,
         client_room: None,
         numbers_room: None,
+        seats: None,
         ahead: None,
     };
     change(&mut known);
@@ -296,6 +297,7 @@ fn a_quarantined_lead_says_so() {
         campaign_room: None,
         client_room: None,
         numbers_room: None,
+        seats: None,
         ahead: None,
     };
     assert_snapshot!(explain(&story, &known, life.now), @r"

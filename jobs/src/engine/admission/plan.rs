@@ -37,6 +37,11 @@ impl Open {
         self.rules.as_ref().map(|rules| rules.number_choice).unwrap_or_default()
     }
 
+    /// Whether our own agent talks.
+    fn takes_seats(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.agent.playbook().is_some())
+    }
+
     fn looks_at_leads(&self) -> bool {
         self.pool().len() > 1 && self.choice().looks_at_lead()
     }
@@ -55,6 +60,8 @@ pub(super) struct Plan {
     pub(super) free: u32,
     pub(super) open: Vec<Open>,
     by_campaign: HashMap<CampaignId, u32>,
+    /// Seats for calls that our own agent talks on.
+    seats: u32,
     /// Numbers of which something is known; the others have room.
     by_number: HashMap<CallerId, Room>,
     pub(super) again_at: Option<Moment>,
@@ -123,15 +130,22 @@ impl Plan {
             let used = Usage::together(used.map(|used| &used.usage));
             plan.by_number.insert(number, of_number(&breaker, limits.as_deref(), &used, now));
         }
+        if open.iter().any(Open::takes_seats) {
+            plan.seats = store::seats::free(conn, client, now).await?.unwrap_or_default();
+        }
         for lane in open {
             plan.add_lane(lane, &usage, now);
         }
         Ok(plan)
     }
 
-    /// A lane whose campaign's limits bind, or whose numbers are all taken, is passed over for this
+    /// A lane whose campaign's limits bind, or whose numbers or seats are all taken, is passed over for this
     /// round, and moves no lead.
     fn add_lane(&mut self, open: Open, usage: &[Used], now: Moment) {
+        if open.takes_seats() && self.seats == 0 {
+            // Looked at again when a call ends, or more are granted.
+            return;
+        }
         let campaign = open.lane.campaign;
         let used = usage.iter().filter(|used| used.campaign == campaign);
         let used = Usage::together(used.map(|used| &used.usage));
@@ -212,7 +226,8 @@ impl Plan {
     fn take(&mut self, place: usize, lead: Option<&pool::Lead>, turns: &Turns) -> Option<Option<CallerId>> {
         let open = self.open.get(place)?;
         let campaign = open.lane.campaign;
-        if self.by_campaign.get(&campaign).is_none_or(|left| *left == 0) {
+        let takes_seat = open.takes_seats();
+        if self.by_campaign.get(&campaign).is_none_or(|left| *left == 0) || (takes_seat && self.seats == 0) {
             return None;
         }
         let nobody = pool::Lead::default();
@@ -230,6 +245,7 @@ impl Plan {
             room.free -= 1;
         }
         self.by_campaign.entry(campaign).and_modify(|left| *left -= 1);
+        self.seats -= u32::from(takes_seat);
         Some(number)
     }
 }

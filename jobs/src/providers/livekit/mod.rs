@@ -44,8 +44,8 @@ use url::Url;
 pub use settings::{Credentials, Settings, SettingsError};
 
 use super::{
-    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,
-    Registered, TransferOrder, Webhook, WebhookError, WebhookRequest,
+    AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, ListenIn, Listener, Opening, Permit,
+    Provider, Question, Registered, TransferOrder, Webhook, WebhookError, WebhookRequest,
 };
 
 /// The person called, by the name they have in the room.
@@ -184,6 +184,16 @@ impl Carrier for LiveKit {
 
     async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
         self.refer(permit, order).await
+    }
+
+    fn listen(&self, call: &Listener<'_>) -> Result<ListenIn, &'static str> {
+        let room = call.key.to_string();
+        let who = (call.identity, call.name);
+        let token = token::listener(&self.credentials, &room, who, (call.now, call.until));
+        let mut url = self.base_url.clone();
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        url.set_scheme(scheme).map_err(|()| "the project's address is none of the web")?;
+        Ok(ListenIn { url, token: token.into(), room })
     }
 
     async fn webhook(&self, request: WebhookRequest<'_>) -> Result<Webhook, WebhookError> {

@@ -51,10 +51,37 @@ impl<'a> Need<'a> {
 
 /// A token for one request.
 pub(super) fn mint(credentials: &Credentials, need: Need<'_>, now: Moment) -> String {
-    let nbf = now.timestamp();
-    let claims =
-        Claims { grants: need.grants(), sub: "", iss: &credentials.api_key, nbf, exp: nbf + GOOD_FOR };
-    let claims = serde_json::to_string(&claims).expect("claims are texts, numbers and flags");
+    let (nbf, iss) = (now.timestamp(), credentials.api_key.as_str());
+    signed(credentials, &Claims { name: None, grants: need.grants(), sub: "", iss, nbf, exp: nbf + GOOD_FOR })
+}
+
+/// A token for somebody who listens in a room, without being heard or shown to anybody there.
+pub(super) fn listener(
+    credentials: &Credentials,
+    room: &str,
+    (identity, name): (&str, &str),
+    (from, until): (Moment, Moment),
+) -> String {
+    // What is left out would be allowed.
+    let video = VideoGrant {
+        room_join: true,
+        room: Some(room),
+        can_publish: Some(false),
+        can_subscribe: Some(true),
+        can_publish_data: Some(false),
+        hidden: true,
+        ..VideoGrant::default()
+    };
+    let grants = Grants { video: Some(video), sip: None };
+    let (nbf, exp) = (from.timestamp(), until.timestamp());
+    signed(
+        credentials,
+        &Claims { name: Some(name), grants, sub: identity, iss: &credentials.api_key, nbf, exp },
+    )
+}
+
+fn signed(credentials: &Credentials, claims: &Claims<'_>) -> String {
+    let claims = serde_json::to_string(claims).expect("claims are texts, numbers and flags");
     sign(credentials.api_secret.expose_secret(), &claims)
 }
 
@@ -116,6 +143,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use chrono::TimeZone as _;
+
     use crate::providers::livekit::fixtures::{BODY, SIGNED, vector_credentials};
 
     fn at(seconds: i64) -> Moment {
@@ -218,5 +247,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_listener_hears_one_room_and_is_neither_heard_nor_shown() {
+        let at = |s| chrono::Utc.timestamp_opt(s, 0).single().expect("a time");
+        let token = listener(
+            &vector_credentials(),
+            "call-42",
+            ("supervisor-7", "Supervisor"),
+            (at(1_700_000_000), at(4_102_444_800)),
+        );
+        // As LiveKit's own libraries write it.
+        assert_eq!(
+            token,
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYW1lIjoiU3VwZXJ2aXNvciIsInZpZGVvIjp7InJvb21Kb2luIjp0cnVlLCJyb29\
+             tIjoiY2FsbC00MiIsImNhblB1Ymxpc2giOmZhbHNlLCJjYW5TdWJzY3JpYmUiOnRydWUsImNhblB1Ymxpc2hEYXRhIjpmYWxzZSwiaGl\
+             kZGVuIjp0cnVlfSwic3ViIjoic3VwZXJ2aXNvci03IiwiaXNzIjoiQVBJZGV2a2V5MDAwMDAxIiwibmJmIjoxNzAwMDAwMDAwLCJleHA\
+             iOjQxMDI0NDQ4MDB9.10PSURfHchkxgd7lIqAQ-jRkM3w6H-OW-qpxuU59un8"
+        );
     }
 }

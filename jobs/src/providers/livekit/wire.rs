@@ -205,6 +205,8 @@ impl<'de> Deserialize<'de> for Word {
 /// The claims of a token, in the order in which the official clients write them.
 #[derive(Debug, Serialize)]
 pub(super) struct Claims<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
     #[serde(flatten)]
     pub(super) grants: Grants<'a>,
     pub(super) sub: &'a str,
@@ -229,8 +231,19 @@ pub(super) struct VideoGrant<'a> {
     pub(super) room_create: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) room_admin: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) room_join: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) room: Option<&'a str>,
+    /// What is absent is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) can_publish: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) can_subscribe: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) can_publish_data: Option<bool>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) hidden: bool,
 }
 
 #[derive(Debug, Default, Serialize)]

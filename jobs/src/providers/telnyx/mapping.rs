@@ -71,7 +71,8 @@ pub(super) fn told(event: &Event) -> Told {
             .map(|cost| CallFact { cost: Some(cost), ..CallFact::progress(call_id, BESIDE) }),
         kind if kind.starts_with(MACHINE) => machine(kind, payload.result.as_deref()).map(|voicemail| {
             let results = CallResults { voicemail: Some(voicemail), ..CallResults::default() };
-            CallFact { results: Some(Box::new(results)), ..CallFact::progress(call_id, BESIDE) }
+            let tone = payload.result.as_deref() == Some("beep_detected");
+            CallFact { tone, results: Some(Box::new(results)), ..CallFact::progress(call_id, BESIDE) }
         }),
         kind if NOTHING.iter().any(|known| is_of(kind, known)) => None,
         _ => return Told::Stranger,

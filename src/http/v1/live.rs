@@ -1,0 +1,261 @@
+//! Conversations as they go on.
+
+// Written so by `utoipa::path` for parameters of the handler's own module.
+#![allow(unused_qualifications)]
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use outdial_jobs::engine::Engine;
+use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::{OperationError, calls, conversations, listening};
+use outdial_workflows::call::CallStatus;
+use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::names::CallStatusName;
+use super::{Asked, Caller, Named};
+use crate::http::problem::ProblemDetails;
+use crate::http::{Api, Problem};
+
+/// How often is looked at least: how far a call has come is not told by its conversation.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a silent stream says that it lives, so that nothing between cuts it.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// A conversation of our own agent that is under way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Conversation {
+    /// The attempt whose call it is.
+    attempt: String,
+    /// The client.
+    client: Uuid,
+    /// The campaign.
+    campaign: Uuid,
+    /// The lead, which is the call's id where calls are ordered one by one.
+    lead: Uuid,
+    /// The process that holds it, by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    /// The playbook that it goes by.
+    playbook: String,
+    /// Its version.
+    version: u32,
+    /// When it began.
+    began_at: DateTime<Utc>,
+    /// How many turns there were so far, of both sides.
+    turns: u32,
+    /// What the latest answer took from the end of the person's voice to our first sound, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u32>,
+}
+
+impl From<conversations::UnderWay> for Conversation {
+    fn from(underway: conversations::UnderWay) -> Self {
+        let AttemptRef { client, lead, .. } = underway.attempt;
+        Self {
+            attempt: DialKey(underway.attempt).to_string(),
+            client: client.0,
+            campaign: underway.campaign.0,
+            lead: lead.0,
+            node: underway.node,
+            playbook: underway.playbook,
+            version: underway.version,
+            began_at: underway.began_at,
+            turns: underway.turns,
+            latency_ms: underway.latency_ms,
+        }
+    }
+}
+
+/// A way to listen to a call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Listen {
+    /// Where: the address that LiveKit's clients connect to.
+    url: String,
+    /// What lets one in: to hear everybody in the call's room, unheard and unseen.
+    token: String,
+    /// The room.
+    room: String,
+    /// Until when one may begin to listen.
+    begins_until: DateTime<Utc>,
+}
+
+/// Listen to a call
+///
+/// A token for the room of a LiveKit call that is under way, for one listener, who is neither heard nor shown to
+/// anybody. It is on record who asked for it.
+#[utoipa::path(post, path = "/v1/clients/{client}/calls/{call}/listen", tag = "calls",
+    params(("client" = Uuid, Path, description = "The client's id"), ("call" = Uuid, Path, description = "Its id")), responses(
+    (status = 200, description = "The way to listen", body = Listen),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such call", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "It cannot be listened to, by its type: `no-call`, `carrier-cannot`", body = ProblemDetails,
+        content_type = "application/problem+json"),
+))]
+pub(crate) async fn listen(
+    State(api): State<Api>,
+    caller: Caller,
+    Named((client, call)): Named<(Uuid, Uuid)>,
+) -> Result<Json<Listen>, Problem> {
+    caller.is(Role::Operator)?;
+    let client = caller.client(&api, client).await?;
+    let (way, until) = listening::listen(&api.engine, client, LeadId(call), caller.by()).await?;
+    let token = way.token.expose_secret().to_owned();
+    Ok(Json(Listen { url: way.url.into(), token, room: way.room, begins_until: until }))
+}
+
+/// Whose conversations.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ConversationsQuery {
+    /// Of which client; all that the key sees, without it.
+    client: Option<Uuid>,
+}
+
+/// List conversations
+///
+/// Those of our own agent that are under way, the latest first; at most 1,000.
+#[utoipa::path(get, path = "/v1/conversations", tag = "calls", params(ConversationsQuery), responses(
+    (status = 200, description = "The conversations", body = Vec<Conversation>),
+    (status = 404, description = "No such client", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<ConversationsQuery>,
+) -> Result<Json<Vec<Conversation>>, Problem> {
+    let client = match asked.client {
+        Some(client) => Some(caller.client(&api, client).await?),
+        None => caller.scope(),
+    };
+    let found = conversations::under_way(&api.engine, client).await?;
+    Ok(Json(found.into_iter().map(Into::into).collect()))
+}
+
+/// Follow a call
+///
+/// A stream of server-sent events: `turn`, whose data is a turn as in the call's transcript, from the first one on; and
+/// `status`, whose data is an object with the `status` of the call. It ends once the call's lead has come to its end.
+#[utoipa::path(get, path = "/v1/clients/{client}/calls/{call}/live", tag = "calls",
+    params(("client" = Uuid, Path, description = "The client's id"), ("call" = Uuid, Path, description = "Its id"),
+    ("Last-Event-ID" = Option<String>, Header, description = "Behind which turn, as a stream that is taken up again sends it")), responses(
+    (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+    (status = 404, description = "No such call", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn follow(
+    State(api): State<Api>,
+    caller: Caller,
+    Named((client, call)): Named<(Uuid, Uuid)>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let client = caller.client(&api, client).await?;
+    let last = headers.get("last-event-id").map(|last| last.to_str().ok().and_then(|last| last.parse().ok()));
+    let told = match last {
+        None => 0,
+        Some(Some(turn)) => turn,
+        Some(None) => {
+            let problem = "it is no number of a turn".to_owned();
+            return Err(OperationError::Invalid { place: "Last-Event-ID".into(), problem }.into());
+        }
+    };
+    // Before the first look, so that nothing is missed after it.
+    let sayings = api.engine.hub().sayings();
+    calls::get(&api.engine, client, LeadId(call)).await?;
+    let following = Following {
+        engine: api.engine,
+        client,
+        call: LeadId(call),
+        told,
+        status: None,
+        sayings,
+        read: VecDeque::new(),
+        over: false,
+    };
+    Ok(Sse::new(unfold(following, Following::next)).keep_alive(KeepAlive::new().interval(ALIVE)))
+}
+
+struct Following {
+    engine: Engine,
+    client: ClientId,
+    call: LeadId,
+    /// How many turns were told.
+    told: usize,
+    /// As it was told last.
+    status: Option<CallStatus>,
+    sayings: broadcast::Receiver<AttemptRef>,
+    read: VecDeque<Event>,
+    over: bool,
+}
+
+impl Following {
+    /// The next event; the stream ends as the process stops, or where the database fails, and can be taken up again.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        let mut looked = false;
+        loop {
+            if let Some(event) = self.read.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if self.over || self.engine.is_stopping() {
+                return None;
+            }
+            if looked {
+                self.wait().await;
+            }
+            looked = true;
+            if let Err(error) = self.look().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a call is not followed any more");
+                return None;
+            }
+        }
+    }
+
+    /// Until something is said in the call, or it is time to look.
+    async fn wait(&mut self) {
+        let until = Instant::now() + LOOK;
+        loop {
+            match tokio::time::timeout_at(until, self.sayings.recv()).await {
+                Ok(Ok(attempt)) if (attempt.client, attempt.lead) != (self.client, self.call) => {}
+                // Having missed some is a reason to look, too.
+                Ok(Ok(_) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => return,
+                Ok(Err(broadcast::error::RecvError::Closed)) => return tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), OperationError> {
+        let (standing, results) = calls::get(&self.engine, self.client, self.call).await?;
+        let turns = results.map(|results| results.transcript).unwrap_or_default();
+        for (at, turn) in turns.iter().enumerate().skip(self.told) {
+            self.read.push_back(event("turn", &json!(turn)).id((at + 1).to_string()));
+        }
+        self.told = self.told.max(turns.len());
+        if self.status != Some(standing.status) {
+            self.status = Some(standing.status);
+            let status = CallStatusName::from(standing.status);
+            self.read.push_back(event("status", &json!({ "status": status })));
+        }
+        self.over = standing.lead.state == outdial_workflows::workflow::State::Finished;
+        Ok(())
+    }
+}
+
+fn event(kind: &str, data: &serde_json::Value) -> Event {
+    Event::default().event(kind).data(data.to_string())
+}
