@@ -9,6 +9,10 @@ use anyhow::Context;
 use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
+use outdial_jobs::jobs::Job as _;
+use outdial_jobs::jobs::converse::Converse;
+use outdial_jobs::media::reception::Reception;
+use outdial_jobs::media::speech::Speech;
 use outdial_jobs::node::{Node, Process};
 use outdial_jobs::operations::setup;
 use outdial_jobs::queue::Pace;
@@ -125,7 +129,7 @@ impl App {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn start_worker(&self, roles: &[Role], pace: Pace) -> anyhow::Result<Worker> {
+    pub async fn start_worker(&self, roles: &[Role], pace: Pace, seats: usize) -> anyhow::Result<Worker> {
         let node = Node {
             id: self.engine.node(),
             name: format!("outdial-{}", std::process::id()),
@@ -134,7 +138,7 @@ impl App {
             wall: outdial_jobs::node::wall,
         };
         let (engine, leases) = (self.engine.clone(), self.lease_pool.clone());
-        Ok(Worker::start_with(engine, node, leases, Kinds::registered(), pace).await?)
+        Ok(Worker::start_with(engine, node, leases, kinds(roles, seats), pace).await?)
     }
 
     /// Closes the database, and stops it if it is ours.
@@ -152,6 +156,23 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What a process of these roles runs. Whoever works may have to end the conversations of one that died; whoever only
+/// holds conversations runs nothing else.
+fn kinds(roles: &[Role], seats: usize) -> Kinds {
+    let mut kinds = Kinds::registered();
+    if roles.contains(&Role::Media) {
+        for (kind, slots) in &mut kinds.slots {
+            if *kind == Converse::KIND {
+                *slots = seats;
+            }
+        }
+    }
+    if !roles.contains(&Role::Worker) {
+        kinds.slots.retain(|(kind, _)| *kind == Converse::KIND);
+    }
+    kinds
 }
 
 /// Serves until told to stop: `outdial serve`.
@@ -176,8 +197,16 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
         () = &mut stop => return Ok(()),
     };
     app.engine.read_sheets_at(&serving.sheets())?;
-    let worker = match serving.role.contains(&Role::Worker) {
-        true => Some(app.start_worker(&serving.role, serving.pace()).await?),
+    let mut pace = serving.pace();
+    if serving.role.contains(&Role::Media)
+        && let Some(settings) = serving.speech.settings()
+    {
+        app.engine.hold_conversations_at(Reception::new(Speech::new(settings)?));
+        pace.drain = pace.drain.max(Duration::from_secs(serving.drain_s.into()));
+    }
+    let works = serving.role.iter().any(|role| matches!(role, Role::Worker | Role::Media));
+    let worker = match works {
+        true => Some(app.start_worker(&serving.role, pace, serving.seats.into()).await?),
         false => None,
     };
     tracing::info!(%address, public_url = %public_url, "serving");

@@ -1,8 +1,11 @@
 //! Carriers that are played on this machine, and accounts with them: for the demo, `outdial emulator` and tests.
 
+pub mod services;
+
 use std::time::Duration;
 
 use outdial_emulators::carrier::{Dials, Emulator, Protocol, Quirk};
+use outdial_emulators::media::{Caller, Conversation};
 use outdial_emulators::{exotel, livekit, retell, telnyx};
 use outdial_jobs::operations::setup::AccountSpec;
 use outdial_jobs::providers::Provider;
@@ -144,12 +147,12 @@ impl Played {
         }
     }
 
-    /// Has a number's first call be answered and talk for so long, while this goes wrong about it.
-    pub fn script_answered(&self, number: &str, talk: Duration, quirks: &[Quirk]) {
+    /// Has a number's first call be answered and talk for so long, or ring in vain, while this goes wrong about it.
+    pub fn script_first(&self, number: &str, talk: Option<Duration>, quirks: &[Quirk]) {
         macro_rules! script {
             ($emulator:expr, $scenario:ty) => {{
-                let answered = <$scenario>::answered(talk);
-                let told = quirks.iter().cloned().fold(answered, |told, quirk| told.with(quirk));
+                let call = talk.map_or_else(<$scenario>::no_answer, <$scenario>::answered);
+                let told = quirks.iter().cloned().fold(call, |told, quirk| told.with(quirk));
                 $emulator.script(number, [told]);
             }};
         }
@@ -158,6 +161,55 @@ impl Played {
             Self::Retell(emulator) => script!(emulator, retell::Scenario),
             Self::Telnyx(emulator) => script!(emulator, telnyx::Scenario),
             Self::LiveKit(emulator) => script!(emulator, livekit::Scenario),
+        }
+    }
+
+    /// Has a number answered by somebody who talks, of the carriers whose calls an agent of ours holds. False of the
+    /// others.
+    pub fn script_talk(&self, number: &str, caller: Caller) -> bool {
+        const LONGEST: Duration = Duration::from_secs(3_600);
+        match self {
+            Self::Exotel(emulator) => {
+                let answered = exotel::Scenario::answered(LONGEST).with_caller(caller);
+                emulator.script(number, [answered.ringing_for(Duration::from_secs(1))]);
+            }
+            Self::Telnyx(emulator) => {
+                let answered = telnyx::Scenario::answered(LONGEST).with_caller(caller);
+                emulator.script(number, [answered.ringing_for(Duration::from_secs(1))]);
+            }
+            Self::Retell(_) | Self::LiveKit(_) => return false,
+        }
+        true
+    }
+
+    /// What was said and heard in each call whose stream has ended, of the carriers that stream to us.
+    pub fn conversations(&self) -> Vec<Conversation> {
+        match self {
+            Self::Exotel(emulator) => {
+                emulator.calls().into_iter().filter_map(|call| Some(call.stream?.conversation)).collect()
+            }
+            Self::Telnyx(emulator) => {
+                emulator.calls().into_iter().filter_map(|call| Some(call.stream?.conversation)).collect()
+            }
+            Self::Retell(_) | Self::LiveKit(_) => vec![],
+        }
+    }
+
+    /// How many calls are answered and not over.
+    pub fn talking(&self) -> usize {
+        macro_rules! talking {
+            ($emulator:expr) => {
+                $emulator
+                    .calls()
+                    .iter()
+                    .filter(|call| call.answered_at.is_some() && call.ended_at.is_none())
+                    .count()
+            };
+        }
+        match self {
+            Self::Exotel(emulator) => talking!(emulator),
+            Self::Retell(_) | Self::LiveKit(_) => 0,
+            Self::Telnyx(emulator) => talking!(emulator),
         }
     }
 

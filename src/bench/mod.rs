@@ -4,6 +4,7 @@
 //! dialled over HTTP, followed by webhooks and recorded, in a Postgres that is as durable as
 //! one in service.
 
+mod conversations;
 mod cpu;
 mod idle;
 mod import;
@@ -79,6 +80,12 @@ pub enum Command {
     /// Statements are counted by the server's pg_stat_statements, which a DATABASE_URL's server must have
     /// loaded (shared_preload_libraries); a private one has.
     Idle(idle::Args),
+    /// Conversations with our own agent, as those hear them who talk with it.
+    ///
+    /// The carrier, who plays the people, and the services that recognise, answer and speak run in this process, with
+    /// set delays and at the pace of life; a process of its own, as `outdial serve` runs it, holds the conversations.
+    /// Every person asks, interrupts the answer, goes on, and ends. Fails if a conversation does not go to its end.
+    Conversations(conversations::Args),
 }
 
 /// How large a run.
@@ -164,6 +171,12 @@ pub async fn run(global: &Global, command: Command, json: bool) -> anyhow::Resul
             }
             Command::Pause(args) => {
                 let report = pause::run(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                done(report.is_sound())
+            }
+            Command::Conversations(args) => {
+                let report = conversations::run(global, &args, &progress).await?;
                 bar.finish_and_clear();
                 report.show(json);
                 done(report.is_sound())

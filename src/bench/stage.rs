@@ -7,6 +7,8 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use outdial_emulators::exotel::Account;
 use outdial_jobs::clock::DatabaseClock;
+use outdial_jobs::jobs::Job as _;
+use outdial_jobs::jobs::converse::Converse;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
@@ -108,14 +110,16 @@ impl Stage {
         let campaign = campaign(&app, client, &provider.url, props).await?;
         let worker = match props.idle {
             true => None,
-            false => Some(app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?),
+            false => {
+                Some(app.start_worker(&[Role::Api, Role::Worker], Pace::default(), Converse::SLOTS).await?)
+            }
         };
         let mut others = vec![];
         for _ in 1..props.nodes {
             let other = place.another().await?;
             let hearing = Arc::clone(&recorder);
             other.engine.observe(move |happened| hearing.hear(happened));
-            let worker = other.start_worker(&[Role::Worker], Pace::default()).await?;
+            let worker = other.start_worker(&[Role::Worker], Pace::default(), Converse::SLOTS).await?;
             others.push((other, worker));
         }
         let stop_http = CancellationToken::new();

@@ -203,6 +203,13 @@ pub(super) struct RuleFlags {
     /// same_area (the nearest to the lead's own).
     #[arg(long, value_parser = number_choice)]
     number_choice: Option<NumberChoice>,
+    /// The playbook that our own agent goes by, to whom the carrier streams the call; see `outdial playbook list`.
+    /// Without it, a flow or an agent, calls are closed once they are answered.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["agent", "flow"])]
+    playbook: Option<String>,
+    /// Which version of it. Without it, the one that is the latest as a call is made.
+    #[arg(long, value_name = "N", requires = "playbook")]
+    playbook_version: Option<u32>,
     /// The carrier's flow that answers; without it the carrier streams to us.
     #[arg(long, value_name = "ID", conflicts_with = "agent")]
     flow: Option<String>,
@@ -583,6 +590,9 @@ impl RuleFlags {
         rules.limits = self.limits.over(rules.limits)?;
         if let Some(longest) = self.max_call {
             rules.call_time_limit_s = u32::try_from(longest.as_secs()).unwrap_or(u32::MAX);
+        }
+        if let Some(playbook) = &self.playbook {
+            rules.agent = Agent::Stream { playbook: Some(playbook.clone()), version: self.playbook_version };
         }
         if let Some(flow_id) = &self.flow {
             rules.agent = Agent::Flow { flow_id: flow_id.clone() };

@@ -104,7 +104,8 @@ fn of_operation(error: &OperationError) -> Option<Exit> {
         | OperationError::CannotTransfer(_)
         | OperationError::NoWay(_)
         | OperationError::EditedMeanwhile(_)
-        | OperationError::Invalid { .. } => Some(Exit::Refused),
+        | OperationError::Invalid { .. }
+        | OperationError::Playbook(_) => Some(Exit::Refused),
         OperationError::Account(error) => of_account(error),
         OperationError::Engine(error) => of_engine(error),
         OperationError::Store(error) => of_store(error),

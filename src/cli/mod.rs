@@ -17,6 +17,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod playbooks;
 mod sheets;
 mod subscribers;
 mod suppressions;
@@ -64,7 +65,7 @@ enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Serve: webhooks, streams, health and metrics, and the work itself.
-    Serve(Serving),
+    Serve(Box<Serving>),
     /// Bring the database's schema up to date.
     Migrate,
     /// Look at everything that outdial needs, and say what is wrong and what to do. Rings nobody.
@@ -104,6 +105,9 @@ enum Command {
     Export(exports::ExportArgs),
     /// Say how calls go: by outcome, hour, weekday and attempt; how long, and for how much.
     Analytics(exports::AnalyticsArgs),
+    /// What our own agent says and asks in calls, in versions that stay.
+    #[command(subcommand)]
+    Playbook(playbooks::PlaybookCommand),
     /// Google Sheets that campaigns take their leads from.
     #[command(subcommand)]
     Sheet(sheets::SheetCommand),
@@ -143,7 +147,7 @@ pub async fn run(arguments: Vec<OsString>) -> ExitCode {
     log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
     let judging = matches!(cli.command, Command::Judge(_));
-    match carry_out(cli, &given, config, &output).await {
+    match Box::pin(carry_out(cli, &given, config, &output)).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
@@ -244,6 +248,13 @@ async fn carry_out(
         }
         Command::Analytics(args) => {
             with(&way, global, async |to| exports::analytics(to, args, output).await).await?;
+        }
+        // It is about a file alone.
+        Command::Playbook(playbooks::PlaybookCommand::Check { file }) => {
+            return playbooks::check(&file, output);
+        }
+        Command::Playbook(command) => {
+            return with(&way, global, async |to| playbooks::run(to, command, output).await).await;
         }
         Command::Sheet(command) => {
             return with(&way, global, async |to| sheets::run(to, command, output).await).await;

@@ -107,6 +107,8 @@ pub struct Problem {
 pub struct FieldError {
     /// Which part.
     pub place: String,
+    /// In which line of the text that was sent.
+    pub line: Option<usize>,
     /// What is wrong, and what would be right.
     pub problem: String,
 }
@@ -125,7 +127,10 @@ impl fmt::Display for Problem {
             return f.write_str(&self.detail);
         }
         write!(f, "{} parts of the request are wrong", self.errors.len())?;
-        self.errors.iter().try_for_each(|FieldError { place, problem }| write!(f, "\n  {place}: {problem}"))
+        self.errors.iter().try_for_each(|FieldError { place, line, problem }| match line {
+            Some(line) => write!(f, "\n  line {line}: {place}: {problem}"),
+            None => write!(f, "\n  {place}: {problem}"),
+        })
     }
 }
 

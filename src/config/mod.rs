@@ -13,6 +13,7 @@ mod names;
 mod options;
 mod reference;
 mod show;
+mod speech;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

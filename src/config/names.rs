@@ -11,12 +11,7 @@ pub(super) fn aliases(key: &str) -> &'static [&'static str] {
 
 /// Names that are known and that nothing reads yet, with what each is for. `config show` lists those that are
 /// set, so that nobody believes them to be at work.
-pub(super) const PLANNED: [(&str, &str); 8] = [
-    ("DEEPGRAM_API_KEY", "Speech to text, in conversations."),
-    ("OPENAI_API_KEY", "The language model of conversations."),
-    ("ELEVENLABS_API_KEY", "Text to speech, in conversations."),
-    ("ELEVENLABS_VOICE_ID", "The voice of conversations."),
-    ("TELNYX_API_KEY", "Telnyx as a carrier."),
+pub(super) const PLANNED: [(&str, &str); 3] = [
     ("TELNYX_PHONE_NUMBER", "The number that calls through Telnyx come from."),
     ("SINCH_API_KEY", "Messages through Sinch."),
     ("CROSS_PLATFORM_SESSION_SECRET", "Sessions across channels."),

@@ -20,6 +20,7 @@ use url::Url;
 use crate::http::{Access, origin};
 
 use super::defaults::{Exotel, LiveKit, NewAccount, NewCampaign, Retell, Telnyx};
+use super::speech::Speech;
 
 /// Whether a setting's value is never to be shown.
 pub(crate) fn is_secret(key: &str) -> bool {
@@ -204,7 +205,7 @@ pub struct Serving {
         long = "role",
         env = "OUTDIAL_ROLE",
         value_delimiter = ',',
-        default_value = "api,worker",
+        default_value = "api,worker,media",
         value_name = "ROLES"
     )]
     pub role: Vec<Role>,
@@ -237,6 +238,31 @@ pub struct Serving {
         value_name = "ORIGINS"
     )]
     pub cors_origins: Vec<HeaderValue>,
+
+    /// How many conversations this process holds at once, as role media.
+    #[arg(
+        id = "serve.seats",
+        long = "seats",
+        env = "OUTDIAL_SEATS",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u16).range(1..=4096),
+        value_name = "N"
+    )]
+    pub seats: u16,
+
+    /// How long conversations may go on once this process is told to stop; those that are left are ended.
+    #[arg(
+        id = "serve.drain_s",
+        long = "drain-s",
+        env = "OUTDIAL_DRAIN_S",
+        default_value_t = 600,
+        value_name = "SECONDS"
+    )]
+    pub drain_s: u32,
+
+    /// What conversations go through.
+    #[command(flatten)]
+    pub speech: Speech,
 
     /// For crash tests, in builds that have crash points: where the process is to die or freeze.
     #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]
@@ -284,6 +310,8 @@ pub enum Role {
     Api,
     /// Runs jobs, timers, admission and sweeps.
     Worker,
+    /// Holds conversations, once what they go through is set up.
+    Media,
 }
 
 impl Role {
@@ -292,6 +320,7 @@ impl Role {
         match self {
             Self::Api => "api",
             Self::Worker => "worker",
+            Self::Media => "media",
         }
     }
 }

@@ -52,13 +52,17 @@ secrets in it should be readable by its owner only (`chmod 600`), which `outdial
 ";
 
 /// The sections, in their order, with what they are about.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("server", "For commands that are given to a running server, instead of to the database."),
     ("database", "For every command."),
     ("events", "For every command."),
     ("command", "For every command."),
     ("log", "For every command."),
     ("serve", "For `outdial serve`."),
+    (
+        "speech",
+        "For `outdial serve`: what conversations go through. All four of keys and voice, or none are held.",
+    ),
     ("exotel", "For `outdial account add`, so that credentials need not be typed."),
     ("retell", "The same for accounts with Retell."),
     ("telnyx", "The same for accounts with Telnyx."),

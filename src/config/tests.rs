@@ -44,7 +44,7 @@ fn the_environment_comes_before_the_file_and_the_file_before_the_default() {
     assert_eq!(source(&config, "serve.role"), "o.toml:3");
     assert_eq!(source(&config, "serve.public_url"), "default");
     let nothing = read("", &[]).expect("it is right").settings.serving;
-    assert_eq!((nothing.listen.port(), nothing.role), (7700, vec![Role::Api, Role::Worker]));
+    assert_eq!((nothing.listen.port(), nothing.role), (7700, vec![Role::Api, Role::Worker, Role::Media]));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn what_is_wrong_with_a_file_is_told_by_its_line_and_the_nearest_name() {
         ("[serve]\nlisten = \"here\"", "2: `serve.listen`: invalid socket address syntax"),
         ("[serve]\nlisten = \"\"", "2: `serve.listen`: it is empty; give a value, or leave it out"),
         ("[serve]\nrole = []", "2: `serve.role`: it is empty; give a value, or leave it out"),
-        ("[serve]\nrole = [\"boss\"]", "2: `serve.role`: none of: api, worker"),
+        ("[serve]\nrole = [\"boss\"]", "2: `serve.role`: none of: api, worker, media"),
         (
             "[serve]\npublic_url = \"calls\"",
             "2: `serve.public_url`: not an address; give it as https://calls.example.com",

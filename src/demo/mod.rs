@@ -7,6 +7,7 @@
 pub mod people;
 mod report;
 mod stage;
+mod talk;
 mod watch;
 
 use std::io::Cursor;
@@ -40,6 +41,9 @@ pub struct Args {
     /// The carrier that is played: exotel, retell, telnyx, livekit, or all of them, each with a campaign of its own.
     #[arg(long, default_value = "exotel", value_name = "CARRIER")]
     provider: Which,
+    /// Hold one conversation instead: an emulated person talks with our own agent, live in the terminal.
+    #[arg(long, conflicts_with_all = ["leads", "csv", "max_concurrent"])]
+    media: bool,
     /// End when every lead is finished, instead of waiting for Ctrl-C.
     #[arg(long)]
     exit_when_done: bool,
@@ -93,6 +97,9 @@ pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<Exi
         () = &mut stop => return Ok(stopped(&screen)),
     };
     let run = async {
+        if args.media {
+            return talk::run(&stage, &screen).await;
+        }
         load(&stage, args, &screen).await?;
         for part in &stage.parts {
             let start = campaigns::Order::Start;

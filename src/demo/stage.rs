@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outdial_jobs::clock::DatabaseClock;
+use outdial_jobs::jobs::Job as _;
+use outdial_jobs::jobs::converse::Converse;
+use outdial_jobs::media::reception::Reception;
+use outdial_jobs::media::speech::Speech;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::judging;
 use outdial_jobs::operations::setup;
@@ -21,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
-use super::{Args, watch::Screen};
+use super::{Args, talk, watch::Screen};
 use crate::app::App;
 use crate::config::{Global, Role};
 use crate::http;
+use crate::played::services::{Delays, Services};
 use crate::played::{Manner, Played};
 use crate::postgres::Embedded;
 
@@ -46,6 +51,7 @@ pub(super) struct Stage {
     pub(super) parts: Vec<Part>,
     pub(super) client: ClientId,
     pub(super) address: Url,
+    services: Option<Services>,
     worker: Worker,
     http: JoinHandle<anyhow::Result<()>>,
     stop_http: CancellationToken,
@@ -74,11 +80,12 @@ impl Stage {
             let campaign = campaign(&app, client, &carrier, &address, args).await?;
             parts.push(Part { carrier, campaign });
         }
-        let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default()).await?;
+        let services = if args.media { Some(talked_through(&app, screen).await?) } else { None };
+        let worker = app.start_worker(&[Role::Api, Role::Worker], Pace::default(), Converse::SLOTS).await?;
         let stop_http = CancellationToken::new();
         let api = http::Api::new(app.engine.clone())?;
         let http = tokio::spawn(http::serve(listener, api, stop_http.clone().cancelled_owned()));
-        Ok(Self { app, parts, client, address, worker, http, stop_http })
+        Ok(Self { app, parts, client, address, services, worker, http, stop_http })
     }
 
     /// Takes everything down, in order, and leaves nothing behind.
@@ -86,6 +93,9 @@ impl Stage {
         self.worker.drain().await;
         for part in self.parts {
             part.carrier.stop().await;
+        }
+        if let Some(services) = self.services {
+            services.stop().await;
         }
         self.stop_http.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(2), self.http).await;
@@ -103,7 +113,18 @@ impl Stage {
     }
 }
 
+/// Emulated services, through which this process holds conversations.
+async fn talked_through(app: &App, screen: &Screen) -> anyhow::Result<Services> {
+    screen.step("starting emulated services that recognise, answer and speak");
+    let services = Services::start(talk::rules(), Delays::LIVELY).await?;
+    app.engine.hold_conversations_at(Reception::new(Speech::new(services.settings()?)?));
+    Ok(services)
+}
+
 fn speed(args: &Args) -> f64 {
+    if args.media {
+        return 1.0; // Nobody talks faster.
+    }
     if args.leads.is_some_and(|n| n > MANY) { SPEED_OF_MANY } else { SPEED }
 }
 
@@ -137,6 +158,10 @@ async fn campaign(
     });
     if let (Some(rules), Some(own)) = (rules.as_object_mut(), carrier.rules().as_object()) {
         rules.extend(own.clone());
+        if args.media {
+            let agent = serde_json::json!({ "mode": "stream", "playbook": talk::PLAYBOOK });
+            rules.insert("agent".into(), agent);
+        }
     }
     let rules: Rules = serde_json::from_value(rules)?;
     let name = format!("Property enquiries by {title}");

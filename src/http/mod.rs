@@ -4,7 +4,7 @@ mod access;
 mod metrics;
 mod pages;
 mod problem;
-mod streams;
+pub mod streams;
 mod v1;
 mod webhooks;
 
@@ -82,6 +82,7 @@ pub fn router(api: Api) -> Router {
         .route("/webhooks/{provider}/{client}/{account}/{key}/{secret}", post(webhooks::signed_of_attempt))
         .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
+        .route("/streams/telnyx/{key}/{secret}", get(streams::telnyx))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(

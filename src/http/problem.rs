@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use outdial_jobs::engine::{AccountError, EngineError};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::store::{Failure, StoreError};
+use outdial_workflows::playbook::{self, Problems};
 use outdial_workflows::transfer::CannotTransfer;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,8 +24,24 @@ pub(crate) struct Problem {
 pub(crate) struct FieldError {
     /// Which part, by its name in the data; of several, with its place, as `leads[3].phone`.
     pub(crate) place: String,
+    /// In which line of the text that was sent, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<usize>,
     /// What is wrong, and what would be right.
     pub(crate) problem: String,
+}
+
+impl FieldError {
+    pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { place: place.into(), line: None, problem: problem.into() }
+    }
+}
+
+impl From<playbook::Problem> for FieldError {
+    fn from(playbook::Problem { line, place, problem }: playbook::Problem) -> Self {
+        let place = if place.is_empty() { "text".to_owned() } else { place };
+        Self { place, line, problem }
+    }
 }
 
 /// A request that was not carried out, as it is told (RFC 9457).
@@ -84,7 +101,8 @@ impl Problem {
     /// Parts of the request are wrong.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
-            [FieldError { place, problem }] => format!("{place}: {problem}"),
+            [FieldError { place, line: None, problem }] => format!("{place}: {problem}"),
+            [FieldError { place, line: Some(line), problem }] => format!("line {line}: {place}: {problem}"),
             several => format!("{} parts of the request are wrong; see `errors`", several.len()),
         };
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, kind: "invalid", detail, errors }
@@ -123,7 +141,12 @@ impl From<OperationError> for Problem {
             }
             OperationError::NoWay(_) => Self::new(StatusCode::CONFLICT, "carrier-cannot", text),
             OperationError::EditedMeanwhile(_) => Self::edited_meanwhile(text),
-            OperationError::Invalid { place, problem } => Self::invalid(vec![FieldError { place, problem }]),
+            OperationError::Invalid { place, problem } => {
+                Self::invalid(vec![FieldError::new(place, problem)])
+            }
+            OperationError::Playbook(Problems(problems)) => {
+                Self::invalid(problems.into_iter().map(FieldError::from).collect())
+            }
             OperationError::Engine(EngineError::NoSuchLead(_)) => Self::not_found(text),
             OperationError::Engine(EngineError::Quarantined(_)) => {
                 Self::new(StatusCode::CONFLICT, "quarantined", text)

@@ -180,6 +180,9 @@ fn turned_down(provider: Provider, error: &WebhookError) -> Refused {
 
 async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
     let AttemptRef { client, lead, number } = key.0;
+    if let Some(reception) = api.engine.reception() {
+        reception.hear(key.0, &fact);
+    }
     let news = Input::News { attempt: number, fact, source: Source::Webhook };
     taken_in(api, client, lead, news).await
 }

@@ -33,7 +33,7 @@ async fn each_value_is_shown_with_where_it_came_from() {
         ("serve.public_url", json!("https://calls.example.com"), name("environment", "WEBHOOK_BASE_URL")),
         ("command.actor", json!("the file"), file(5)),
         ("command.json", json!("true"), file(6)),
-        ("serve.role", json!("api,worker"), json!({ "kind": "default" })),
+        ("serve.role", json!("api,worker,media"), json!({ "kind": "default" })),
         ("database.url", json!(null), json!({ "kind": "default" })),
     ] {
         let shown = setting(&said, key);
@@ -73,6 +73,7 @@ async fn secrets_are_shown_nowhere() {
         ("OUTDIAL_ENCRYPTION_KEY", "fake-secret"),
         ("EXOTEL_API_KEY", "fake-secret"),
         ("DEEPGRAM_API_KEY", "fake-secret"),
+        ("SINCH_API_KEY", "fake-secret"),
         ("CROSS_PLATFORM_SESSION_SECRET", "fake-secret"),
         ("OUTDIAL_LOG", "debug"),
     ];
@@ -92,14 +93,20 @@ async fn secrets_are_shown_nowhere() {
         );
     }
     let said = here.says(&environment, &["config", "show", "--json"]).await.json();
-    for key in ["database.url", "database.encryption_key", "exotel.api_key", "exotel.api_token"] {
+    for key in [
+        "database.url",
+        "database.encryption_key",
+        "exotel.api_key",
+        "exotel.api_token",
+        "speech.deepgram_key",
+    ] {
         assert_eq!(setting(&said, key)["value"], "***", "{key}");
     }
     let planned: Vec<&Value> =
         said["planned"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
-    assert_eq!(planned, ["DEEPGRAM_API_KEY", "CROSS_PLATFORM_SESSION_SECRET"]);
+    assert_eq!(planned, ["SINCH_API_KEY", "CROSS_PLATFORM_SESSION_SECRET"]);
     let text = here.says(&environment, &["config", "show"]).await.out;
-    assert!(text.contains("DEEPGRAM_API_KEY is set, used by nothing yet (planned)"), "{text}");
+    assert!(text.contains("SINCH_API_KEY is set, used by nothing yet (planned)"), "{text}");
 }
 
 #[tokio::test]

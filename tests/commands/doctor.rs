@@ -172,7 +172,7 @@ async fn a_file_with_secrets_is_its_owners_to_read() {
     let file = here.write("outdial.toml", "[exotel]\napi_token = \"fake-token\"\n");
     let look = async |mode: u32| {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("it is ours");
-        here.hear(world.program(&["doctor", "--json"]), &[("OPENAI_API_KEY", "fake-key")]).await
+        here.hear(world.program(&["doctor", "--json"]), &[("SINCH_API_KEY", "fake-key")]).await
     };
     let said = look(0o644).await;
     assert_eq!(said.code, Some(1), "{said:?}");
@@ -180,7 +180,7 @@ async fn a_file_with_secrets_is_its_owners_to_read() {
     let said = look(0o600).await;
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_well(&said.json(), "configuration", "1 values are taken from it");
-    assert_well(&said.json(), "planned settings", "OPENAI_API_KEY set, used by nothing yet");
+    assert_well(&said.json(), "planned settings", "SINCH_API_KEY set, used by nothing yet");
     assert!(!said.out.contains("fake-token") && !said.out.contains("fake-key"), "{said:?}");
     world.end().await;
 }

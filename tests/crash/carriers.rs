@@ -137,7 +137,8 @@ async fn dies_at(by: By, point: &'static str, nth: u32) {
     let database = TestDb::new().await;
     let world = by.world(database.url(), 2).await;
     if POINTS_OF_COPIES.contains(&point) {
-        world.add_answered(1, &[Quirk::AcceptThenDrop, Quirk::NoCallbacks]).await;
+        // One that is answered tells of itself where its stream comes to us.
+        world.add_unheard_of().await;
     }
     match by {
         By::Texml => world.add_every_fate_at_telnyx().await,

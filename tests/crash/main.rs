@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the times to recover are worth knowing and are not asserted")]
 
 mod carriers;
+mod conversations;
 mod ends;
 mod events;
 mod kills;
@@ -12,6 +13,7 @@ mod points;
 mod postgres;
 mod process;
 mod proxy;
+mod services;
 mod transfers;
 mod world;
 

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use outdial::played::services::Services;
 use outdial::played::{Manner, Played};
 use outdial_emulators::carrier::Dials;
 use outdial_emulators::exotel::{self as emulated, Exotel, Quirk, Reply, Scenario};
+use outdial_emulators::media::Says;
 use outdial_emulators::{livekit, telnyx};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::engine::{Engine, Parts};
@@ -18,6 +20,7 @@ use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order, Status};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads::{self, LeadSpec};
+use outdial_jobs::operations::playbooks;
 use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::subscribers::{self, Spec};
 use outdial_jobs::operations::transferring;
@@ -32,6 +35,9 @@ use outdial_workflows::ids::{
 };
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::limits::Limit;
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::playbook::Source;
+use outdial_workflows::results::CallResults;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::transfer::TransferState;
 use outdial_workflows::workflow::State;
@@ -43,6 +49,7 @@ use uuid::Uuid;
 
 use super::instructions::instructions;
 use super::process::{Process, free_port};
+use super::services::{PLAYBOOK, services};
 
 /// How much faster than life the emulated phones are.
 const SPEED: f64 = 50.0;
@@ -94,6 +101,8 @@ pub(super) struct World {
     logs: TempDir,
     processes: AtomicU32,
     leads: AtomicU32,
+    /// What conversations go through, in worlds with an agent of ours.
+    speech: Option<Services>,
 }
 
 impl World {
@@ -137,14 +146,19 @@ impl World {
             logs: TempDir::new().expect("a directory can be made"),
             processes: AtomicU32::new(0),
             leads: AtomicU32::new(0),
+            speech: None,
         }
     }
 
     /// A campaign that makes so many calls at once with this carrier, whose phones do what it makes up for
     /// their numbers.
     pub(super) async fn of(database: &str, provider: Provider, at_once: u32) -> Self {
+        Self::of_at(database, provider, at_once, SPEED).await.0
+    }
+
+    async fn of_at(database: &str, provider: Provider, at_once: u32, speed: f64) -> (Self, AccountId) {
         let mut world = Self::new(database, at_once).await;
-        let played = Played::start(provider, Manner { port: 0, speed: SPEED }).await.expect("it is played");
+        let played = Played::start(provider, Manner { port: 0, speed }).await.expect("it is played");
         let base_url: Url = played.base_url().parse().expect("a URL");
         let spec = played.account("Played", &base_url, vec![Limit::Concurrent { max: at_once }]);
         let account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
@@ -157,7 +171,54 @@ impl World {
         played.send_webhooks_to(&webhooks.parse().expect("a URL")).expect("they are sent there");
         world.campaign = campaign_of(&world.engine, world.client, account, &played.rules()).await;
         world.played = Some(played);
+        (world, account)
+    }
+
+    /// A lead who, once called through Telnyx, says this to an agent of ours, as slowly as people do.
+    pub(super) async fn with_our_agent(database: &str, says: Says) -> Self {
+        let (mut world, account) = Self::of_at(database, Provider::Telnyx, 1, 1.0).await;
+        let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
+        let answered = telnyx::Scenario::answered(Duration::from_secs(600)).saying(says);
+        // Each time they are called.
+        carrier.script("+919870000000", vec![answered.ringing_for(Duration::ZERO); 3]);
+        let (name, source) = (Some("short"), Source::alone(PLAYBOOK));
+        let by = By { actor: "the test", reason: None };
+        playbooks::add(&world.engine, world.client, name, &source, by).await.expect("a playbook");
+        let mut rules = world.played.as_ref().expect("it is played").rules();
+        rules["agent"] = serde_json::json!({ "mode": "stream", "playbook": "short" });
+        world.campaign = campaign_of(&world.engine, world.client, account, &rules).await;
+        world.speech = Some(services().await);
+        world.add_leads(anything(1)).await;
         world
+    }
+
+    /// What a process is told of the services that conversations go through.
+    pub(super) fn speech_flags(&self) -> Vec<String> {
+        self.speech.as_ref().expect("a world with an agent of ours").flags()
+    }
+
+    /// Waits until so many turns of the conversation that is under way are stored.
+    pub(super) async fn said_at_least(&self, turns: i64) {
+        let said = eventually(Duration::from_secs(30), async || {
+            let count = sqlx::query_scalar("select count(*) from turns").fetch_one(&self.pool).await;
+            count.ok().filter(|count: &i64| *count >= turns)
+        });
+        if said.await.is_none() {
+            panic!("nothing was said\n{}", self.state().await);
+        }
+    }
+
+    /// What the first call yielded.
+    pub(super) async fn results(&self) -> CallResults {
+        let first = "select results from call_results order by number limit 1";
+        let found: serde_json::Value =
+            sqlx::query_scalar(first).fetch_one(&self.pool).await.expect("the call yielded something");
+        serde_json::from_value(found).expect("results")
+    }
+
+    /// What came of each lead.
+    pub(super) async fn outcomes(&self) -> Vec<Option<Outcome>> {
+        self.records().await.into_iter().map(|record| record.workflow.outcome).collect()
     }
 
     /// A lead who, once called, talks for long with LiveKit's agent, and may be handed over.
@@ -200,10 +261,19 @@ impl World {
 
     /// Leads who answer their first call and talk, while this goes wrong about it.
     pub(super) async fn add_answered(&self, leads: u32, quirks: &[Quirk]) {
+        self.add_scripted(leads, Some(Duration::from_secs(20)), quirks).await;
+    }
+
+    /// A lead whose first call rings in vain, and whose dial's answer is lost, with all that is told of it.
+    pub(super) async fn add_unheard_of(&self) {
+        self.add_scripted(1, None, &[Quirk::AcceptThenDrop, Quirk::NoCallbacks]).await;
+    }
+
+    async fn add_scripted(&self, leads: u32, talk: Option<Duration>, quirks: &[Quirk]) {
         let played = self.played.as_ref().expect("a world of some carrier");
         let numbers: Vec<String> = (0..leads).map(|_| self.next_number()).collect();
         for number in &numbers {
-            played.script_answered(number, Duration::from_secs(20), quirks);
+            played.script_first(number, talk, quirks);
         }
         self.add_numbers(&numbers).await;
     }
@@ -643,7 +713,7 @@ async fn campaign_of(
     let fields = rules.as_object_mut().expect("an object");
     fields.extend(own.as_object().expect("an object").clone());
     let rules: Rules = serde_json::from_value(rules).expect("rules");
-    let name = format!("Crash {account}");
+    let name = format!("Crash {account} {}", Uuid::new_v4());
     let spec = CampaignSpec { name: &name, account, rules: &rules, actor: "the test" };
     campaigns::create(engine, client, spec).await.expect("a campaign")
 }

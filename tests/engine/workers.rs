@@ -31,7 +31,9 @@ async fn a_lead_is_admitted_once_the_process_has_a_free_slot_and_its_job_is_clai
     };
     let world = World::new().await;
     let campaign = world.campaign(json!({})).await;
-    let worker = world::start(&world.db, world.another_engine().await, gated, by_signal()).await;
+    // A lease that is renewed makes its row younger.
+    let pace = Pace { lease: TimeDelta::minutes(10), renew: Duration::from_secs(300), ..by_signal() };
+    let worker = world::start(&world.db, world.another_engine().await, gated, pace).await;
     world.leads(campaign, &world::phones(1, 2)).await;
     until("one to be queued", async || world.count("select count(*) from jobs").await == 1).await;
     // A row that is claimed later is younger than its attempt's.

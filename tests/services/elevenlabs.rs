@@ -31,7 +31,7 @@ fn voice(settings: Settings) -> ElevenLabs {
 }
 
 fn speaker(emulator: &Emulator, format: Format) -> Speaker {
-    voice(settings(emulator)).for_call(format).expect("a format")
+    voice(settings(emulator)).for_call(format, None).expect("a format")
 }
 
 async fn spoken(speaker: &Speaker, text: &str) -> Result<Vec<Bytes>, VoiceError> {
@@ -73,7 +73,7 @@ async fn a_format_that_elevenlabs_does_not_speak_is_refused_before_any_call() {
     for (encoding, rate) in
         [(Encoding::Mulaw, 16_000), (Encoding::Alaw, 24_000), (Encoding::Linear16, 11_025)]
     {
-        let error = voice.for_call(Format { encoding, rate }).expect_err("no such format");
+        let error = voice.for_call(Format { encoding, rate }, None).expect_err("no such format");
         assert!(error.to_string().contains(&rate.to_string()), "{error}");
     }
     assert!(emulator.reports().is_empty());
@@ -157,7 +157,7 @@ async fn a_refusal_is_told_in_a_line_without_the_key() {
             (stranger, "401: invalid_api_key"),
             (fast, "400: invalid_parameters"),
         ] {
-            let speaker = voice(settings).for_call(Format::MULAW_8000).expect("a format");
+            let speaker = voice(settings).for_call(Format::MULAW_8000, None).expect("a format");
             let error = spoken(&speaker, TEXT).await.expect_err("refused").to_string();
             assert!(error.contains(says) && !error.contains("xi-wrong"), "{error}");
         }
@@ -195,7 +195,7 @@ async fn falling_silent_hangs_up() {
 async fn what_was_spoken_whole_in_the_same_place_is_not_asked_for_again() {
     let emulator = started(Config::default()).await;
     let voice = voice(settings(&emulator));
-    let speaker = |format| voice.for_call(format).expect("a format");
+    let speaker = |format| voice.for_call(format, None).expect("a format");
     emulator.script([Speech::with(Quirk::Cut { after: ms(400) })]);
     spoken(&speaker(Format::MULAW_8000), TEXT).await.expect_err("cut");
     let first = spoken(&speaker(Format::MULAW_8000), TEXT).await.expect("audio");

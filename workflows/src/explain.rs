@@ -201,9 +201,12 @@ fn local(at: Moment, zone: Tz) -> String {
 fn intended(intent: &Intent) -> String {
     match intent {
         Intent::Finish { why, .. } => format!("once the attempt has resolved, the lead ends: {why}"),
-        Intent::Hold { actor, reason } => {
+        Intent::Hold { actor, reason, .. } => {
             let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("once the attempt has resolved, the lead is held, as ordered by {actor}{because}")
+        }
+        Intent::CallBack { at, .. } => {
+            format!("once the attempt has resolved, the person is called again, as they asked, from {at} on")
         }
     }
 }

@@ -9,6 +9,7 @@
 //! clock, no randomness. Time and chance arrive as arguments, so the same inputs
 //! always give the same decision.
 
+pub mod analysis;
 pub mod analytics;
 pub mod attempt;
 pub mod breaker;

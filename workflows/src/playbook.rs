@@ -5,16 +5,20 @@
 
 mod prompt;
 mod reading;
+mod shipped;
+mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::prompt::{ToolSpec, tools};
-pub use self::reading::{Problem, Problems, read};
+pub use self::reading::{LONGEST, MOST_KNOWLEDGE, Problem, Problems, read, read_with};
+pub use self::shipped::{SHIPPED, shipped};
+pub use self::source::{Source, is_name, name_from, no_name};
 use crate::conversation::timing::Timing;
-use crate::template::{Missing, Template, Values};
+use crate::template::{Missing, Template, Values, Variable};
 
 /// What an agent goes by. `T` is what its texts are: templates, or texts with every place filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct Playbook<T = Template> {
     pub name: String,
     /// The language it speaks, as a BCP 47 tag: `en-IN`.
     pub language: String,
+    /// The voice it speaks with, by the speech service's id for it. `None`: the deployment's own.
+    pub voice: Option<String>,
     /// Who the agent is and how it talks, told to the model.
     pub agent: T,
     /// What it says in its own words.
@@ -221,41 +227,11 @@ impl Tool {
 pub struct Knowledge {
     /// What it is about.
     pub name: String,
-    /// The text itself, or the file that has it.
-    pub text: Text,
-}
-
-/// Where a text is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
-    /// Here.
-    Is(String),
-    /// In a file beside the playbook, which whoever reads the playbook puts in its place.
-    In(String),
+    /// All of it.
+    pub text: String,
 }
 
 impl<T> Playbook<T> {
-    /// Puts the texts of files in the place of their names.
-    ///
-    /// # Errors
-    /// Which file cannot be had, and why.
-    pub fn with_files(
-        mut self,
-        mut read: impl FnMut(&str) -> Result<String, String>,
-    ) -> Result<Self, Problem> {
-        for (index, knowledge) in self.knowledge.iter_mut().enumerate() {
-            if let Text::In(file) = &knowledge.text {
-                let text = read(file).map_err(|error| Problem {
-                    line: None,
-                    place: format!("knowledge[{index}].file"),
-                    problem: format!("{file}: {error}"),
-                })?;
-                knowledge.text = Text::Is(text);
-            }
-        }
-        Ok(self)
-    }
-
     /// Where a conversation goes from a stage, with what is known.
     pub fn next_stage(&self, from: usize, known: &BTreeMap<String, Value>) -> usize {
         // Each stage is passed once, so that ways in a circle come to an end.
@@ -272,6 +248,41 @@ impl<T> Playbook<T> {
 }
 
 impl Playbook {
+    /// All texts that may have places.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let Says {
+            greeting,
+            disclosure,
+            always_disclose: _,
+            recording,
+            still_there,
+            one_moment,
+            sorry,
+            lost,
+            transfer,
+            goodbye,
+            opted_out,
+            mailbox,
+        } = &self.says;
+        let said = [greeting, disclosure, recording, one_moment, sorry, lost, transfer, goodbye, opted_out];
+        let stages = self.stages.iter().flat_map(|stage| [&stage.goal, &stage.prompt]);
+        [&self.agent].into_iter().chain(said).chain(still_there).chain(mailbox).chain(stages)
+    }
+
+    /// The variables that its texts take, each once.
+    pub fn variables(&self) -> BTreeSet<&Variable> {
+        self.templates().flat_map(Template::variables).collect()
+    }
+
+    /// Whether [`Self::fill`] would do, without doing it: nobody is to be called about whom the agent could not
+    /// say what it is to say.
+    ///
+    /// # Errors
+    /// Names the first variable that has no value.
+    pub fn can_fill(&self, values: &Values<'_>) -> Result<(), Missing> {
+        self.templates().try_for_each(|template| template.fill(values).map(drop))
+    }
+
     /// The playbook for one conversation.
     ///
     /// # Errors
@@ -282,6 +293,7 @@ impl Playbook {
         Ok(Playbook {
             name: self.name.clone(),
             language: self.language.clone(),
+            voice: self.voice.clone(),
             agent: fill(&self.agent)?,
             says: Says {
                 greeting: fill(&says.greeting)?,

@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Moment;
+use crate::conversation::{CallTime, Ending, Latency, Spoken};
 use crate::outcome::Outcome;
 
 /// What a call yielded beyond its end. All of it may come late, in parts, and twice: what is
@@ -39,6 +41,12 @@ pub struct CallResults {
     /// Whether the person asked not to be called again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub do_not_call: Option<bool>,
+    /// When the person asked to be called again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_back_at: Option<Moment>,
+    /// How our own agent's conversation went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
     /// What the agent's own analysis found, by the names that it was given.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub analysis: Map<String, Value>,
@@ -54,6 +62,60 @@ pub struct Turn {
     /// When they began, in milliseconds since the call was answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub at_ms: Option<u32>,
+    /// When they ended, likewise; told of our own agent's conversations, as is all that follows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until_ms: Option<u32>,
+    /// Whether they were interrupted; the text is what was heard until then.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub interrupted: bool,
+    /// The stage of the playbook.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stage: Option<String>,
+    /// What the answer took, part by part.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latency: Option<Latency>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde asks for it.
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Turn {
+    /// Something said, of which no more is known.
+    pub fn said(speaker: Speaker, text: String, at_ms: Option<u32>) -> Self {
+        Self { speaker, text, at_ms, until_ms: None, interrupted: false, stage: None, latency: None }
+    }
+}
+
+impl From<Spoken> for Turn {
+    fn from(spoken: Spoken) -> Self {
+        let whole = |at: CallTime| u32::try_from(at.as_ms()).unwrap_or(u32::MAX);
+        Self {
+            speaker: spoken.speaker,
+            text: spoken.text,
+            at_ms: Some(whole(spoken.began)),
+            until_ms: Some(whole(spoken.ended)),
+            interrupted: spoken.interrupted,
+            stage: Some(spoken.stage).filter(|stage| !stage.is_empty()),
+            latency: spoken.latency,
+        }
+    }
+}
+
+/// How a conversation of our own agent went, as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    /// The playbook that it went by.
+    pub playbook: String,
+    /// Its version.
+    pub version: u32,
+    /// Why it ended.
+    pub ending: Ending,
+    /// How long it lasted, in milliseconds.
+    pub lasted_ms: u32,
+    /// Requests to the model that were made early, and not needed.
+    pub speculated_in_vain: u32,
 }
 
 /// Who speaks in a call.

@@ -15,6 +15,7 @@ use crate::calendar::Calendar;
 use crate::call::CallerId;
 use crate::limits::Limit;
 use crate::packs::{ConsentLevel, Purpose, Voice};
+use crate::playbook;
 use crate::pool::NumberChoice;
 use crate::retry::RetryPolicy;
 use crate::template::Template;
@@ -102,12 +103,20 @@ pub struct Caps {
 }
 
 /// What answers when the called person picks up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Agent {
-    /// The carrier opens a media stream to us.
-    #[default]
-    Stream,
+    /// The carrier opens a media stream to us, where our own agent talks.
+    Stream {
+        /// The playbook that it goes by, by the client's name for it. Without one there is nothing to say: the
+        /// stream proves that the call was answered, and is closed, which ends the call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        playbook: Option<String>,
+        /// Which version of it; `None` for the one that is the latest as the call is made. Zero is the one that
+        /// comes with the program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
     /// A flow that was built at the carrier.
     Flow {
         /// The carrier's id for the flow.
@@ -121,6 +130,22 @@ pub enum Agent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self::Stream { playbook: None, version: None }
+    }
+}
+
+impl Agent {
+    /// The playbook that it goes by, and which version of it.
+    pub fn playbook(&self) -> Option<(&str, Option<u32>)> {
+        match self {
+            Self::Stream { playbook: Some(name), version } => Some((name, *version)),
+            Self::Stream { playbook: None, .. } | Self::Flow { .. } | Self::Hosted { .. } => None,
+        }
+    }
 }
 
 impl Default for Rules {
@@ -173,19 +198,7 @@ impl Rules {
             limit.check().map_err(|problem| RuleError { place: "limits", problem })?;
         }
         self.check_numbers()?;
-        if let Agent::Flow { flow_id } = &self.agent
-            && (flow_id.is_empty()
-                || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
-        {
-            let problem = format!("`{flow_id}` is not a flow id; copy it from the carrier's flow list");
-            return Err(RuleError { place: "agent.flow_id", problem });
-        }
-        if let Agent::Hosted { agent_id, .. } = &self.agent
-            && (agent_id.trim() != agent_id || !(1..=MOST_NAME).contains(&agent_id.len()))
-        {
-            let problem = format!("`{agent_id}` names no agent; give its id, up to {MOST_NAME} characters");
-            return Err(RuleError { place: "agent.agent_id", problem });
-        }
+        self.check_agent()?;
         if let Some(name) = self.variables.keys().find(|name| !is_variable_name(name)) {
             let problem =
                 format!("`{name}` is no name for a variable; take letters, digits, `_`, `-` and `.`");
@@ -202,6 +215,37 @@ impl Rules {
             return Err(RuleError { place: "ends_at", problem });
         }
         Ok(())
+    }
+
+    fn check_agent(&self) -> Result<(), RuleError> {
+        let refused = |place, problem| Err(RuleError { place, problem });
+        match &self.agent {
+            Agent::Stream { playbook: Some(name), .. } if !playbook::is_name(name) => {
+                refused("agent.playbook", playbook::no_name(name))
+            }
+            Agent::Stream { playbook: None, version: Some(_) } => {
+                refused("agent.version", "say of which playbook, in `agent.playbook`".to_owned())
+            }
+            Agent::Stream { version: Some(version), .. } if i32::try_from(*version).is_err() => refused(
+                "agent.version",
+                format!("{version} is out of bounds; give one that the playbook has"),
+            ),
+            Agent::Flow { flow_id }
+                if flow_id.is_empty()
+                    || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') =>
+            {
+                let problem = format!("`{flow_id}` is not a flow id; copy it from the carrier's flow list");
+                refused("agent.flow_id", problem)
+            }
+            Agent::Hosted { agent_id, .. }
+                if agent_id.trim() != agent_id || !(1..=MOST_NAME).contains(&agent_id.len()) =>
+            {
+                let problem =
+                    format!("`{agent_id}` names no agent; give its id, up to {MOST_NAME} characters");
+                refused("agent.agent_id", problem)
+            }
+            Agent::Stream { .. } | Agent::Flow { .. } | Agent::Hosted { .. } => Ok(()),
+        }
     }
 
     fn check_numbers(&self) -> Result<(), RuleError> {
@@ -224,7 +268,7 @@ impl Rules {
 
     /// Whether the agent is told of the person before a call.
     pub fn tells_of_people(&self) -> bool {
-        self.pass_attributes || !self.variables.is_empty()
+        self.pass_attributes || !self.variables.is_empty() || self.agent.playbook().is_some()
     }
 
     /// How long results may still change the outcome.
@@ -294,6 +338,10 @@ mod tests {
             (r#"{"call_time_limit_s": 20000}"#, "call_time_limit_s"),
             (r#"{"max_atempts": 3}"#, "max_atempts"),
             (r#"{"agent": {"mode": "flow", "flow_id": "a/b"}}"#, "agent.flow_id"),
+            (r#"{"agent": {"mode": "stream", "playbook": "Property enquiry"}}"#, "agent.playbook"),
+            (r#"{"agent": {"mode": "stream", "version": 2}}"#, "agent.version"),
+            (r#"{"agent": {"mode": "stream", "playbook": "p", "version": 3000000000}}"#, "agent.version"),
+            (r#"{"agent": {"mode": "stream", "playbok": "p"}}"#, "playbok"),
             (r#"{"zone": "Asia/Bangalore"}"#, "Asia/Bangalore"),
             (r#"{"consent": "none"}"#, "express_written"),
             (r#"{"caps": {"per_day": 0}}"#, "nonzero"),
@@ -308,6 +356,18 @@ mod tests {
             let error = parse(text).expect_err(text);
             assert!(error.contains(place), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_stream_of_before_playbooks_reads_as_one_without() {
+        let stream = |text: &str| parse(&format!(r#"{{"agent": {text}}}"#)).map(|rules| rules.agent);
+        assert_eq!(stream(r#"{"mode": "stream"}"#), Ok(Agent::default()));
+        let written = serde_json::to_string(&Agent::default()).expect("serialises");
+        assert_eq!(written, r#"{"mode":"stream"}"#, "an older version reads it, too");
+        let named = r#"{"mode":"stream","playbook":"property-enquiry","version":3}"#;
+        let agent = stream(named).expect("it is right");
+        assert_eq!(agent.playbook(), Some(("property-enquiry", Some(3))));
+        assert_eq!(serde_json::to_string(&agent).expect("serialises"), named);
     }
 
     #[test]

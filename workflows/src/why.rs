@@ -178,6 +178,11 @@ pub enum Why {
         /// What came of it.
         outcome: Outcome,
     },
+    /// In an attempt the person asked to be called again then.
+    CallBackAsked {
+        /// Which.
+        attempt: AttemptNumber,
+    },
     /// The last allowed attempt came to this.
     AttemptsUsedUp {
         /// How many counted.
@@ -365,6 +370,9 @@ impl fmt::Display for Why {
             }
             Self::RetryAfter { attempt, outcome } => {
                 write!(f, "attempt {attempt} ended with {outcome}; trying again")
+            }
+            Self::CallBackAsked { attempt } => {
+                write!(f, "in attempt {attempt} the person asked to be called again at this time")
             }
             Self::AttemptsUsedUp { attempts, outcome } => {
                 write!(f, "all {attempts} attempts are used up; the last ended with {outcome}")

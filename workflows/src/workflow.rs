@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
-use crate::ids::{CampaignId, LaneId, LeadId};
+use crate::ids::{AttemptNumber, CampaignId, LaneId, LeadId};
 use crate::outcome::Outcome;
 use crate::why::Why;
 
@@ -118,6 +118,16 @@ pub enum Intent {
         actor: String,
         /// In their words.
         reason: Option<String>,
+        /// When the person asked to be called again, if they did: from then on the lead is due once it is let go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_back_at: Option<Moment>,
+    },
+    /// Call the person again at a time that they asked for.
+    CallBack {
+        /// In which attempt.
+        attempt: AttemptNumber,
+        /// When.
+        at: Moment,
     },
 }
 

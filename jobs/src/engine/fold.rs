@@ -21,6 +21,7 @@ use outdial_workflows::workflow::State;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
+use super::playbooks;
 use super::wake::Signal;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::store::campaigns::CampaignFacts;
@@ -71,6 +72,8 @@ pub(super) struct Setting {
     pub(super) rules: Readable,
     /// `None` if the account cannot be opened: nothing is sent then, and news is still taken in.
     pub(super) carrier: Option<SharedCarrier>,
+    /// What our own agent goes by, if it goes by anything; read where somebody may be dialled.
+    pub(super) playbook: Option<playbooks::Readable>,
 }
 
 impl Setting {

@@ -17,6 +17,7 @@ mod laid_out;
 mod lanes;
 pub(crate) mod numbers;
 pub mod observe;
+pub(crate) mod playbooks;
 mod timers;
 pub mod wake;
 
@@ -37,6 +38,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::events::Courier;
+use crate::media::reception::Reception;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
 use crate::seal::SealKey;
@@ -48,6 +50,7 @@ use crate::store::{self, Sessions, StoreError};
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
 pub use observe::Happened;
+pub use playbooks::NoPlaybook;
 pub use wake::Hub;
 
 /// One input on its way to its client's next batch.
@@ -148,12 +151,15 @@ struct Inner {
     dialled: dialled::Dialled,
     laid_out: laid_out::LaidOut,
     rules: fold::RuleBook,
+    playbooks: playbooks::Playbooks,
     turns: admission::Turns,
     gather: gather::Gather,
     timers: timers::Timers,
     hub: Hub,
     /// Where this process's jobs are run, if it runs any.
     desk: OnceLock<Arc<Desk>>,
+    /// Where conversations are held, if this process holds any.
+    reception: OnceLock<Reception>,
     /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
     read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
@@ -187,12 +193,14 @@ impl Engine {
                 public_url,
                 node,
                 rules: fold::RuleBook::default(),
+                playbooks: playbooks::Playbooks::default(),
                 turns: admission::Turns::default(),
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
                 read: Mutex::default(),
                 hub: Hub::default(),
                 desk: OnceLock::new(),
+                reception: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 sheets: OnceLock::new(),
@@ -216,6 +224,21 @@ impl Engine {
     /// slots. The first desk stays.
     pub(crate) fn serve_at(&self, desk: Arc<Desk>) {
         let _ = self.inner.desk.set(desk);
+    }
+
+    /// Where this process's jobs are run.
+    pub(crate) fn desk(&self) -> Option<&Arc<Desk>> {
+        self.inner.desk.get()
+    }
+
+    /// From now on, calls that are answered here are talked on. The first reception stays.
+    pub fn hold_conversations_at(&self, reception: Reception) {
+        let _ = self.inner.reception.set(reception);
+    }
+
+    /// Where conversations are held; `None` if this process holds none.
+    pub fn reception(&self) -> Option<&Reception> {
+        self.inner.reception.get()
     }
 
     /// From now on, sheets are read as these settings say. The first settings stay; until there are any, sheets
@@ -466,6 +489,23 @@ impl Engine {
         revision: outdial_workflows::attempt::Revision,
     ) -> Result<Option<Arc<outdial_workflows::rules::Rules>>, StoreError> {
         self.inner.rules.get(conn, client, campaign, revision).await
+    }
+
+    /// A client's playbook, in this version or the latest.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub(crate) async fn playbook(
+        &self,
+        client: ClientId,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<playbooks::Found, StoreError> {
+        store::in_time(async {
+            let mut conn = self.inner.pool.acquire().await?;
+            self.inner.playbooks.get(&mut conn, client, name, version).await
+        })
+        .await
     }
 
     /// The time, by the clock that decisions use.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, Ledger};
-use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, JobId, LeadId, new_id};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{Ctx, Job, JobError};
 use crate::providers::{HangUp as Answer, Question, Requests};
+use crate::store::queue::NewJob;
 use crate::store::{self, StoreError};
 
 /// It is not known yet whether there is a call, or the carrier was not reached: looked at again after this. The
@@ -47,6 +50,18 @@ impl Job for HangUp {
 }
 
 impl HangUp {
+    /// The end of this attempt's call and of no other of the lead's, to be queued.
+    pub(crate) fn queued(AttemptRef { client, lead, number }: AttemptRef, now: Moment) -> NewJob {
+        NewJob {
+            id: JobId(new_id(now)),
+            kind: Self::KIND,
+            step: Some((lead, number)),
+            args: json!(Self { client, lead, number }),
+            priority: 0,
+            born_claimed: None,
+        }
+    }
+
     async fn live(&self, ctx: &Ctx) -> Result<Option<Attempt>, JobError> {
         let number = i16::try_from(self.number.get()).unwrap_or(i16::MAX);
         let loaded = store::in_time(async {

@@ -2,9 +2,11 @@
 //!
 //! To add a kind: write its file, add its line to [`registry`], and test it.
 
+pub mod analyse;
 pub mod await_status;
 pub mod bulk;
 pub mod consented;
+pub mod converse;
 pub mod deliver;
 pub mod dial;
 pub mod end_campaign;

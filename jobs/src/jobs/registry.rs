@@ -4,9 +4,9 @@ use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::JobOrder;
 
 use super::{
-    Ctx, Job, JobError, await_status::AwaitStatus, bulk::Bulk, consented::Consented, deliver::Deliver,
-    dial::Dial, end_campaign::EndCampaign, hang_up::HangUp, import::TakeIn, refresh_sheet::RefreshSheet,
-    transfer::Transfer,
+    Ctx, Job, JobError, analyse::Analyse, await_status::AwaitStatus, bulk::Bulk, consented::Consented,
+    converse::Converse, deliver::Deliver, dial::Dial, end_campaign::EndCampaign, hang_up::HangUp,
+    import::TakeIn, refresh_sheet::RefreshSheet, transfer::Transfer,
 };
 
 /// Declares the registry: what each kind is called, how many run at once, how often
@@ -35,7 +35,20 @@ macro_rules! registry {
     };
 }
 
-registry![Dial, AwaitStatus, HangUp, EndCampaign, Bulk, Consented, TakeIn, Deliver, RefreshSheet, Transfer];
+registry![
+    Dial,
+    AwaitStatus,
+    HangUp,
+    EndCampaign,
+    Bulk,
+    Consented,
+    TakeIn,
+    Deliver,
+    RefreshSheet,
+    Transfer,
+    Converse,
+    Analyse
+];
 
 /// The kind of job that carries out a decision's order.
 pub fn step(order: JobOrder) -> (&'static str, AttemptNumber) {

@@ -7,6 +7,8 @@
 //! - [`vad`]: whether there is voice.
 //! - [`playout`]: what is sent when, and how much of it was heard.
 //! - [`session`]: one conversation, held.
+//! - [`reception`]: where sockets reach the conversations of a process; `keeper` stores what is said in one.
+//! - [`speech`]: the services of an installation.
 //! - [`services`]: what recognises, answers and speaks: three small traits, with a client behind each.
 //! - [`deepgram`], [`openai`], [`elevenlabs`]: those clients.
 //! - [`http`]: what they go through.
@@ -15,10 +17,13 @@ pub mod audio;
 pub mod deepgram;
 pub mod elevenlabs;
 pub mod http;
+pub(crate) mod keeper;
 pub mod openai;
 pub mod order;
 pub mod playout;
+pub mod reception;
 pub mod services;
 pub mod session;
+pub mod speech;
 pub mod vad;
 pub mod wire;

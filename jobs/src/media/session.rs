@@ -19,8 +19,8 @@ use outdial_workflows::conversation::{Act, AskId, CallTime, Conversation, Ending
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub use self::line::Line;
 use self::line::Sent;
+pub use self::line::{Line, LineEnds};
 use self::streams::Streams;
 use super::order::Order;
 use super::playout::{Playout, Send};
@@ -37,6 +37,10 @@ const MADE_AT_ONCE: usize = 2;
 
 /// How much of what was said before a sentence its voice is told, in characters: enough for the melody.
 const MELODY: usize = 200;
+
+/// What the carrier has played is heard so much later at most, over networks with buffers of their own: the line is held
+/// for so long behind our last word.
+const TAIL: Duration = Duration::from_millis(300);
 
 /// With whom a conversation is held.
 pub struct Cast<'a> {
@@ -73,6 +77,19 @@ pub struct Held {
     pub latest: Duration,
 }
 
+impl Held {
+    /// A conversation that could not begin.
+    pub fn never(why: impl Into<String>) -> Self {
+        Self {
+            ending: Ending::NotBegun(why.into()),
+            lasted: Duration::ZERO,
+            speculated_in_vain: 0,
+            frames_lost: 0,
+            latest: Duration::ZERO,
+        }
+    }
+}
+
 /// Holds a conversation on a line to its end. The line is given up when it returns, which closes the socket.
 pub async fn hold(
     conversation: Conversation,
@@ -103,6 +120,9 @@ pub async fn hold(
     };
     session.hear(Heard::Connected);
     let ending = session.run().await;
+    if session.line.is_some() && !matches!(ending, Ending::PersonLeft) {
+        tokio::time::sleep(TAIL).await;
+    }
     Held {
         ending,
         lasted: session.began.elapsed(),
@@ -293,7 +313,7 @@ impl Session<'_> {
         for noticed in self.detector.hear(&frame) {
             self.hear(match noticed {
                 Noticed::Began => Heard::VoiceBegan,
-                Noticed::Ended => Heard::VoiceEnded,
+                Noticed::Ended => Heard::VoiceEnded { ago: VoiceDetector::ENDS_AFTER },
             });
         }
         if let Some(audio) = &self.audio

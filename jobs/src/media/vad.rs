@@ -1,5 +1,7 @@
 //! Whether a person's side has voice.
 
+use std::time::Duration;
+
 use earshot::Detector;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
@@ -40,11 +42,14 @@ pub struct VoiceDetector {
 pub enum Noticed {
     /// Voice begins.
     Began,
-    /// Voice ends.
+    /// Voice ended a while ago.
     Ended,
 }
 
 impl VoiceDetector {
+    /// How long a voice has ended when that is noticed.
+    pub const ENDS_AFTER: Duration = Duration::from_millis((ENDS as usize * FRAME * 1_000 / RATE) as u64);
+
     /// A detector that has heard nothing yet.
     ///
     /// # Panics

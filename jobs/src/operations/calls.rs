@@ -140,7 +140,11 @@ async fn state(
 /// Names what calls have in common that share a standing campaign.
 fn standing_name(account: &str, rules: &Rules) -> String {
     let agent = match &rules.agent {
-        Agent::Stream => "our own agent".to_owned(),
+        Agent::Stream { playbook: None, .. } => "our own agent".to_owned(),
+        Agent::Stream { playbook: Some(playbook), version: None } => format!("playbook {playbook}"),
+        Agent::Stream { playbook: Some(playbook), version: Some(version) } => {
+            format!("playbook {playbook} {version}")
+        }
         Agent::Flow { flow_id } => format!("flow {flow_id}"),
         Agent::Hosted { agent_id, version: None } => agent_id.clone(),
         Agent::Hosted { agent_id, version: Some(version) } => format!("{agent_id} {version}"),
@@ -276,9 +280,17 @@ pub async fn get(
     let standing = standing_of(&mut conn, vec![lead]).await?.pop();
     let standing =
         standing.ok_or_else(|| OperationError::NotFound { kind: "call", given: call.to_string() })?;
-    let results = match &standing.latest {
-        Some(made) => store::call_results::read(&mut conn, client, call, made.key.0.number).await?,
-        None => None,
+    let Some(made) = &standing.latest else { return Ok((standing, None)) };
+    let attempt = made.key.0;
+    let results = store::call_results::read(&mut conn, client, call, attempt.number).await?;
+    // While an agent of ours talks, what was said so far.
+    let results = match store::conversations::underway(&mut conn, attempt).await? {
+        Some(underway) => {
+            let results = results.unwrap_or_default();
+            let analysis = underway.known.into_iter().chain(results.analysis).collect();
+            Some(CallResults { transcript: underway.turns, analysis, ..results })
+        }
+        None => results,
     };
     Ok((standing, results))
 }

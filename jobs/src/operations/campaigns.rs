@@ -14,7 +14,7 @@ use outdial_workflows::rules::Rules;
 use serde_json::json;
 
 use super::hanging_up::HungUp;
-use super::{By, OperationError, Part, name_of, named, the_one};
+use super::{By, OperationError, Part, name_of, named, playbooks, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, end_campaign::EndCampaign};
@@ -39,7 +39,7 @@ pub struct CampaignSpec<'a> {
 /// Makes a campaign, in draft.
 ///
 /// # Errors
-/// If a rule cannot be kept, the name is taken, or the account does not exist.
+/// If a rule cannot be kept, the name is taken, or the account or the playbook does not exist.
 pub async fn create(
     engine: &Engine,
     client: ClientId,
@@ -47,6 +47,7 @@ pub async fn create(
 ) -> Result<CampaignId, OperationError> {
     check(spec.rules)?;
     let name = name_of("campaign", spec.name)?;
+    playbooks::check_named(engine, client, spec.rules).await?;
     let mut tx = engine.pool().begin().await?;
     let account = store::accounts::read(&mut tx, client, spec.account).await?;
     let given = spec.account.to_string();
@@ -126,7 +127,7 @@ pub async fn rules(
 /// `from`: the revision that the edit was made on; another person's edit since is not overwritten.
 ///
 /// # Errors
-/// If a rule cannot be kept, or the campaign has another revision by now.
+/// If a rule cannot be kept, the playbook does not exist, or the campaign has another revision by now.
 pub async fn edit(
     engine: &Engine,
     client: ClientId,
@@ -136,6 +137,8 @@ pub async fn edit(
     by: By<'_>,
 ) -> Result<Revision, OperationError> {
     check(rules)?;
+    // Before the barrier is taken: what is there is not taken away.
+    playbooks::check_named(engine, client, rules).await?;
     let edited = engine.forbid(client, async |conn, now| {
         if store::campaigns::lock_state(conn, client, campaign).await?.is_none() {
             return Ok(Err(OperationError::NotFound { kind: "campaign", given: campaign.to_string() }));

@@ -18,7 +18,7 @@ use outdial_workflows::workflow::{State, Workflow};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OperationError, campaigns};
+use super::{OperationError, campaigns, playbooks};
 use crate::engine::numbers::{Numbers, before_numbers};
 use crate::engine::{AccountError, Engine};
 use crate::store::campaigns::CampaignFacts;
@@ -110,6 +110,15 @@ async fn blockers(engine: &Engine, client: ClientId, walk: &Walk) -> Result<Vec<
         Some(rules) => {
             if rules.caller_ids.is_empty() {
                 blockers.push("the campaign names no number to call from: give it one by --caller-id".into());
+            }
+            if let Some((name, version)) = rules.agent.playbook() {
+                match playbooks::of(engine, client, name, version).await {
+                    Ok(_) => {}
+                    Err(error @ (OperationError::NotFound { .. } | OperationError::NotPossible(_))) => {
+                        blockers.push(error.to_string());
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             if let Err(error) = limits(engine, client, walk.campaign, rules).await {
                 blockers.push(error.to_string());

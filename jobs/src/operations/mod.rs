@@ -21,6 +21,7 @@ pub mod leads;
 pub mod limits;
 pub mod overview;
 pub mod pausing;
+pub mod playbooks;
 pub mod recurring;
 pub mod reports;
 pub mod revisions;
@@ -31,6 +32,7 @@ pub mod subscribers;
 pub mod suppressions;
 pub mod transferring;
 
+use outdial_workflows::playbook::Problems;
 use outdial_workflows::transfer::CannotTransfer;
 
 pub use crate::store::audit::By;
@@ -86,6 +88,9 @@ pub enum OperationError {
         /// What is wrong, and what would be right.
         problem: String,
     },
+    /// The playbook is wrong.
+    #[error(transparent)]
+    Playbook(#[from] Problems),
     /// The account cannot be used.
     #[error(transparent)]
     Account(#[from] AccountError),

@@ -1,5 +1,7 @@
 //! People to call: their personal data.
 
+use std::collections::BTreeMap;
+
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use outdial_workflows::outcome::Outcome;
@@ -76,6 +78,19 @@ pub struct Briefing {
     pub campaign_name: String,
     /// The client's name.
     pub client_name: String,
+}
+
+impl Briefing {
+    /// The attributes as texts: agents are told nothing else.
+    pub fn attribute_texts(&self) -> BTreeMap<String, String> {
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let fields = self.attributes.as_object().into_iter().flatten();
+        fields.map(|(name, value)| (name.clone(), text(value))).collect()
+    }
 }
 
 /// What agents may be told of these people.

@@ -148,7 +148,7 @@ pub(crate) fn phone(given: &str, place: &str) -> Result<PhoneNumber, Problem> {
 
 /// One part of the request is wrong.
 pub(crate) fn wrong(place: &str, problem: impl Into<String>) -> Problem {
-    Problem::invalid(vec![FieldError { place: place.to_owned(), problem: problem.into() }])
+    Problem::invalid(vec![FieldError::new(place, problem)])
 }
 
 /// A text to look for. One that holds U+0000 could not be stored, and cannot be looked for either.

@@ -186,7 +186,7 @@ pub(crate) async fn rotate(
     let overlap_s = rotation.and_then(|Body(rotation)| rotation.overlap_s).unwrap_or(DAY_S);
     if overlap_s > LONGEST_OVERLAP_S {
         let problem = format!("{overlap_s} is out of bounds; give 0 to {LONGEST_OVERLAP_S}");
-        return Err(Problem::invalid(vec![FieldError { place: "overlap_s".into(), problem }]));
+        return Err(Problem::invalid(vec![FieldError::new("overlap_s", problem)]));
     }
     let overlap = TimeDelta::seconds(overlap_s.into());
     let (key, token) = keys::rotate(&api.engine, id, caller.scope(), overlap, caller.by()).await?;

@@ -31,6 +31,7 @@ mod pace;
 mod paging;
 mod pausing;
 mod placed;
+mod playbooks;
 mod reports;
 mod sheets;
 pub(super) mod status;
@@ -74,6 +75,7 @@ const BATCH_BODY_LIMIT: usize = 16 * 1024 * 1024;
         (name = "clients", description = "Tenants"),
         (name = "accounts", description = "Accounts with carriers"),
         (name = "campaigns", description = "Sets of leads called under the same rules"),
+        (name = "playbooks", description = "What our own agent says and asks in calls, in versions that stay"),
         (name = "leads", description = "People to call"),
         (name = "imports", description = "Files of leads"),
         (name = "sheets", description = "Google Sheets that campaigns take their leads from"),
@@ -140,6 +142,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(campaigns::rules::rules, campaigns::rules::edit))
         .routes(routes!(campaigns::revisions::list))
         .routes(routes!(campaigns::clone))
+        .routes(routes!(playbooks::list, playbooks::add))
+        .routes(routes!(playbooks::get))
+        .routes(routes!(playbooks::versions))
+        .routes(routes!(playbooks::check))
         .routes(routes!(imports::list, imports::send).layer(DefaultBodyLimit::disable()))
         .routes(routes!(imports::get))
         .routes(routes!(imports::notes))

@@ -36,8 +36,7 @@ pub(super) async fn once(State(api): State<Api>, caller: Caller, request: Reques
         Ok(key) if (1..=KEY_CHARS).contains(&key.len()) => key.to_owned(),
         Ok(_) | Err(_) => {
             let problem = format!("it is to be 1 to {KEY_CHARS} characters of ASCII");
-            let place = "Idempotency-Key".to_owned();
-            return Problem::invalid(vec![FieldError { place, problem }]).into_response();
+            return Problem::invalid(vec![FieldError::new("Idempotency-Key", problem)]).into_response();
         }
     };
     // Whoever asked may hang up: what was begun is carried out and its answer kept all the same.
@@ -73,8 +72,7 @@ async fn carry_out(api: &Api, caller: &Caller, key: &str, request: Request, next
         }
         Ok(Begun::Another) => {
             let problem = "another request was sent under this key; take a new one for each".to_owned();
-            let place = "Idempotency-Key".to_owned();
-            return Problem::invalid(vec![FieldError { place, problem }]).into_response();
+            return Problem::invalid(vec![FieldError::new("Idempotency-Key", problem)]).into_response();
         }
         Ok(Begun::Answered(status, kept)) => return replay(status, &kept),
     }

@@ -41,7 +41,8 @@ pub(crate) struct ThroughInput {
     /// The account.
     account: Uuid,
     /// The agent that talks, by its carrier's name for it: Retell's agent id, or the name that a LiveKit worker
-    /// registered under. Left out, the carrier streams to us.
+    /// registered under. Left out, it is what `rules` name as `agent`, as a playbook of our own:
+    /// `{"mode": "stream", "playbook": "property-enquiry"}`.
     agent: Option<String>,
     /// Which version of it.
     agent_version: Option<String>,

@@ -44,9 +44,9 @@ impl From<SpeakerName> for Speaker {
 }
 
 /// One thing that somebody said.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TurnShown {
+pub(crate) struct TurnInput {
     /// Who: `agent`, `person` or `other`.
     #[serde(alias = "role")]
     speaker: SpeakerName,
@@ -54,8 +54,63 @@ pub(crate) struct TurnShown {
     #[schema(max_length = 20_000)]
     text: String,
     /// When they began, in milliseconds since the call was answered.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     at_ms: Option<u32>,
+}
+
+/// One thing that somebody said.
+#[derive(ToSchema)]
+#[schema(as = Turn)]
+#[allow(dead_code)]
+pub(crate) struct TurnShown {
+    /// Who: `agent`, `person` or `other`.
+    speaker: SpeakerName,
+    /// What; of our own agent, what was heard.
+    text: String,
+    /// When they began, in milliseconds since the call was answered.
+    at_ms: Option<u32>,
+    /// When they ended, likewise. This and what follows is told of our own agent's conversations.
+    until_ms: Option<u32>,
+    /// Whether they were interrupted.
+    interrupted: Option<bool>,
+    /// The stage of the playbook.
+    stage: Option<String>,
+    /// What the answer took.
+    latency: Option<LatencyShown>,
+}
+
+/// How long an answer took, part by part, in milliseconds: from the end of the person's voice to our first sound.
+#[derive(ToSchema)]
+#[schema(as = Latency)]
+#[allow(dead_code, clippy::struct_field_names)]
+pub(crate) struct LatencyShown {
+    /// Until it was clear that the person had finished.
+    turn_ms: u32,
+    /// From there until the model's first words.
+    model_ms: u32,
+    /// From there until the first sentence was whole.
+    sentence_ms: u32,
+    /// From there until its first sound was sent.
+    speech_ms: u32,
+    /// All of it.
+    total_ms: u32,
+}
+
+/// How a conversation of our own agent went.
+#[derive(ToSchema)]
+#[schema(as = Course)]
+#[allow(dead_code)]
+pub(crate) struct CourseShown {
+    /// The playbook that it went by.
+    playbook: String,
+    /// Its version.
+    version: u32,
+    /// Why it ended: a name, or an object of a name and what more there is to say.
+    #[schema(value_type = Value)]
+    ending: Value,
+    /// How long it lasted, in milliseconds.
+    lasted_ms: u32,
+    /// Requests to the model that were made early, and not needed.
+    speculated_in_vain: u32,
 }
 
 /// What was said.
@@ -63,7 +118,7 @@ pub(crate) struct TurnShown {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TurnsInput {
     /// In order; at most 1,000. What was reported before need not be, and may be, reported again.
-    turns: Vec<TurnShown>,
+    turns: Vec<TurnInput>,
 }
 
 /// How a person sounded.
@@ -112,6 +167,8 @@ pub(crate) struct ResultsShown {
     voicemail: Option<bool>,
     /// Whether the person asked not to be called again.
     do_not_call: Option<bool>,
+    /// How the conversation went, where it was our own agent's.
+    course: Option<CourseShown>,
     /// What the agent's own analysis found.
     #[schema(value_type = Option<Object>)]
     analysis: Option<Map<String, Value>>,
@@ -199,7 +256,7 @@ pub(crate) async fn turns(
             format!("it is too long; send at most {MOST_CHARS} characters"),
         ));
     }
-    let turn = |TurnShown { speaker, text, at_ms }| Turn { speaker: speaker.into(), text, at_ms };
+    let turn = |TurnInput { speaker, text, at_ms }| Turn::said(speaker.into(), text, at_ms);
     reports::turns(&api.engine, call, input.turns.into_iter().map(turn).collect()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -115,7 +115,7 @@ impl SuppressionInput {
             match PhoneNumber::parse(given, None) {
                 Ok(phone) => phones.push(phone),
                 Err(error) => {
-                    errors.push(FieldError { place: format!("phones[{at}]"), problem: error.to_string() });
+                    errors.push(FieldError::new(format!("phones[{at}]"), error.to_string()));
                 }
             }
         }

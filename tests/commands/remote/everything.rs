@@ -1,6 +1,7 @@
 //! All that the program can do: through a server, or with the reason why not.
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
+use outdial_workflows::playbook::shipped;
 
 use super::ways::FAKE;
 use crate::alone::Alone;
@@ -14,12 +15,14 @@ const HERE: &[&str] = &[
     "demo",
     "emulator",
     "bench import",
+    "bench conversations",
     "bench idle",
     "bench lead-runs",
     "bench pause",
 ];
 /// What needs neither.
-const ALONE: &[&str] = &["config show", "config reference", "completions bash", "subscriber types"];
+const ALONE: &[&str] =
+    &["config show", "config reference", "completions bash", "subscriber types", "playbook check PLAYBOOK"];
 /// What goes to the server. `ID` is nobody's, and `FILE` and `EMPTY` are there.
 const THERE: &[&str] = &[
     "api GET clients",
@@ -84,6 +87,10 @@ const THERE: &[&str] = &[
     "import undo ID --yes",
     "export Spring",
     "analytics --campaign Spring",
+    "playbook add PLAYBOOK --client Acme",
+    "playbook list --client Acme",
+    "playbook show minimal --client Acme",
+    "playbook versions minimal --client Acme",
     "sheet link https://docs.google.com/spreadsheets/d/EXAMPLE/edit --campaign Spring",
     "sheet list --campaign Spring",
     "sheet edit ID --no-cron",
@@ -145,10 +152,12 @@ async fn every_command_goes_through_a_server_or_says_why_not() {
     assert_eq!(leaves.len(), all.len(), "{leaves:?}");
     let file = here.write("numbers.csv", "phone\n+919876500001\n").display().to_string();
     let empty = here.write("empty.json", "{}").display().to_string();
+    let playbook = here.write("minimal.toml", shipped("minimal").expect("it is there"));
+    let playbook = playbook.display().to_string();
     let server = ("OUTDIAL_SERVER", world.public_url().as_str());
     let said = all.iter().map(|given| {
         let given = given.replace("ID", "0199f000-0000-7000-8000-000000000000").replace("FILE", &file);
-        let given = given.replace("EMPTY", &empty);
+        let given = given.replace("EMPTY", &empty).replace("PLAYBOOK", &playbook);
         let environment = [server, FAKE];
         let here = &here;
         async move {

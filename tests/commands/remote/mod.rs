@@ -6,6 +6,7 @@ mod everything;
 mod importing;
 mod limiting;
 mod ordering;
+mod playbooks;
 mod subscribing;
 mod ways;
 

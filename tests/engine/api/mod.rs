@@ -15,6 +15,7 @@ mod leads;
 mod lists;
 mod once;
 mod operations;
+mod playbooks;
 mod reading;
 mod reports;
 mod roles;

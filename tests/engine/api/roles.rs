@@ -13,6 +13,7 @@ use outdial_jobs::operations::{Part, recurring, setup, subscribers};
 use outdial_jobs::store::recurring::Action;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::Command;
+use outdial_workflows::playbook::shipped;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ impl Things {
             ("{client}", world.client.to_string()),
             ("{account}", world.account.to_string()),
             ("{number}", NUMBER.to_owned()),
+            ("{playbook}", "minimal".to_owned()),
         ];
         let names = |thing: &str| route.contains(thing) || query(route).contains(thing);
         if ["{campaign}", "{schedule}", "{lead}", "{call}", "{attempt}"].into_iter().any(names) {
@@ -127,7 +129,7 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 15] = [
+const NAMED: [&str; 16] = [
     "{client}",
     "{account}",
     "{number}",
@@ -143,6 +145,7 @@ const NAMED: [&str; 15] = [
     "{import}",
     "{sheet}",
     "{subscriber}",
+    "{playbook}",
 ];
 const NUMBER: &str = "+918040000000";
 
@@ -166,6 +169,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/subscribers/{subscriber}/redeliver" => Some(json!({ "since": "2026-01-01T00:00:00Z" })),
         "POST /v1/campaigns/{campaign}/imports" | "POST /v1/clients/{client}/suppressions/import" => {
             Some(json!("phone\n+919876500003\n"))
+        }
+        "POST /v1/clients/{client}/playbooks" | "POST /v1/playbooks/check" => {
+            Some(json!({ "text": shipped("minimal") }))
         }
         "POST /v1/campaigns/{campaign}/sheets" => Some(json!({ "link": link() })),
         "PUT /v1/sheets/{sheet}" => Some(json!({ "cron": "0 0 9 * * *" })),
@@ -324,6 +330,11 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("PUT /v1/clients/{client}/limits", Admin),
         ("GET /v1/clients/{client}/campaigns", Viewer),
         ("POST /v1/clients/{client}/campaigns", Operator),
+        ("GET /v1/clients/{client}/playbooks", Viewer),
+        ("POST /v1/clients/{client}/playbooks", Operator),
+        ("GET /v1/clients/{client}/playbooks/{playbook}", Viewer),
+        ("GET /v1/clients/{client}/playbooks/{playbook}/versions", Viewer),
+        ("POST /v1/playbooks/check", Viewer),
         ("GET /v1/campaigns/{campaign}/rules", Viewer),
         ("PUT /v1/campaigns/{campaign}/rules", Operator),
         ("POST /v1/campaigns/{campaign}/clone", Operator),

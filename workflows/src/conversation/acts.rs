@@ -96,6 +96,40 @@ pub enum Ending {
     SpeechFailed,
     /// The person could not be understood any more; what the recogniser said last.
     RecogniserFailed(String),
+    /// Whoever held it died.
+    HolderLost,
+    /// It could not begin, and why.
+    NotBegun(String),
+}
+
+impl Ending {
+    /// Whether there is no call any more, or somebody else has it, so that none has to be ended.
+    pub fn leaves_nobody(&self) -> bool {
+        matches!(self, Self::PersonLeft | Self::Transferred)
+    }
+
+    /// Whether it ended for something that went wrong on our side, so that the person was not talked with as they should
+    /// have been.
+    pub fn is_our_failure(&self) -> bool {
+        match self {
+            Self::ModelFailed(_)
+            | Self::SpeechFailed
+            | Self::RecogniserFailed(_)
+            | Self::HolderLost
+            | Self::NotBegun(_) => true,
+            // A stream may break because the person hung up: whoever may have done so is not called again for it.
+            Self::StreamLost
+            | Self::Finished(_)
+            | Self::PersonLeft
+            | Self::OptedOut
+            | Self::DoNotCall
+            | Self::Silence
+            | Self::TooLong
+            | Self::Mailbox { .. }
+            | Self::Transferred
+            | Self::Ordered => false,
+        }
+    }
 }
 
 /// A turn of a conversation.

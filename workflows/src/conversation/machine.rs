@@ -139,7 +139,7 @@ impl Conversation {
         match heard {
             Heard::Connected => self.connected(at),
             Heard::VoiceBegan => self.voice_began(at),
-            Heard::VoiceEnded => self.voice_ended(at),
+            Heard::VoiceEnded { ago } => self.voice_ended(at.before(ago)),
             Heard::Words { text, confirmed } => self.words(&text, confirmed, at),
             Heard::UtteranceEnded => self.person.ended(),
             Heard::Deaf(problem) => self.deaf(problem, at),
@@ -610,13 +610,13 @@ impl Conversation {
             let sentence = self.speech.first_asked().unwrap_or(at).max(decided);
             // Of a word that bridges the wait, no model has written anything.
             let text = first_text.unwrap_or(sentence).max(decided).min(sentence);
-            self.latency = Some(Latency {
-                turn_ms: whole_ms(decided.since(voice_ended)),
-                model_ms: whole_ms(text.since(decided)),
-                sentence_ms: whole_ms(sentence.since(text)),
-                speech_ms: whole_ms(at.since(sentence)),
-                total_ms: whole_ms(at.since(voice_ended)),
-            });
+            let turn_ms = whole_ms(decided.since(voice_ended));
+            let model_ms = whole_ms(text.since(decided));
+            let sentence_ms = whole_ms(sentence.since(text));
+            let speech_ms = whole_ms(at.since(sentence));
+            // The sum of what is told, to the millisecond.
+            let total_ms = turn_ms + model_ms + sentence_ms + speech_ms;
+            self.latency = Some(Latency { turn_ms, model_ms, sentence_ms, speech_ms, total_ms });
         }
     }
 

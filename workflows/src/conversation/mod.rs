@@ -9,6 +9,7 @@ pub mod timing;
 
 mod acts;
 mod barge_in;
+mod duties;
 mod endpointing;
 mod machine;
 mod mailbox;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::acts::{Act, Ending, Latency, Message, Prompt, Spoken};
+pub use self::duties::Duties;
 pub use self::machine::Conversation;
 
 /// Time since the stream of a call began, by a clock that only moves forward.
@@ -50,6 +52,12 @@ impl CallTime {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// So much earlier; no earlier than the beginning.
+    #[must_use]
+    pub fn before(self, less: Duration) -> Self {
+        Self(self.0.saturating_sub(less))
+    }
+
     /// In whole milliseconds.
     pub fn as_ms(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
@@ -71,8 +79,11 @@ pub enum Heard {
     Connected,
     /// The person's side has voice, as our own detector hears it.
     VoiceBegan,
-    /// It has none any more.
-    VoiceEnded,
+    /// It has none any more, and had none for so long: a detector waits before it says so.
+    VoiceEnded {
+        /// How long.
+        ago: Duration,
+    },
     /// The recogniser's words of the person.
     Words {
         /// The words since the last confirmed ones.
@@ -179,15 +190,6 @@ pub enum Order {
         /// A number or a SIP address.
         to: String,
     },
-}
-
-/// What the law and the campaign ask of a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Duties {
-    /// That a machine speaks is said first.
-    pub disclose: bool,
-    /// That the call is recorded is said first.
-    pub announce_recording: bool,
 }
 
 /// Where a conversation stands.

@@ -17,12 +17,14 @@ impl Deciding<'_> {
         let order =
             Order { command: command.clone(), actor: actor.to_owned(), reason: reason.map(str::to_owned) };
         match command {
-            Command::Pause => self.stop(&order, |actor, reason| Intent::Hold { actor, reason }),
-            Command::Cancel => self.stop(&order, |actor, reason| {
+            Command::Pause => {
+                self.stop(&order, |actor, reason, call_back_at| Intent::Hold { actor, reason, call_back_at })
+            }
+            Command::Cancel => self.stop(&order, |actor, reason, _| {
                 let why = Why::Cancelled { actor, reason };
                 Intent::Finish { why, outcome: None }
             }),
-            Command::Undo => self.stop(&order, |actor, reason| {
+            Command::Undo => self.stop(&order, |actor, reason, _| {
                 let why = Why::Undone { actor, reason };
                 Intent::Finish { why, outcome: None }
             }),
@@ -110,9 +112,18 @@ impl Deciding<'_> {
     }
 
     /// Holds or ends the lead, at once or when its live attempt has resolved.
-    fn stop(&mut self, order: &Order, intent: fn(String, Option<String>) -> Intent) -> Answer {
+    fn stop(
+        &mut self,
+        order: &Order,
+        intent: fn(String, Option<String>, Option<Moment>) -> Intent,
+    ) -> Answer {
         let latest = self.run.latest().map(|attempt| (attempt.number, attempt.ledger));
-        let intent = intent(order.actor.clone(), order.reason.clone());
+        let call_back_at = match self.run.workflow.intent {
+            Some(Intent::CallBack { at, .. }) => Some(at),
+            Some(Intent::Hold { call_back_at, .. }) => call_back_at,
+            Some(Intent::Finish { .. }) | None => None,
+        };
+        let intent = intent(order.actor.clone(), order.reason.clone(), call_back_at);
         let deferred = match (self.run.workflow.state, latest) {
             (State::Waiting | State::Held | State::Finished, _) => false,
             (State::Dialling, Some((_, Ledger::Reserved))) => false,

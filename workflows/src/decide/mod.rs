@@ -163,8 +163,12 @@ impl<'a> Deciding<'a> {
     fn resolve(&mut self, outcome: Option<Outcome>, next: impl FnOnce(&mut Self)) {
         match self.run.workflow.intent.take() {
             Some(Intent::Finish { why, outcome: decided }) => self.finish(decided.or(outcome), why),
-            Some(Intent::Hold { actor, reason }) => {
-                next(self);
+            Some(Intent::CallBack { attempt, at }) => self.call_back(outcome, attempt, at, next),
+            Some(Intent::Hold { actor, reason, call_back_at }) => {
+                match (call_back_at, self.run.latest().map(|attempt| attempt.number)) {
+                    (Some(at), Some(attempt)) => self.call_back(outcome, attempt, at, next),
+                    (_, _) => next(self),
+                }
                 // One that is held for another reason is now held for this one.
                 if matches!(self.run.workflow.state, State::Waiting | State::Held) {
                     self.hold(Why::HeldBy { actor, reason });

@@ -117,6 +117,9 @@ impl Deciding<'_> {
         let reported = attempt.verdict.is_some();
         self.results.push((number, results.clone()));
         self.note(Event::Results { attempt: number, source });
+        if let Some(at) = results.call_back_at {
+            self.call_back_asked(number, at);
+        }
         if let Some(outcome) = results.outcome()
             && (!reported || outcome == Outcome::DoNotCall)
         {

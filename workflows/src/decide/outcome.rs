@@ -1,6 +1,7 @@
 //! From the end of a call to its outcome, and to what follows from that.
 
 use super::{Deciding, once_more};
+use crate::Moment;
 use crate::attempt::Ledger;
 use crate::call::{CallResult, Source};
 use crate::history::Event;
@@ -70,6 +71,46 @@ impl Deciding<'_> {
                 self.finish(Some(outcome), Why::AttemptsUsedUp { attempts, outcome });
             }
             Some(Retry::NotRetried) => self.finish(Some(outcome), Why::Settled { outcome }),
+        }
+    }
+
+    /// The person asked to be called again: that is granted whatever the retry policy says, and its attempts anew. An
+    /// outcome after which they are never to be called wins.
+    pub(super) fn call_back(
+        &mut self,
+        outcome: Option<Outcome>,
+        attempt: AttemptNumber,
+        at: Moment,
+        next: impl FnOnce(&mut Self),
+    ) {
+        if matches!(outcome, Some(Outcome::DoNotCall | Outcome::WrongNumber | Outcome::InvalidNumber)) {
+            return next(self);
+        }
+        self.run.workflow.forgiven = self.run.workflow.counted;
+        let why = Why::CallBackAsked { attempt };
+        self.note(Event::RetryScheduled { at, reason: why.clone() });
+        self.wait_until(at, why);
+    }
+
+    /// The person asks to be called again. It is carried out once the call is over; what is told later causes no call,
+    /// and a time that has passed was misheard.
+    pub(super) fn call_back_asked(&mut self, number: AttemptNumber, at: Moment) {
+        if at <= self.now() {
+            return;
+        }
+        let open = self.run.attempt(number).is_some_and(|attempt| attempt.outcome.is_none());
+        let workflow = &mut self.run.workflow;
+        let under_way = matches!(workflow.state, State::Dialling | State::Calling | State::Settling);
+        if !(open && under_way && workflow.attempts == number.get()) {
+            return;
+        }
+        match &mut workflow.intent {
+            None | Some(Intent::CallBack { .. }) => {
+                workflow.intent = Some(Intent::CallBack { attempt: number, at });
+            }
+            Some(Intent::Hold { call_back_at, .. }) => *call_back_at = Some(at),
+            // Ended by order: nobody is called any more.
+            Some(Intent::Finish { .. }) => {}
         }
     }
 

@@ -139,6 +139,10 @@ impl Reading {
     fn read(&mut self, at: Moment, event: &Event) {
         match event {
             Event::Postponed { until, reason: Why::RescheduledBy { .. } } => self.not_before = Some(*until),
+            Event::RetryScheduled { at: asked_for, reason: Why::CallBackAsked { .. } } => {
+                self.not_before = Some(*asked_for);
+                self.forgiven = self.counted;
+            }
             Event::Accepted | Event::Postponed { .. } | Event::RetryScheduled { .. } => {}
             Event::JobQuarantined { .. } | Event::TransferAsked { .. } | Event::Transferred { .. } => {}
             Event::Held { reason } => {

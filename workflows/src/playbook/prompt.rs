@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, LONGEST_TEXT, Script, Text, Tool};
+use super::{Kind, LONGEST_TEXT, Script, Tool};
 
 /// A tool as models are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,7 @@ impl Script {
         // Writing to a string cannot fail.
         let _ = self.stage_told(&mut text, stage, known);
         for knowledge in &self.knowledge {
-            if let Text::Is(known) = &knowledge.text {
-                let _ = write!(text, "\n# What you know: {}\n{known}\n", knowledge.name);
-            }
+            let _ = write!(text, "\n# What you know: {}\n{}\n", knowledge.name, knowledge.text);
         }
         text
     }

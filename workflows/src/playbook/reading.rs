@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
-use super::{Field, Kind, Knowledge, Playbook, Says, Stage, Text, Tool, Way};
+use super::{Field, Kind, Knowledge, Playbook, Says, Stage, Tool, Way};
 use crate::conversation::timing::Timing;
 use crate::template::Template;
 
@@ -46,6 +46,7 @@ type Told = Spanned<String>;
 struct File {
     name: Told,
     language: Told,
+    voice: Option<Told>,
     agent: Told,
     #[serde(default)]
     always_disclose: bool,
@@ -115,7 +116,7 @@ struct WayFile {
 struct KnowledgeFile {
     name: String,
     text: Option<String>,
-    file: Option<String>,
+    file: Option<Told>,
 }
 
 /// What is said where a playbook that speaks English leaves it out.
@@ -130,13 +131,32 @@ const USUAL: [(&str, &str); 7] = [
 ];
 
 /// The longest playbook, in bytes; files of knowledge count by themselves.
-const LONGEST: usize = 256 * 1024;
+pub const LONGEST: usize = 256 * 1024;
 
-/// Reads a playbook.
+/// The most that a playbook may know, in bytes, wherever it is written. All of it is told to the model at every
+/// turn: this is about half of what a model with room for 128,000 tokens takes in.
+pub const MOST_KNOWLEDGE: usize = 256 * 1024;
+
+/// The longest name of a file of knowledge or of a voice, in bytes.
+const MOST_NAME: usize = 200;
+
+/// Reads a playbook that names no files.
 ///
 /// # Errors
 /// All that is wrong with it, each with its line.
 pub fn read(text: &str) -> Result<Playbook, Problems> {
+    read_with(text, |_| Err("no file was given with the playbook".to_owned()))
+}
+
+/// Reads a playbook, and puts the texts of files where its knowledge names them. `files` is asked for each by its
+/// name, and says why one cannot be had.
+///
+/// # Errors
+/// All that is wrong with it, each with its line.
+pub fn read_with(
+    text: &str,
+    mut files: impl FnMut(&str) -> Result<String, String>,
+) -> Result<Playbook, Problems> {
     if text.len() > LONGEST {
         let problem =
             format!("a playbook has up to {LONGEST} bytes; put long texts into files of `knowledge`");
@@ -146,7 +166,7 @@ pub fn read(text: &str) -> Result<Playbook, Problems> {
         let line = error.span().map(|span| line_of(text, span.start));
         Problems(vec![Problem { line, place: String::new(), problem: error.message().trim().to_owned() }])
     })?;
-    let mut reader = Reader { text, problems: vec![] };
+    let mut reader = Reader { text, files: &mut files, problems: vec![] };
     let playbook = reader.playbook(file);
     match reader.problems.is_empty() {
         true => Ok(playbook),
@@ -161,8 +181,18 @@ fn line_of(text: &str, at: usize) -> usize {
     text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }
 
+/// Whether a name leads to a file beside the playbook, or below: a playbook that somebody else wrote is not to have
+/// other files of this machine read and sent.
+fn is_beside(file: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    file.len() <= MOST_NAME
+        && file.split('/').all(plain)
+        && !file.contains(|c: char| c.is_control() || c == '\\' || c == ':')
+}
+
 struct Reader<'a> {
     text: &'a str,
+    files: &'a mut dyn FnMut(&str) -> Result<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -174,6 +204,7 @@ impl Reader<'_> {
 
     fn playbook(&mut self, file: File) -> Playbook {
         let language = self.language(&file.language);
+        let voice = file.voice.as_ref().and_then(|voice| self.voice(voice));
         let fields = self.fields(file.fields);
         let names: Vec<String> =
             file.stages.iter().map(|stage| stage.get_ref().name.get_ref().clone()).collect();
@@ -194,13 +225,21 @@ impl Reader<'_> {
             self.wrong(timing, format!("timing.{name}"), problem);
         }
         let knowledge = file.knowledge.into_iter().enumerate();
-        let knowledge =
+        let knowledge: Vec<_> =
             knowledge.filter_map(|(index, knowledge)| self.knowledge(index, &knowledge)).collect();
+        let known: usize = knowledge.iter().map(|knowledge| knowledge.text.len()).sum();
+        if known > MOST_KNOWLEDGE {
+            let problem = format!(
+                "all of it has {known} bytes; leave what a call does not need out, down to {MOST_KNOWLEDGE}"
+            );
+            self.problems.push(Problem { line: None, place: "knowledge".into(), problem });
+        }
         let opt_out_key = file.opt_out_key.as_ref().and_then(|key| self.key(key));
         Playbook {
             agent: self.template(&file.agent, "agent"),
             name: self.name(&file.name, "name"),
             language,
+            voice,
             says,
             opt_out_key,
             transfer_to: file.transfer_to.map(Spanned::into_inner),
@@ -229,6 +268,17 @@ impl Reader<'_> {
             self.wrong(language, "language", format!("`{tag}` is no language tag; give one as en-IN"));
         }
         tag.clone()
+    }
+
+    fn voice(&mut self, voice: &Told) -> Option<String> {
+        let id = voice.get_ref();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if (1..=MOST_NAME).contains(&id.len()) && id.bytes().all(plain) {
+            return Some(id.clone());
+        }
+        let problem = format!("`{id}` is no id of a voice; copy it from the speech service's list of voices");
+        self.wrong(voice, "voice", problem);
+        None
     }
 
     fn key(&mut self, key: &Told) -> Option<char> {
@@ -444,13 +494,33 @@ impl Reader<'_> {
     fn knowledge(&mut self, index: usize, spanned: &Spanned<KnowledgeFile>) -> Option<Knowledge> {
         let KnowledgeFile { name, text, file } = spanned.get_ref();
         let text = match (text, file) {
-            (Some(text), None) => Text::Is(text.trim().to_owned()),
-            (None, Some(file)) => Text::In(file.clone()),
+            (Some(text), None) => text.trim().to_owned(),
+            (None, Some(file)) => self.file(file, format!("knowledge[{index}].file"))?,
             _ => {
                 self.wrong(spanned, format!("knowledge[{index}]"), "give either `text` or `file`");
                 return None;
             }
         };
         Some(Knowledge { name: name.clone(), text })
+    }
+
+    fn file(&mut self, told: &Told, place: String) -> Option<String> {
+        let name = told.get_ref();
+        if !is_beside(name) {
+            let problem = format!("`{name}` is to be a file beside the playbook, or in a folder there");
+            self.wrong(told, place, problem);
+            return None;
+        }
+        match (self.files)(name) {
+            Ok(text) if text.contains('\0') => {
+                self.wrong(told, place, format!("{name} holds the character U+0000; is it text?"));
+                None
+            }
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(error) => {
+                self.wrong(told, place, format!("{name}: {error}"));
+                None
+            }
+        }
     }
 }

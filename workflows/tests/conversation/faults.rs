@@ -1,5 +1,7 @@
 //! What goes wrong around a conversation ends it well, with the reason.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use outdial_workflows::conversation::{Answerer, Duties, Heard};
 
@@ -175,7 +177,7 @@ fn a_recogniser_that_confirms_nothing_is_believed_as_it_is() {
     let mut sim = Sim::new(minimal(), Duties::default());
     sim.at(4_000, Heard::VoiceBegan)
         .at(4_400, Heard::Words { text: "yes please".into(), confirmed: false })
-        .at(4_800, Heard::VoiceEnded);
+        .at(4_800, Heard::VoiceEnded { ago: Duration::ZERO });
     sim.model([says(200, "Good. Goodbye.").using("end_call", "{}")]);
     assert_snapshot!(sim.run(), @r#"
     0.000 say: Hello Asha, do you have a minute?

@@ -133,13 +133,13 @@ impl Sim {
         self.at(ms, Heard::VoiceBegan);
         let half: String = text.split_inclusive(' ').take(text.split(' ').count().div_ceil(2)).collect();
         self.at(ms + length / 2 + RECOGNISER_MS, Heard::Words { text: half, confirmed: false });
-        self.at(ms + length, Heard::VoiceEnded);
+        self.at(ms + length, Heard::VoiceEnded { ago: Duration::ZERO });
         self.at(ms + length + RECOGNISER_MS, Heard::Words { text: text.into(), confirmed: true })
     }
 
     /// A sound without words.
     pub(crate) fn noise(&mut self, ms: u64, length_ms: u64) -> &mut Self {
-        self.at(ms, Heard::VoiceBegan).at(ms + length_ms, Heard::VoiceEnded)
+        self.at(ms, Heard::VoiceBegan).at(ms + length_ms, Heard::VoiceEnded { ago: Duration::ZERO })
     }
 
     pub(crate) fn model(&mut self, replies: impl IntoIterator<Item = Reply>) -> &mut Self {

@@ -112,7 +112,7 @@ impl<'a> Batch<'a> {
                     None
                 }
             };
-            self.settings.insert(facts.campaign, Setting { facts, rules, carrier });
+            self.settings.insert(facts.campaign, Setting { facts, rules, carrier, playbook: None });
         }
         Ok(())
     }
@@ -166,6 +166,22 @@ impl<'a> Batch<'a> {
         }
         for (lead, briefing) in store::leads::briefings(conn, self.client, &leads).await? {
             self.readings.entry(lead).or_default().briefing = Some(briefing);
+        }
+        self.load_playbooks(conn, &leads).await
+    }
+
+    /// What our own agent would say to these leads.
+    async fn load_playbooks(&mut self, conn: &mut PgConnection, leads: &[Uuid]) -> Result<(), StoreError> {
+        let campaigns = leads.iter().filter_map(|lead| self.cases.get(&LeadId(*lead)));
+        let campaigns: HashSet<_> = campaigns.map(|case| case.run.workflow.campaign).collect();
+        for campaign in campaigns {
+            let Some(setting) = self.settings.get_mut(&campaign) else { continue };
+            let Some((name, version)) = setting.rules.as_deref().and_then(|rules| rules.agent.playbook())
+            else {
+                continue;
+            };
+            let found = self.engine.inner.playbooks.get(conn, self.client, name, version).await?;
+            setting.playbook = Some(found.map(|(playbook, _)| playbook));
         }
         Ok(())
     }

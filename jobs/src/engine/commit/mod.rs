@@ -16,7 +16,6 @@ use outdial_workflows::rules::Rules;
 use outdial_workflows::template::{self, Values};
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
-use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ use self::write::{Born, Written};
 use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox};
+use super::{Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox, playbooks};
 use crate::crash;
 use crate::providers::{DialOrder, Provider};
 use crate::queue::Slot;
@@ -358,7 +357,7 @@ impl Batch<'_> {
         // One that was reserved before attempts named their number has none.
         let caller_id = picked.or_else(|| rules.caller_ids.first());
         let account = setting.facts.account;
-        let variables = self.variables(lead, phone, rules)?;
+        let variables = self.variables(lead, phone, rules, setting.playbook.as_ref())?;
         let variables = &variables;
         let order =
             DialOrder { key, phone, caller_id, rules, variables, public_url, account, secret: &secret };
@@ -368,19 +367,20 @@ impl Batch<'_> {
         Ok(ToSend { attempt: key.0, token, body, carrier: carrier.clone() })
     }
 
-    /// What the agent is told of the person.
+    /// What the agent is told of the person. Our own is told by its playbook, which is to have all that it takes.
     fn variables(
         &self,
         lead: LeadId,
         phone: &PhoneNumber,
         rules: &Rules,
+        playbook: Option<&playbooks::Readable>,
     ) -> Result<BTreeMap<String, String>, String> {
         if !rules.tells_of_people() {
             return Ok(BTreeMap::new());
         }
         let briefing = self.readings.get(&lead).and_then(|reading| reading.briefing.as_ref());
         let briefing = briefing.ok_or("the person's data was not read")?;
-        let attributes = texts(&briefing.attributes);
+        let attributes = briefing.attribute_texts();
         let values = Values {
             lead_name: briefing.name.as_deref(),
             lead_phone: phone.as_str(),
@@ -389,6 +389,10 @@ impl Batch<'_> {
             campaign_name: &briefing.campaign_name,
             client_name: &briefing.client_name,
         };
+        if let Some(playbook) = playbook {
+            let playbook = playbook.as_ref().map_err(ToString::to_string)?;
+            playbook.can_fill(&values).map_err(|missing| format!("in the playbook, {missing}"))?;
+        }
         let told = template::told(&rules.variables, rules.pass_attributes, &values);
         told.map_err(|missing| missing.to_string())
     }
@@ -421,17 +425,6 @@ impl Batch<'_> {
             named,
         }
     }
-}
-
-/// Attributes as texts: carriers take nothing else.
-fn texts(attributes: &Value) -> BTreeMap<String, String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let fields = attributes.as_object().into_iter().flatten();
-    fields.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Inputs after whose commit bytes may leave that ring a phone. Only whoever holds the job's lease may bring them.

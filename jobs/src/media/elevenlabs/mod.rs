@@ -96,11 +96,11 @@ impl ElevenLabs {
         Ok(Self { http, settings: Arc::new(settings), spoken })
     }
 
-    /// The voice in the format of a call.
+    /// The voice in the format of a call; the account's usual one unless another is named.
     ///
     /// # Errors
     /// If ElevenLabs does not speak in that format; the message names those in which it does.
-    pub fn for_call(&self, format: Format) -> Result<Speaker, SetupError> {
+    pub fn for_call(&self, format: Format, voice: Option<&str>) -> Result<Speaker, SetupError> {
         let name = format_name(format).ok_or_else(|| {
             let Format { encoding, rate } = format;
             SetupError(format!(
@@ -108,10 +108,10 @@ impl ElevenLabs {
                  samples at 8000, 16000 or 24000 Hz"
             ))
         })?;
-        let mut url =
-            below(&self.settings.base, ["v1", "text-to-speech", self.settings.voice.as_str(), "stream"]);
+        let voice = voice.unwrap_or(&self.settings.voice).to_owned();
+        let mut url = below(&self.settings.base, ["v1", "text-to-speech", voice.as_str(), "stream"]);
         url.query_pairs_mut().append_pair("output_format", name);
-        Ok(Speaker { account: self.clone(), format, url })
+        Ok(Speaker { account: self.clone(), voice, format, url })
     }
 }
 
@@ -130,6 +130,7 @@ fn format_name(Format { encoding, rate }: Format) -> Option<&'static str> {
 #[derive(Clone, Debug)]
 pub struct Speaker {
     account: ElevenLabs,
+    voice: String,
     format: Format,
     url: Url,
 }
@@ -150,7 +151,7 @@ impl Voice for Speaker {
     /// early in good order cannot be told from one that ends.
     fn speak(&self, text: &str, before: &str) -> BoxStream<'static, Result<Bytes, VoiceError>> {
         let settings = &self.account.settings;
-        let key = Key::new(&settings.voice, &settings.model, self.format, before, text);
+        let key = Key::new(&self.voice, &settings.model, self.format, before, text);
         if let Some(audio) = cache::lock(&self.account.spoken).find(&key) {
             return stream::once(async { Ok(audio) }).boxed();
         }

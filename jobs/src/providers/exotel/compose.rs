@@ -34,7 +34,7 @@ impl Exotel {
         let mut form = Serializer::new(String::new());
         form.append_pair("From", order.phone.as_str()).append_pair("CallerId", &caller_id.0);
         let events: &[&str] = match &rules.agent {
-            Agent::Stream => {
+            Agent::Stream { .. } => {
                 form.append_pair("StreamUrl", &stream_url(order)?).append_pair("StreamType", "bidirectional");
                 &["terminal", "answered", "ringing"]
             }

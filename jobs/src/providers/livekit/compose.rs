@@ -29,7 +29,7 @@ impl LiveKit {
     fn room(&self, order: &DialOrder<'_>, room: &str) -> Result<String, CannotCompose> {
         let (agent_name, deployment) = match &order.rules.agent {
             Agent::Hosted { agent_id, version } => (agent_id.as_str(), version.as_deref()),
-            Agent::Stream | Agent::Flow { .. } => {
+            Agent::Stream { .. } | Agent::Flow { .. } => {
                 return Err(CannotCompose(
                     "LiveKit's calls are answered by an agent in the room; set agent to hosted, with the name \
                      that the agent's worker registers under as agent_id"
@@ -175,7 +175,7 @@ mod tests {
         let long = "x".repeat(METADATA_MAX);
         let ours = "https://calls.example.com";
         for (rules, value, url, says) in [
-            (with(Agent::Stream), "", ours, "set agent to hosted"),
+            (with(Agent::default()), "", ours, "set agent to hosted"),
             (with(Agent::Flow { flow_id: "1".into() }), "", ours, "set agent to hosted"),
             (endless, "", ours, "call_time_limit_s"),
             (silent, "", ours, "ring_timeout_s"),

@@ -79,7 +79,7 @@ fn agent(agent: &Agent) -> Result<(&str, Option<AgentVersion<'_>>), CannotCompos
                 .map(|version| version.parse().map_or(AgentVersion::Name(version), AgentVersion::Number));
             Ok((agent_id, version))
         }
-        Agent::Stream | Agent::Flow { .. } => Err(CannotCompose(
+        Agent::Stream { .. } | Agent::Flow { .. } => Err(CannotCompose(
             "Retell's calls are answered by Retell's agents; set agent to hosted, with the agent_id that \
              Retell's dashboard shows"
                 .into(),
@@ -209,7 +209,7 @@ mod tests {
             (Rules { caller_ids: vec![], ..fixtures::rules() }, "set caller_ids"),
             (with("08040000000"), "such as +14155550100"),
             (with("+1 415 555 0100"), "such as +14155550100"),
-            (Rules { agent: Agent::Stream, ..fixtures::rules() }, "set agent to hosted"),
+            (Rules { agent: Agent::default(), ..fixtures::rules() }, "set agent to hosted"),
             (
                 Rules { agent: Agent::Flow { flow_id: "f".into() }, ..fixtures::rules() },
                 "set agent to hosted",

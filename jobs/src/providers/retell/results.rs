@@ -27,6 +27,7 @@ pub(super) fn of(call: &Call) -> Option<Box<CallResults>> {
         voicemail: (reason == Some("voicemail_reached")).then_some(true).or(analysis.in_voicemail),
         do_not_call: (reason == Some("user_requested_dnc")).then_some(true),
         analysis: own.clone(),
+        ..CallResults::default()
     };
     (!results.is_empty()).then(|| Box::new(results))
 }
@@ -54,7 +55,7 @@ fn turn(utterance: &Utterance) -> Option<Turn> {
     };
     let text = utterance.content.trim();
     let at_ms = utterance.words.first().and_then(|word| millis(word.start?));
-    (!text.is_empty()).then(|| Turn { speaker, text: text.to_owned(), at_ms })
+    (!text.is_empty()).then(|| Turn::said(speaker, text.to_owned(), at_ms))
 }
 
 fn millis(seconds: f64) -> Option<u32> {

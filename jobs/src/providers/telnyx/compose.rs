@@ -73,7 +73,7 @@ impl Telnyx {
     pub(super) fn compose_order(&self, order: &DialOrder<'_>) -> Result<DialBody, CannotCompose> {
         let rules = order.rules;
         match &rules.agent {
-            Agent::Stream => {}
+            Agent::Stream { .. } => {}
             Agent::Flow { flow_id } => return self.compose_texml(order, flow_id),
             Agent::Hosted { .. } => {
                 let remedy = "agents that Telnyx runs are not supported; set agent to stream or flow";

@@ -57,7 +57,7 @@ impl LeadInput {
             Ok(read) => read.spec(at, errors),
             Err(error) => {
                 let place = if at.is_empty() { "body" } else { at.trim_end_matches('.') };
-                errors.push(FieldError { place: place.to_owned(), problem: error.to_string() });
+                errors.push(FieldError::new(place, error.to_string()));
                 None
             }
         }
@@ -65,7 +65,7 @@ impl LeadInput {
 
     pub(crate) fn spec(self, at: &str, errors: &mut Vec<FieldError>) -> Option<LeadSpec> {
         let mut wrong = |field: &str, problem: String| {
-            errors.push(FieldError { place: format!("{at}{field}"), problem });
+            errors.push(FieldError::new(format!("{at}{field}"), problem));
         };
         let phone = PhoneNumber::parse(&self.phone, None);
         let phone = phone.map_err(|error| wrong("phone", error.to_string())).ok();

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallFact, CallResult, CallStatus, Source};
-use outdial_workflows::input::Input;
+use outdial_workflows::input::{Command, Input};
 use outdial_workflows::money::Cost;
 use outdial_workflows::outcome::Outcome;
 
@@ -432,4 +432,77 @@ fn a_wish_not_to_be_called_again_suppresses_the_number_whatever_was_reported() {
     Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (do not call), finished (do not call) → finished
     finished: do not call
     ");
+}
+
+const TOMORROW: &str = r#"{"call_back_at": "2026-01-13T05:30:00Z"}"#;
+
+#[test]
+fn whoever_asks_to_be_called_again_is_called_at_that_time_whatever_the_policy_says() {
+    let asked = [Step::Yields(TOMORROW), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &asked])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, connected → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), again Tue 11:00:00 → waiting until Tue 11:00:00
+    waiting: in attempt 1 the person asked to be called again at this time
+    "#);
+}
+
+#[test]
+fn a_wish_to_be_called_again_gives_way_to_one_never_to_be_called() {
+    let both =
+        [Step::Yields(TOMORROW), Step::Yields(r#"{"do_not_call": true}"#), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &both])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, connected → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, reported, suppressed → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (do not call), finished (do not call) → finished
+    finished: do not call
+    "#);
+}
+
+#[test]
+fn a_wish_to_be_called_again_waits_behind_a_hold_and_ends_with_a_cancel() {
+    let held = [
+        Step::Yields(TOMORROW),
+        Step::Orders(Command::Pause),
+        Step::Ends(CallResult::Answered),
+        Step::Orders(Command::Resume),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &held])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, connected → calling until Mon 12:01:00
+    Mon 12:00:00 orders pause: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), again Tue 11:00:00, held → held until Tue 11:00:00
+    Mon 12:00:00 orders resume: nothing new → waiting until Tue 11:00:00
+    waiting: resumed by asha
+    "#);
+    let cancelled = [Step::Yields(TOMORROW), Step::Orders(Command::Cancel), Step::Ends(CallResult::Answered)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &cancelled])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 yields results: results 1, connected → calling until Mon 12:01:00
+    Mon 12:00:00 orders cancel: deferred → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    finished: cancelled by asha
+    "#);
+}
+
+#[test]
+fn a_wish_that_is_told_too_late_causes_no_call() {
+    let late = [Step::Ends(CallResult::Answered), Step::Yields(TOMORROW)];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &late])), @r#"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends answered: ended 1 (successful), recorded 1 (successful), finished (successful) → finished
+    Mon 12:00:00 yields results: results 1 → finished
+    finished: successful
+    "#);
 }

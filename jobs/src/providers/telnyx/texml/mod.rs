@@ -29,7 +29,7 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) fn answers(agent: &Agent) -> bool {
     match agent {
         Agent::Flow { .. } => true,
-        Agent::Stream | Agent::Hosted { .. } => false,
+        Agent::Stream { .. } | Agent::Hosted { .. } => false,
     }
 }
 

@@ -1,0 +1,272 @@
+//! Holds the conversation of a call that was answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono_tz::Tz;
+use outdial_workflows::Moment;
+use outdial_workflows::call::Source;
+use outdial_workflows::conversation::{Conversation, Duties, Ending};
+use outdial_workflows::gate::{GateFacts, whereabouts};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadId};
+use outdial_workflows::input::Input;
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::playbook::Playbook;
+use outdial_workflows::results::{CallResults, Course};
+use outdial_workflows::rules::Rules;
+use outdial_workflows::template::Values;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::analyse::Analyse;
+use super::hang_up::HangUp;
+use super::{Ctx, Job, JobError};
+use crate::crash;
+use crate::engine::wake::Signal;
+use crate::engine::{Engine, EngineError};
+use crate::media::keeper::{Keeper, Kept};
+use crate::media::reception::{Named, Waiting};
+use crate::media::session::{Cast, Held, Surroundings, hold};
+use crate::media::speech::ForCall;
+use crate::media::wire::Dialect;
+use crate::operations::reports;
+use crate::store::leads::{Briefing, Contact};
+use crate::store::{self, StoreError};
+
+/// What a conversation yielded is recorded again after this, if that failed. Its lease is kept meanwhile.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+/// So often, before the job is given back; whoever takes it records what was stored as it was said.
+const RECORD_TRIES: u32 = 30;
+
+/// Holds the conversation of an attempt, where its carrier's socket came to: it is claimed as it is queued.
+///
+/// Whoever else comes to run it has taken it over from a process that died, and ends the call: the person has been
+/// talking to nobody since.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Converse {
+    client: ClientId,
+    lead: LeadId,
+    number: AttemptNumber,
+}
+
+#[async_trait]
+impl Job for Converse {
+    const KIND: &'static str = "converse.v1";
+    const SLOTS: usize = 64;
+    const TRIES: i16 = 20;
+
+    async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
+        let reception = ctx.engine.reception();
+        match reception.and_then(|reception| reception.take(self.attempt())) {
+            Some((waiting, on_call)) => {
+                crash::point("converse.begun");
+                let results = self.hold(ctx, waiting).await;
+                drop(on_call);
+                self.record_surely(ctx, results).await?;
+            }
+            None => self.lost(ctx).await?,
+        }
+        store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// All that a conversation needs.
+struct Ready {
+    conversation: Conversation,
+    services: ForCall,
+    zone: Tz,
+}
+
+impl Converse {
+    fn attempt(&self) -> AttemptRef {
+        AttemptRef { client: self.client, lead: self.lead, number: self.number }
+    }
+
+    async fn hold(&self, ctx: &Ctx, waiting: Waiting) -> CallResults {
+        let Waiting { dialect, line, lines, heard, tell, playbook: Named { name, version, playbook } } =
+            waiting;
+        let ready = self.ready(ctx, dialect, &playbook).await;
+        let (held, kept) = match ready {
+            Ok(Ready { conversation, services, zone }) => {
+                let (acts, told) = mpsc::unbounded_channel();
+                let keeper = Keeper::new(ctx.engine.clone(), self.attempt(), tell, zone);
+                let around = Surroundings { lines, heard, acts };
+                let ForCall { recogniser, model, voice } = &services;
+                let cast = Cast { recogniser, model, voice };
+                tokio::join!(hold(conversation, dialect, line, cast, around), keeper.run(told))
+            }
+            Err(problem) => {
+                tracing::error!(attempt = %DialKey(self.attempt()), problem, "a conversation cannot begin");
+                (Held::never(problem), Kept::default())
+            }
+        };
+        let course = Course {
+            playbook: name,
+            version,
+            ending: held.ending,
+            lasted_ms: u32::try_from(held.lasted.as_millis()).unwrap_or(u32::MAX),
+            speculated_in_vain: held.speculated_in_vain,
+        };
+        kept.into_results(course)
+    }
+
+    /// What is read before the first word; or why there can be none.
+    async fn ready(&self, ctx: &Ctx, dialect: Dialect, playbook: &Playbook) -> Result<Ready, String> {
+        let reception = ctx.engine.reception().ok_or("this process holds no conversations")?;
+        let read = store::in_time(self.read(ctx)).await;
+        let Read { now, contact, briefing, rules } = read.map_err(|error| error.to_string())?;
+        let (contact, briefing) = contact.zip(briefing).ok_or("the person was erased")?;
+        let phone = contact.phone.clone().ok_or("the person was erased")?;
+        let rules = rules.ok_or("the campaign's rules cannot be read")?;
+        let attributes = briefing.attribute_texts();
+        let values = Values {
+            lead_name: briefing.name.as_deref(),
+            lead_phone: phone.as_str(),
+            lead_external_id: briefing.external_id.as_deref(),
+            attributes: &attributes,
+            campaign_name: &briefing.campaign_name,
+            client_name: &briefing.client_name,
+        };
+        let script = playbook.fill(&values).map_err(|missing| missing.to_string())?;
+        let facts = GateFacts {
+            phone: Some(phone.clone()),
+            zone: contact.zone,
+            region: contact.region,
+            ..GateFacts::default()
+        };
+        let place = whereabouts(&facts, rules.zone).ok();
+        // Of several zones the first by name, as in what explanations show.
+        let zone = place.as_ref().and_then(|place| place.zones().first().copied()).unwrap_or(Tz::UTC);
+        let here = now.with_timezone(&zone);
+        let duties = Duties::of(place.as_ref(), rules.purpose, rules.record, here.date_naive());
+        let services = reception.speech().for_call(dialect, &script).map_err(|error| error.to_string())?;
+        let local_time = here.format("%A, %-d %B %Y, %H:%M").to_string();
+        Ok(Ready { conversation: Conversation::new(script, duties, local_time), services, zone })
+    }
+
+    async fn read(&self, ctx: &Ctx) -> Result<Read, StoreError> {
+        let mut conn = ctx.engine.pool().acquire().await?;
+        let now = ctx.engine.now_in(&mut conn).await?;
+        let leads = [self.lead.0];
+        let number = i16::try_from(self.number.get()).unwrap_or(i16::MAX);
+        let contact = store::leads::contacts(&mut conn, self.client, &leads).await?.pop();
+        let briefing = store::leads::briefings(&mut conn, self.client, &leads).await?.pop();
+        let attempt = store::attempts::load(&mut conn, self.client, &leads, &[number]).await?.pop();
+        let attempt = attempt.transpose().map_err(|(_, error)| error)?;
+        let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
+        let rules = match (attempt, campaign) {
+            (Some((_, attempt)), Some(campaign)) => {
+                ctx.engine.rules_in(&mut conn, self.client, campaign, attempt.revision).await?
+            }
+            (_, _) => None,
+        };
+        Ok(Read { now, contact, briefing: briefing.map(|(_, briefing)| briefing), rules })
+    }
+
+    /// Records what a conversation yielded, again and again for as long as the database is away.
+    async fn record_surely(&self, ctx: &Ctx, results: CallResults) -> Result<(), JobError> {
+        let mut tries = 1;
+        loop {
+            match self.record(ctx, results.clone()).await {
+                Err(error) if tries < RECORD_TRIES && error.is_unharmed() => {
+                    tracing::warn!(%error, tries, "what a conversation yielded was not recorded yet");
+                    tokio::time::sleep(RECORD_AGAIN).await;
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Records what a conversation yielded, and has the call ended that it was held on.
+    async fn record(&self, ctx: &Ctx, results: CallResults) -> Result<(), JobError> {
+        let ending = results.course.as_ref().map(|course| course.ending.clone());
+        if ending.as_ref().is_some_and(Ending::is_our_failure) && results.outcome().is_none() {
+            fail(&ctx.engine, self.attempt()).await?;
+        }
+        if !ending.as_ref().is_some_and(Ending::leaves_nobody) {
+            end_call(&ctx.engine, self.attempt()).await?;
+        }
+        let analysed = Analyse::is_worth_it(&results);
+        reports::result(&ctx.engine, DialKey(self.attempt()), results).await?;
+        store::in_time(async {
+            let mut tx = ctx.engine.pool().begin().await?;
+            let now = ctx.engine.now_in(&mut tx).await?;
+            if store::conversations::end(&mut tx, self.attempt(), now).await? && analysed {
+                let job = Analyse::of(self.attempt()).queued(now);
+                store::queue::insert(&mut tx, self.client, &[job], now).await?;
+                store::notify(&mut tx, &Signal::JOBS.payload(self.client)).await?;
+            }
+            Ok::<_, StoreError>(tx.commit().await?)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Whoever held the conversation has died, and it has ended where it was.
+    async fn lost(&self, ctx: &Ctx) -> Result<(), JobError> {
+        let (now, underway) = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            let now = ctx.engine.now_in(&mut conn).await?;
+            Ok::<_, StoreError>((now, store::conversations::underway(&mut conn, self.attempt()).await?))
+        })
+        .await?;
+        let Some(underway) = underway else { return Ok(()) };
+        tracing::warn!(attempt = %DialKey(self.attempt()), "a conversation was lost with its process; its call is ended");
+        let lasted = (now - underway.began_at).num_milliseconds();
+        let course = Course {
+            playbook: underway.playbook,
+            version: underway.version,
+            ending: Ending::HolderLost,
+            lasted_ms: u32::try_from(lasted).unwrap_or_default(),
+            speculated_in_vain: 0,
+        };
+        let kept = Kept { turns: underway.turns, known: underway.known, ..Kept::default() };
+        self.record(ctx, kept.into_results(course)).await
+    }
+}
+
+/// Says of a call whose person was answered by nobody, or not as they should have been, that it failed: what follows
+/// is decided as after a failure of the carrier's.
+pub(crate) async fn fail(
+    engine: &Engine,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<(), EngineError> {
+    let verdict = Input::Verdict { attempt: number, outcome: Outcome::Failed, source: Source::Agent };
+    match engine.input(client, lead, verdict, None).await {
+        Ok(_) | Err(EngineError::Quarantined(_) | EngineError::NoSuchLead(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has a call ended: its carrier is asked by a job of its own, where it has a way; else the closed socket has to do.
+pub(crate) async fn end_call(engine: &Engine, attempt: AttemptRef) -> Result<(), JobError> {
+    let carrier = engine.carrier_of(attempt).await?;
+    if !carrier.is_some_and(|carrier| carrier.ends_calls()) {
+        return Ok(());
+    }
+    // Not an order for the lead, whose next call may have begun by now.
+    store::in_time(async {
+        let mut tx = engine.pool().begin().await?;
+        let now = engine.now_in(&mut tx).await?;
+        store::queue::insert(&mut tx, attempt.client, &[HangUp::queued(attempt, now)], now).await?;
+        store::notify(&mut tx, &Signal::JOBS.payload(attempt.client)).await?;
+        Ok::<_, StoreError>(tx.commit().await?)
+    })
+    .await?;
+    Ok(())
+}
+
+struct Read {
+    now: Moment,
+    contact: Option<Contact>,
+    briefing: Option<Briefing>,
+    rules: Option<Arc<Rules>>,
+}

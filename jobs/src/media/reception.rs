@@ -1,0 +1,264 @@
+//! Where carriers' sockets reach the conversations of this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::TimeDelta;
+use outdial_workflows::Moment;
+use outdial_workflows::call::CallFact;
+use outdial_workflows::conversation::{Answerer, Heard};
+use outdial_workflows::ids::{AttemptRef, DialKey, JobId, new_id};
+use outdial_workflows::playbook::Playbook;
+use serde_json::json;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::session::Line;
+use super::speech::Speech;
+use super::wire::Dialect;
+use crate::engine::Engine;
+use crate::jobs::converse::{self, Converse};
+use crate::jobs::{Job as _, JobError};
+use crate::operations::{OperationError, playbooks};
+use crate::queue::{Desk, Slot};
+use crate::store::queue::{Claim, Claimed, Lease, NewJob};
+use crate::store::{self, StoreError};
+
+/// How many sockets, or other things that are heard, wait for a conversation that is busy.
+const WAITING: usize = 16;
+
+/// The conversations of a process, and what they are held with.
+#[derive(Debug)]
+pub struct Reception {
+    speech: Speech,
+    calls: Mutex<HashMap<AttemptRef, Extension>>,
+}
+
+/// A way to a conversation.
+#[derive(Debug)]
+struct Extension {
+    lines: mpsc::Sender<Line>,
+    heard: mpsc::Sender<Heard>,
+    /// Until its job has taken it.
+    waiting: Option<Waiting>,
+}
+
+/// A call that was answered, and waits for its job.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) dialect: Dialect,
+    pub(crate) line: Line,
+    pub(crate) lines: mpsc::Receiver<Line>,
+    pub(crate) heard: mpsc::Receiver<Heard>,
+    /// For what the conversation's own doings lead to.
+    pub(crate) tell: mpsc::Sender<Heard>,
+    pub(crate) playbook: Named,
+}
+
+/// A playbook by the name that campaigns have for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) playbook: Arc<Playbook>,
+}
+
+/// What became of a socket.
+#[derive(Debug)]
+pub enum Received {
+    /// A conversation begins with it.
+    Held,
+    /// It takes the place of another.
+    Replaced,
+    /// Nobody talks on it.
+    Refused {
+        /// Why.
+        why: &'static str,
+        /// To be given up, which closes the socket and may end the call.
+        line: Line,
+    },
+}
+
+/// Removes a conversation from the reception when it is over.
+pub(crate) struct OnCall<'a> {
+    reception: &'a Reception,
+    attempt: AttemptRef,
+}
+
+impl Drop for OnCall<'_> {
+    fn drop(&mut self) {
+        self.reception.calls().remove(&self.attempt);
+    }
+}
+
+impl Reception {
+    /// A reception for conversations that go through these services.
+    pub fn new(speech: Speech) -> Self {
+        Self { speech, calls: Mutex::default() }
+    }
+
+    /// The services.
+    pub fn speech(&self) -> &Speech {
+        &self.speech
+    }
+
+    /// How many conversations are under way here.
+    pub fn under_way(&self) -> usize {
+        self.calls().len()
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<AttemptRef, Extension>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a carrier tells of a call beside its stream, if its conversation is held here: that a machine answered, and
+    /// that the call is over. Elsewhere, the stream and its words have to do.
+    pub fn hear(&self, attempt: AttemptRef, fact: &CallFact) {
+        let machine = fact.results.as_ref().is_some_and(|results| results.voicemail == Some(true));
+        let heard = match (&fact.end, machine) {
+            (Some(_), _) => Heard::Left,
+            (None, true) => Heard::Answerer(Answerer::Machine),
+            (None, false) => return,
+        };
+        let to = self.calls().get(&attempt).map(|extension| extension.heard.clone());
+        if let Some(to) = to {
+            // One that is too busy to hear it hears its stream end.
+            let _ = to.try_send(heard);
+        }
+    }
+
+    /// The call that waits for its job, if it reached this process.
+    pub(crate) fn take(&self, attempt: AttemptRef) -> Option<(Waiting, OnCall<'_>)> {
+        let waiting = self.calls().get_mut(&attempt)?.waiting.take()?;
+        Some((waiting, OnCall { reception: self, attempt }))
+    }
+
+    /// Puts a line in the place of another; gives it back if there is no such conversation.
+    fn replace(&self, attempt: AttemptRef, line: Line) -> Result<(), Line> {
+        let calls = self.calls();
+        let Some(extension) = calls.get(&attempt) else { return Err(line) };
+        extension.lines.try_send(line).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(line) | mpsc::error::TrySendError::Closed(line) => line,
+        })
+    }
+
+    fn put(&self, attempt: AttemptRef, dialect: Dialect, line: Line, playbook: Named) {
+        let (to_lines, lines) = mpsc::channel(WAITING);
+        let (tell, heard) = mpsc::channel(WAITING);
+        let waiting = Waiting { dialect, line, lines, heard, tell: tell.clone(), playbook };
+        let extension = Extension { lines: to_lines, heard: tell, waiting: Some(waiting) };
+        self.calls().insert(attempt, extension);
+    }
+}
+
+/// Takes in a socket whose stream has begun: a conversation of the campaign's playbook begins, in a job of its own that
+/// this process has claimed, unless one goes on already.
+///
+/// # Errors
+/// If the database cannot be asked, or the campaign's playbook cannot be read.
+pub async fn receive(
+    engine: &Engine,
+    key: DialKey,
+    dialect: Dialect,
+    line: Line,
+) -> Result<Received, JobError> {
+    let attempt = key.0;
+    let line = match engine.reception() {
+        Some(reception) => match reception.replace(attempt, line) {
+            Ok(()) => return Ok(Received::Replaced),
+            Err(line) => line,
+        },
+        None => line,
+    };
+    let Some((name, version)) = named(engine, attempt).await? else {
+        return Ok(Received::Refused { why: "its campaign names no playbook", line });
+    };
+    let (reception, desk, slot) = match seat(engine) {
+        Ok(seat) => seat,
+        Err(why) => {
+            // Somebody picked up, and nobody is there; unless another process talks with them.
+            if !store::in_time(is_held(engine, attempt)).await? {
+                converse::fail(engine, attempt).await?;
+                converse::end_call(engine, attempt).await?;
+            }
+            return Ok(Received::Refused { why, line });
+        }
+    };
+    let (playbook, version) = playbooks::of(engine, attempt.client, &name, version).await?;
+    let playbook = Named { name, version, playbook };
+    let Some(claimed) = claim(engine, attempt, &playbook, desk.lease()).await? else {
+        return Ok(Received::Refused { why: "the call is held elsewhere, or was held before", line });
+    };
+    reception.put(attempt, dialect, line, playbook);
+    desk.hand_out(claimed, slot);
+    Ok(Received::Held)
+}
+
+/// A seat for a conversation in this process, or why there is none.
+fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
+    let reception = engine.reception().ok_or("this process holds no conversations")?;
+    let desk = engine.desk().ok_or("this process has no workers")?;
+    let slot = desk.slot(Converse::KIND).ok_or("every seat of this process is taken")?;
+    Ok((reception, desk, slot))
+}
+
+async fn is_held(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreError> {
+    let mut conn = engine.pool().acquire().await?;
+    store::conversations::is_known(&mut conn, attempt).await
+}
+
+/// The playbook of an attempt's campaign, and its version if it is a certain one.
+async fn named(
+    engine: &Engine,
+    attempt: AttemptRef,
+) -> Result<Option<(String, Option<u32>)>, OperationError> {
+    let AttemptRef { client, lead, number } = attempt;
+    let number = i16::try_from(number.get()).unwrap_or(i16::MAX);
+    let (attempts, campaign) = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        let attempts = store::attempts::load(&mut conn, client, &[lead.0], &[number]).await?;
+        let campaign = store::workflows::campaign_of(&mut conn, client, lead).await?;
+        Ok::<_, StoreError>((attempts, campaign))
+    })
+    .await?;
+    let attempt = attempts.into_iter().next().transpose().map_err(|(_, error)| error)?;
+    let (Some((_, attempt)), Some(campaign)) = (attempt, campaign) else { return Ok(None) };
+    let rules = engine.rules(client, campaign, attempt.revision).await?;
+    Ok(rules.and_then(|rules| rules.agent.playbook().map(|(name, version)| (name.to_owned(), version))))
+}
+
+/// Begins the conversation in the ledger, with its job, which this process holds from the first moment; `None` if the
+/// call is held, or was.
+async fn claim(
+    engine: &Engine,
+    attempt: AttemptRef,
+    playbook: &Named,
+    lease: TimeDelta,
+) -> Result<Option<Claimed>, StoreError> {
+    let AttemptRef { client, lead, number } = attempt;
+    store::in_time(async {
+        let mut tx = engine.pool().begin().await?;
+        let now: Moment = engine.now_in(&mut tx).await?;
+        let node = engine.node();
+        let by = (playbook.name.as_str(), playbook.version);
+        if !store::conversations::begin(&mut tx, attempt, node, by, now).await? {
+            return Ok(None);
+        }
+        let (id, token) = (JobId(new_id(now)), Uuid::new_v4());
+        let args = json!({ "client": client, "lead": lead, "number": number });
+        let job = NewJob {
+            id,
+            kind: Converse::KIND,
+            // No step of the lead: what was said is recorded after the call, too.
+            step: None,
+            args: args.clone(),
+            priority: 0,
+            born_claimed: Some(Claim { node, token, until: now + lease }),
+        };
+        store::queue::insert(&mut tx, client, &[job], now).await?;
+        tx.commit().await?;
+        let lease = Lease { client, job: id, token };
+        Ok(Some(Claimed { lease, kind: Converse::KIND.to_owned(), args, lead: None, tries: 1 }))
+    })
+    .await
+}

@@ -1,0 +1,91 @@
+//! Processes that hold conversations end, by order and by death.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use outdial_emulators::media::{Line, Says};
+use outdial_workflows::conversation::Ending;
+use outdial_workflows::outcome::Outcome;
+use rustix::process::Signal;
+
+use super::cluster::TestDb;
+use super::world::World;
+
+/// As long as a conversation of a few short sentences may take, and its end.
+const TALK: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_person_talks_with_our_agent_and_what_was_said_is_kept_with_what_came_of_it() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let worker = world.worker(&flags);
+    world.start().await;
+    world.all_finished(TALK).await;
+    let results = world.results().await;
+    let said: Vec<&str> = results.transcript.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(said, ["Hi.", "Yes.", "Bye."], "{results:#?}");
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!((course.playbook.as_str(), &course.ending), ("short", &Ending::Finished("done".into())));
+    assert_eq!(results.summary.as_deref(), Some("They said yes."), "it was analysed");
+    assert_eq!(world.outcomes().await, [Some(Outcome::QualifiedLead)]);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn the_calls_of_a_process_that_died_are_ended_by_another_within_a_lease() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    let quick = ["--pace-lease-ms", "1500"];
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(quick).collect();
+    let mut dying = world.worker(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    dying.signal(Signal::KILL);
+    let died = dying.end(Duration::from_secs(10)).await.value;
+    assert_eq!(died.signal(), Some(Signal::KILL.as_raw()));
+    let other = world.worker(&quick);
+    world.all_finished(TALK).await;
+    let results = world.results().await;
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::HolderLost);
+    assert_eq!(results.transcript.first().map(|turn| turn.text.as_str()), Some("Hi."));
+    // Nobody was talked with as they should have been: they are called again.
+    assert!(world.records().await[0].attempts.len() > 1);
+    world.assert_promises_kept().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let worker = world.worker(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    // It hears the carrier until the conversation is over, and records it.
+    worker.stop().await;
+    let results = world.results().await;
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::Finished("done".into()));
+}
+
+#[tokio::test]
+async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    // It has none of what conversations go through.
+    let worker = world.worker(&[]);
+    world.start().await;
+    world.all_finished(TALK).await;
+    let records = world.records().await;
+    assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
+    assert!(records[0].attempts.len() > 1);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+}

@@ -1,0 +1,35 @@
+//! What conversations of crash tests go by and go through.
+
+use outdial::played::services::{Delays, Services};
+use outdial_emulators::openai::{Answer, Rule, When};
+use serde_json::json;
+
+/// A playbook with words as short as can be, since every letter is a sound of its own.
+pub(super) const PLAYBOOK: &str = r#"
+name = "Short"
+language = "en"
+agent = "You call for {{ client.name }}."
+
+[says]
+greeting = "Hi."
+disclosure = "I am a bot."
+goodbye = "Bye."
+
+[[stages]]
+name = "talk"
+goal = "Talk."
+"#;
+
+/// Services whose model takes leave of whoever says yes, and finds that they qualify.
+pub(super) async fn services() -> Services {
+    let bye = Answer { text: Some("Bye.".into()), ..Answer::call("end_call", r#"{"reason":"done"}"#) };
+    let analysis = json!({
+        "outcome": "qualified_lead", "sentiment": "positive", "intent": "more", "summary": "They said yes.",
+        "keywords": ["yes"], "qualified": true, "fields": {},
+    });
+    let rules = vec![
+        Rule::new(When::schema("call_analysis"), Answer::json(analysis)),
+        Rule::new(When::user("yes"), bye),
+    ];
+    Services::start(rules, Delays::NONE).await.expect("free ports")
+}
