@@ -378,7 +378,7 @@ async fn lists_of_leads_are_searched_and_sorted_by_index() {
 
 #[tokio::test]
 async fn pages_of_the_dashboard_read_by_index() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     fill(&world).await;
     let client = world.client;
     let now: Moment = world.database_time().await;
@@ -392,20 +392,26 @@ async fn pages_of_the_dashboard_read_by_index() {
             select client_id, gen_random_uuid(), lane_id, 'waiting', now(), 1 from lanes, generate_series(1, 20000)",
         )
         .await;
-    world.run("analyze statistics").await;
+    let other = world.draft(json!({})).await;
+    let lanes = format!(
+        "insert into lanes (client_id, lane_id, campaign_id, place, served_at)
+        select '{client}', gen_random_uuid(), '{other}', 'place ' || n, now() from generate_series(1, 20000) n"
+    );
+    world.run(&lanes).await;
+    world.run("analyze statistics, lanes").await;
     let standing = uses(&world, "statistics_key", async |conn| {
         store::statistics::of_campaigns(conn, client, &campaigns).await.expect("read")
     });
     assert!(standing.await.is_empty(), "those are of other campaigns");
-    let places = uses(&world, "lanes_of_campaign", async |conn| {
+    let places = uses(&world, "lanes_are_distinct", async |conn| {
         store::lanes::places_of(conn, client, &campaigns).await.expect("read")
     });
     assert_eq!(places.await.len(), 1);
-    let live = uses(&world, "attempts_live", async |conn| {
+    let live = uses(&world, "one_live_attempt_per_number", async |conn| {
         store::ledger::live(conn, client, 50).await.expect("read")
     });
     assert_eq!(live.await.len(), 50);
-    let counted = uses(&world, "attempts_live", async |conn| {
+    let counted = uses(&world, "one_live_attempt_per_number", async |conn| {
         store::attempts::count_live(conn, client).await.expect("read")
     });
     assert_eq!(counted.await.iter().map(|(_, n)| n).sum::<i64>(), 200);

@@ -1,5 +1,18 @@
 // The values of a chart, where it is pointed at or has the focus.
+// Hours as the server tells them are UTC; here by the viewer's own clock.
+function local(root) {
+  const hour = (at, more) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", ...more }).format(new Date(at));
+  root.querySelectorAll(".chart text[data-at]").forEach((label) => { label.textContent = hour(label.dataset.at); });
+  root.querySelectorAll(".chart g[data-at]").forEach((bar) => {
+    const told = bar.dataset.tip.replace(/^.* UTC:/, `${hour(bar.dataset.at, { day: "numeric", month: "short" })}:`);
+    bar.dataset.tip = told;
+    bar.setAttribute("aria-label", told);
+  });
+}
+
 export function charts(root) {
+  local(root);
+  root.addEventListener("replaced", (event) => local(event.target));
   let tip;
   const hide = () => { tip?.remove(); tip = undefined; };
   const show = (bar) => {

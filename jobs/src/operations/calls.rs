@@ -16,7 +16,7 @@ use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, C
 use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
-use outdial_workflows::results::CallResults;
+use outdial_workflows::results::{CallResults, Turn};
 use outdial_workflows::rules::changes::changes;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::workflow::State;
@@ -318,6 +318,17 @@ pub async fn results(engine: &Engine, key: DialKey) -> Result<Option<CallResults
     let AttemptRef { client, lead, number } = key.0;
     let mut conn = engine.pool().acquire().await?;
     Ok(store::call_results::read(&mut conn, client, lead, number).await?)
+}
+
+/// What was said so far in a call that an agent of ours holds, turn by turn as it is stored; nothing once that is
+/// among the results, nor in calls that are held elsewhere.
+///
+/// # Errors
+/// The database.
+pub async fn said_so_far(engine: &Engine, key: DialKey) -> Result<Vec<Turn>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let underway = store::conversations::underway(&mut conn, key.0).await?;
+    Ok(underway.map(|underway| underway.turns).unwrap_or_default())
 }
 
 /// Which calls are listed.

@@ -1,5 +1,7 @@
 //! Accounts with carriers, and their numbers.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
@@ -49,7 +51,73 @@ struct AccountsPage {
     shell: Shell,
     accounts: Vec<Account>,
     providers: Vec<&'static str>,
+    asked: Vec<Asked>,
     client_limits: String,
+}
+
+/// A field of what a carrier needs of an account.
+struct Field {
+    /// As the adapter names it.
+    name: &'static str,
+    told: &'static str,
+    hint: &'static str,
+    secret: bool,
+}
+
+/// What a form asks for an account with a carrier.
+struct Asked {
+    carrier: &'static str,
+    credentials: Vec<Field>,
+    settings: Vec<Field>,
+}
+
+impl Asked {
+    fn of(provider: Provider) -> Self {
+        let shown = |name, told, hint| Field { name, told, hint, secret: false };
+        let secret = |name, told, hint| Field { name, told, hint, secret: true };
+        let (credentials, settings) = match provider {
+            Provider::Exotel => (
+                vec![
+                    shown("account_sid", "Account SID", ""),
+                    shown("api_key", "API key", ""),
+                    secret("api_token", "API token", ""),
+                ],
+                vec![],
+            ),
+            Provider::Retell => (
+                vec![
+                    secret("api_key", "API key", ""),
+                    secret("webhook_key", "Webhook key", "empty: the API key signs webhooks"),
+                ],
+                vec![],
+            ),
+            Provider::Telnyx => (
+                vec![secret("api_key", "API key", ""), shown("public_key", "Public key", "signs webhooks")],
+                vec![shown("connection_id", "Connection id", "of the Voice API application")],
+            ),
+            Provider::LiveKit => (
+                vec![shown("api_key", "API key", ""), secret("api_secret", "API secret", "")],
+                vec![shown("sip_trunk_id", "SIP trunk id", "the outbound trunk")],
+            ),
+        };
+        Self { carrier: provider.name(), credentials, settings }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.credentials.iter().chain(&self.settings)
+    }
+
+    /// What the form gives for some of its fields, laid over what was given as JSON.
+    fn given(&self, fields: &[Field], form: &HashMap<String, String>, json: Map<String, Value>) -> Value {
+        let mut all = json;
+        for Field { name, .. } in fields {
+            let text = form.get(&format!("{}_{name}", self.carrier)).map(|text| text.trim());
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                all.insert((*name).to_owned(), text.into());
+            }
+        }
+        Value::Object(all)
+    }
 }
 
 /// How an account stands, in a word.
@@ -76,7 +144,8 @@ async fn list(visit: Visit, Named(client): Named<Uuid>) -> Result<Response, Fail
     let accounts = setup::accounts(engine, Some(client), Part::newest(200)).await?;
     let providers = Provider::ALL.iter().map(|provider| provider.name()).collect();
     let client_limits = show::json(&limits::read(engine, client, &Limited::Client).await?);
-    page(&AccountsPage { shell, accounts, providers, client_limits })
+    let asked = Provider::ALL.iter().copied().map(Asked::of).collect();
+    page(&AccountsPage { shell, accounts, providers, asked, client_limits })
 }
 
 #[derive(Deserialize)]
@@ -84,8 +153,13 @@ struct NewAccount {
     name: String,
     provider: String,
     base_url: String,
+    #[serde(default)]
     credentials: String,
+    #[serde(default)]
     settings: String,
+    /// What the carrier needs, by carrier and name.
+    #[serde(flatten)]
+    fields: HashMap<String, String>,
 }
 
 fn object(place: &str, text: &str) -> Result<Map<String, Value>, Problem> {
@@ -110,13 +184,15 @@ async fn create(
         "" => None,
         url => Some(Url::parse(url).map_err(|error| wrong("base_url", error.to_string()))?),
     };
-    let credentials = Value::Object(object("credentials", &form.credentials)?).to_string();
+    let asked = Asked::of(provider);
+    let credentials =
+        asked.given(&asked.credentials, &form.fields, object("credentials", &form.credentials)?).to_string();
     let spec = AccountSpec {
         name: form.name.trim(),
         provider,
         base_url: base_url.as_ref(),
         credentials: credentials.into(),
-        settings: Value::Object(object("settings", &form.settings)?),
+        settings: asked.given(&asked.settings, &form.fields, object("settings", &form.settings)?),
         limits: vec![],
         without_default_limits: false,
     };
@@ -129,6 +205,7 @@ async fn create(
 struct AccountPage {
     shell: Shell,
     account: Account,
+    asked: Asked,
     stands: &'static str,
     limits: String,
     numbers: Vec<Number>,
@@ -149,7 +226,8 @@ async fn show_one(visit: Visit, Named(account): Named<Uuid>) -> Result<Response,
     let base = engine.public_url().as_str().trim_end_matches('/').to_owned();
     let webhook = account.webhook_path.as_ref().map(|path| format!("{base}{path}"));
     let (stands, limits) = (stands(&account, visit.signed.now), show::json(&account.limits));
-    page(&AccountPage { shell, account, stands, limits, numbers, webhook })
+    let asked = Asked::of(account.provider);
+    page(&AccountPage { shell, account, asked, stands, limits, numbers, webhook })
 }
 
 /// The account, if the visitor may see it and their role is enough.
@@ -174,7 +252,10 @@ async fn test(visit: Visit, Named(account): Named<Uuid>) -> Result<Done, Failure
 
 #[derive(Deserialize)]
 struct RotateForm {
+    #[serde(default)]
     credentials: String,
+    #[serde(flatten)]
+    fields: HashMap<String, String>,
     #[serde(default)]
     untested: Option<String>,
 }
@@ -185,7 +266,9 @@ async fn rotate(
     Sent(form): Sent<RotateForm>,
 ) -> Result<Done, Failure> {
     let (client, account) = may(&visit, Role::Admin, account).await?;
-    let credentials = Value::Object(object("credentials", &form.credentials)?).to_string().into();
+    let asked = Asked::of(setup::account(&visit.api.engine, account).await?.provider);
+    let given = object("credentials", &form.credentials)?;
+    let credentials = asked.given(&asked.credentials, &form.fields, given).to_string().into();
     let untested = form.untested.is_some();
     let by = visit.caller.by();
     setup::rotate_credentials(&visit.api.engine, client, account, &credentials, untested, by).await?;

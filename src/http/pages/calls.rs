@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use outdial_jobs::operations::attempts::{self, Made};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{By, OperationError, calls, leads, overview, setup, transferring};
+use outdial_workflows::conversation::Latency;
 use outdial_workflows::ids::{ClientId, DialKey};
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::results::{CallResults, Speaker, Turn};
@@ -136,9 +137,16 @@ impl CallNow<'_> {
         turn.at_ms.map(|ms| show::clock(ms.into())).unwrap_or_default()
     }
 
-    /// How long the agent took to answer the person, of turns whose times are known.
+    /// How long the agent took to answer the person: as it was measured, part by part, or by the times of turns.
     fn latency(&self, place: &usize) -> String {
         let turns = &self.results.transcript;
+        if let Some(latency) = turns.get(*place).and_then(|turn| turn.latency.as_ref()) {
+            let Latency { turn_ms, model_ms, sentence_ms, speech_ms, total_ms } = latency;
+            return format!(
+                " · {total_ms} ms after the person: end of turn {turn_ms}, model {model_ms}, sentence {sentence_ms}, \
+                 voice {speech_ms}"
+            );
+        }
         let (Some(turn), Some(before)) =
             (turns.get(*place), place.checked_sub(1).and_then(|at| turns.get(at)))
         else {
@@ -166,7 +174,10 @@ impl CallNow<'_> {
 async fn call_now(visit: &Visit, shell: &Shell, made: Made) -> Result<String, Failure> {
     let engine = &visit.api.engine;
     let client = made.key.0.client;
-    let results = calls::results(engine, made.key).await?.unwrap_or_default();
+    let mut results = calls::results(engine, made.key).await?.unwrap_or_default();
+    if results.transcript.is_empty() && made.ended_at.is_none() {
+        results.transcript = calls::said_so_far(engine, made.key).await?;
+    }
     let account = setup::account(engine, made.account).await?.name;
     let campaign = overview::names(engine, client, [made.campaign]).await?.remove(&made.campaign);
     let analysis = (!results.analysis.is_empty()).then(|| show::json(&results.analysis));

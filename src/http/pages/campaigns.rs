@@ -7,7 +7,6 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use chrono_tz::Tz;
 use outdial_jobs::operations::analytics::{self, Asked as Of};
 use outdial_jobs::operations::attempts::{self, Fits, Made, Place, Whose};
 use outdial_jobs::operations::campaigns::{self, LaneStatus, Order};
@@ -442,7 +441,7 @@ async fn rules(visit: Visit, Named(campaign): Named<Uuid>) -> Result<Response, F
     let (client, shell, top) = top(&visit, campaign, "rules").await?;
     let (revision, rules) = campaigns::rules(&visit.api.engine, client, top.campaign.id).await?;
     let revisions = revisions::list(&visit.api.engine, client, top.campaign.id, None, 20).await?;
-    let form = RulesForm::of(&rules);
+    let form = RulesForm::of(&visit, client, &rules).await?;
     let json = show::json(&rules);
     page(&RulesPage { shell, top, revision: revision.0, form, json, revisions, compared: None })
 }
@@ -481,7 +480,7 @@ async fn compare(
     let changes = outdial_workflows::rules::changes::changes(&value(&rules), &value(&edited));
     let compared = Some(told(&changes));
     let revisions = revisions::list(&visit.api.engine, client, top.campaign.id, None, 20).await?;
-    let (form, json) = (RulesForm::of(&edited), show::json(&edited));
+    let (form, json) = (RulesForm::of(&visit, client, &edited).await?, show::json(&edited));
     page(&RulesPage { shell, top, revision: revision.0, form, json, revisions, compared })
 }
 

@@ -67,7 +67,7 @@ pub(super) fn outcomes(hours: &[Hour]) -> Html {
     let room = HEIGHT - BOTTOM - TOP;
     let step = (WIDTH - LEFT) / i64::try_from(hours.len().max(1)).unwrap_or(1);
     let mut out = format!(
-        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"group\" aria-label=\"Calls by hour and outcome\">"
+        "<div class=\"plot\"><svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"group\" aria-label=\"Calls by hour and outcome\">"
     );
     for part in [0, 1, 2] {
         let y = TOP + room - room * part / 2;
@@ -110,15 +110,16 @@ pub(super) fn outcomes(hours: &[Hour]) -> Html {
         if place % 4 == 0 {
             let _ = write!(
                 out,
-                "<text x=\"{}\" y=\"{}\">{}</text>",
+                "<text x=\"{}\" y=\"{}\" data-at=\"{}\">{}</text>",
                 x + 2,
                 HEIGHT - 6,
+                hour.from.to_rfc3339_opts(SecondsFormat::Secs, true),
                 hour.from.format("%H:00")
             );
         }
     }
     out.push_str(
-        "</svg><ul class=\"legend\"><li class=\"s2\">successful</li><li class=\"s1\">other answers</li>\
+        "</svg></div><ul class=\"legend\"><li class=\"s2\">successful</li><li class=\"s1\">other answers</li>\
          <li class=\"s4\">not reached</li><li class=\"s3\">failed</li></ul>",
     );
     Html(out)

@@ -131,6 +131,11 @@ impl JobsNow<'_> {
     fn states(&self) -> [&'static str; 4] {
         STATES
     }
+
+    /// Why it failed last; a job that only asks again later did not fail.
+    fn error<'j>(&self, job: &'j Listed) -> Option<&'j str> {
+        job.error.as_deref().filter(|_| job.tries != Some(0))
+    }
 }
 
 async fn list(

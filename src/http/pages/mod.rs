@@ -18,6 +18,7 @@ mod live;
 mod orders;
 mod outcome;
 mod overview;
+mod playbooks;
 mod session;
 mod shell;
 mod show;
@@ -55,6 +56,7 @@ pub(super) fn router(api: &Api) -> Router<Api> {
         .merge(jobs::routes())
         .merge(accounts::routes())
         .merge(contact::routes())
+        .merge(playbooks::routes())
         .merge(subscribers::routes())
         .merge(keys::routes())
         .route("/admin/logout", post(session::log_out))

@@ -11,10 +11,11 @@ use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::imports::{self, Import, ImportState, Note};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::leads::{self, LeadSpec};
+use outdial_jobs::operations::playbooks;
 use outdial_jobs::operations::sheets::{self, NewLink, Sheet, SheetResult, Times};
 use outdial_jobs::operations::{OperationError, Part, setup};
 use outdial_jobs::store::accounts::Account;
-use outdial_workflows::ids::AccountId;
+use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
 use serde::Deserialize;
@@ -82,7 +83,7 @@ impl Draft {
         let Value::Object(mut rules) = serde_json::to_value(base).map_err(not_rules)? else {
             return Err(wrong("rules", "they cannot be read by this version"));
         };
-        self.put_agent(&mut rules);
+        self.put_agent(&mut rules)?;
         self.put_calendar(&mut rules);
         self.put_retry(&mut rules)?;
         self.put_limits(&mut rules)?;
@@ -107,7 +108,7 @@ impl Draft {
         serde_json::from_value(Value::Object(rules)).map_err(not_rules)
     }
 
-    fn put_agent(&self, rules: &mut Map<String, Value>) {
+    fn put_agent(&self, rules: &mut Map<String, Value>) -> Result<(), Problem> {
         let agent = match self.one("agent") {
             "flow" => json!({ "mode": "flow", "flow_id": self.one("flow_id") }),
             "hosted" => {
@@ -117,11 +118,21 @@ impl Draft {
                 }
                 agent
             }
-            "stream" => json!({ "mode": "stream" }),
+            "stream" => {
+                let mut agent = json!({ "mode": "stream" });
+                if !self.one("playbook").is_empty() {
+                    agent["playbook"] = self.one("playbook").into();
+                    if let Some(version) = self.number("playbook_version")? {
+                        agent["version"] = version.into();
+                    }
+                }
+                agent
+            }
             // The form has no field for it.
-            _ => return,
+            _ => return Ok(()),
         };
         rules.insert("agent".into(), agent);
+        Ok(())
     }
 
     fn put_calendar(&self, rules: &mut Map<String, Value>) {
@@ -147,6 +158,15 @@ impl Draft {
                 "" => continue,
                 text if text.starts_with('{') => {
                     serde_json::from_str(text).map_err(|error| wrong(&name, error.to_string()))?
+                }
+                text if let Some((first, cap)) = text.split_once(GROWS) => {
+                    let mut grown = match delays.get(outcome) {
+                        Some(Value::Object(known)) => known.clone(),
+                        _ => Map::new(),
+                    };
+                    grown.insert("first".into(), first.trim().into());
+                    grown.insert("cap".into(), cap.trim().into());
+                    Value::Object(grown)
                 }
                 text => Value::from(text),
             };
@@ -182,6 +202,10 @@ fn is_per_second(limit: &Value) -> bool {
     limit["limit"] == "rate" && limit["per_ms"] == 1_000
 }
 
+/// The most playbooks that a form offers.
+const PLAYBOOKS: i64 = 200;
+/// Between the first delay and the longest, of those that grow: `1m to 1h`.
+const GROWS: &str = " to ";
 /// After what a call may be tried again, as the form has it.
 const RETRIED: [&str; 5] = ["no_answer", "busy", "voicemail", "failed", "not_interested"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -189,6 +213,10 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Rules as the form shows them.
 pub(super) struct RulesForm {
     pub(super) agent: String,
+    pub(super) playbook: String,
+    pub(super) playbook_version: String,
+    /// Those that can be chosen.
+    pub(super) playbooks: Vec<String>,
     pub(super) flow_id: String,
     pub(super) agent_id: String,
     pub(super) agent_version: String,
@@ -214,9 +242,24 @@ pub(super) struct RulesForm {
 }
 
 impl RulesForm {
-    /// These rules.
-    pub(super) fn of(rules: &Rules) -> Self {
+    /// These rules, of a client who has these playbooks.
+    pub(super) async fn of(visit: &Visit, client: ClientId, rules: &Rules) -> Result<Self, Failure> {
+        let known = playbooks::list(&visit.api.engine, client, None, PLAYBOOKS).await?;
+        let mut form = Self::with(rules);
+        form.playbooks = known.into_iter().map(|playbook| playbook.name).collect();
+        // Whatever the rules name stays to be chosen, however many others there are.
+        if !form.playbook.is_empty() && !form.playbooks.contains(&form.playbook) {
+            form.playbooks.push(form.playbook.clone());
+        }
+        Ok(form)
+    }
+
+    fn with(rules: &Rules) -> Self {
         let rules = serde_json::to_value(rules).unwrap_or_default();
+        let delay = |value: &Value| match (value["first"].as_str(), value["cap"].as_str()) {
+            (Some(first), Some(cap)) => Some(format!("{first}{GROWS}{cap}")),
+            _ => None,
+        };
         let text = |value: &Value| match value {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
@@ -238,9 +281,18 @@ impl RulesForm {
             rules["caller_ids"].as_array().map(|numbers| numbers.iter().map(text).collect::<Vec<_>>());
         Self {
             agent: text(&rules["agent"]["mode"]),
+            playbook: text(&rules["agent"]["playbook"]),
+            playbook_version: match rules["agent"]["mode"] == "stream" {
+                true => text(&rules["agent"]["version"]),
+                false => String::new(),
+            },
+            playbooks: vec![],
             flow_id: text(&rules["agent"]["flow_id"]),
             agent_id: text(&rules["agent"]["agent_id"]),
-            agent_version: text(&rules["agent"]["version"]),
+            agent_version: match rules["agent"]["mode"] == "hosted" {
+                true => text(&rules["agent"]["version"]),
+                false => String::new(),
+            },
             caller_ids: numbers.unwrap_or_default().join(", "),
             zone: text(&rules["zone"]),
             hours,
@@ -248,7 +300,12 @@ impl RulesForm {
             from: text(&window["from"]),
             to: text(&window["to"]),
             max_attempts: text(&rules["retry"]["max_attempts"]),
-            retries: RETRIED.map(|outcome| (outcome, text(&rules["retry"]["rules"][outcome]))).to_vec(),
+            retries: RETRIED
+                .map(|outcome| {
+                    let told = &rules["retry"]["rules"][outcome];
+                    (outcome, delay(told).unwrap_or_else(|| text(told)))
+                })
+                .to_vec(),
             concurrent: limit(is_concurrent).unwrap_or_default(),
             per_second: limit(is_per_second).unwrap_or_default(),
             purpose: text(&rules["purpose"]),
@@ -276,7 +333,8 @@ async fn begin(visit: Visit, Named(client): Named<Uuid>) -> Result<Response, Fai
     let client = visit.client(client).await?;
     let shell = visit.shell(client, "campaigns", "New campaign").await?;
     let accounts = setup::accounts(&visit.api.engine, Some(client), Part::newest(200)).await?;
-    page(&NewPage { shell, accounts, form: RulesForm::of(&Rules::default()) })
+    let form = RulesForm::of(&visit, client, &Rules::default()).await?;
+    page(&NewPage { shell, accounts, form })
 }
 
 async fn create(

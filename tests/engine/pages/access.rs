@@ -17,7 +17,8 @@ use serde_json::json;
 use super::{BY, Browser};
 use crate::support::world::World;
 
-/// A world with one of each, and every page of it, with the least role that sees it.
+/// A world with one of each, and every page of it, with the least role that sees it. Some of it is written by hand, so
+/// that such a world is settled, and not judged.
 async fn pages(world: &mut World) -> Vec<(String, Role)> {
     let engine = &world.engine;
     let client = world.client;
@@ -69,6 +70,10 @@ async fn pages(world: &mut World) -> Vec<(String, Role)> {
         (format!("{of_client}/operations"), viewer),
         (format!("{of_client}/operations/new?campaign={campaign}&state=waiting"), operator),
         (format!("{of_client}/accounts"), viewer),
+        (format!("{of_client}/playbooks"), viewer),
+        (format!("{of_client}/playbooks/new"), operator),
+        (format!("{of_client}/playbooks/new?from=property-enquiry"), operator),
+        (format!("{of_client}/playbooks/minimal?version=0"), viewer),
         (format!("{of_client}/suppressions"), viewer),
         (format!("{of_client}/suppressions?phone=%2B919876500009"), viewer),
         (format!("{of_client}/subscribers"), admin),
@@ -133,7 +138,7 @@ async fn every_page_is_shown_to_who_may_see_it_and_to_nobody_else() {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         assert!(answer.location().starts_with("/admin/login?next=%2Fadmin"), "{path}: {answer:?}");
     }
-    world.end().await;
+    world.settle().await;
 }
 
 #[tokio::test]
@@ -148,7 +153,7 @@ async fn a_key_of_another_client_finds_nothing_there() {
     }
     let list = browser.get("/admin/clients").await;
     assert!(list.body.contains("Another client") && !list.body.contains(">A client<"));
-    world.end().await;
+    world.settle().await;
 }
 
 #[tokio::test]
@@ -182,7 +187,7 @@ async fn no_form_orders_anything_without_the_proof_that_its_page_gave_it() {
     let answer = browser.send(&pause, &fields, &[("sec-fetch-site", "cross-site")]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(world.count(audited).await, before, "nothing was ordered");
-    world.end().await;
+    world.settle().await;
 }
 
 #[tokio::test]
@@ -236,7 +241,7 @@ async fn who_may_only_look_is_shown_no_form_and_can_order_nothing() {
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {action}: {}", answer.body);
         }
     }
-    world.end().await;
+    world.settle().await;
 }
 
 #[tokio::test]
