@@ -97,6 +97,39 @@ impl SealKey {
         self.status_secret_of(campaign).as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
+    /// Seals what is given to somebody to keep, as a browser keeps a session: with the name of what it is for, for
+    /// which alone it opens.
+    ///
+    /// # Panics
+    /// If the system has no randomness, as [`SealKey::seal`] does.
+    pub fn seal_for(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
+        let nonce = XNonce::generate();
+        let payload = Payload { msg: plain, aad: &for_(purpose) };
+        let sealed = self.cipher().encrypt(&nonce, payload).expect("sealing in memory does not fail");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Opens what was sealed for this.
+    ///
+    /// # Errors
+    /// If it was sealed with another key, or for something else.
+    pub fn open_for(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or(CannotOpen)?;
+        let nonce = XNonce::try_from(nonce).map_err(|_| CannotOpen)?;
+        let payload = Payload { msg: sealed, aad: &for_(purpose) };
+        self.cipher().decrypt(&nonce, payload).map_err(|_| CannotOpen)
+    }
+
+    /// What only somebody who was told it by us can say about `text`, for this purpose.
+    pub fn proof_of(&self, purpose: &str, text: &str) -> String {
+        let mut mac = HmacSha256::new_from_slice(self.0.expose_secret()).expect("any length serves");
+        for part in ["proof", purpose, text] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new_from_slice(self.0.expose_secret()).expect("a key is 32 bytes")
     }
@@ -106,6 +139,16 @@ impl std::fmt::Debug for SealKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SealKey({})", self.fingerprint())
     }
+}
+
+/// No account is bound to as much: 32 bytes without a beginning.
+fn for_(purpose: &str) -> Vec<u8> {
+    [b"outdial keeps with somebody else, for ", purpose.as_bytes()].concat()
+}
+
+/// Whether a proof is the one that was expected, in a time that does not tell how much of it is.
+pub fn same(given: &str, expected: &str) -> bool {
+    given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 
 fn bound_to(client: ClientId, account: AccountId) -> [u8; 32] {
@@ -134,6 +177,19 @@ mod tests {
         assert_eq!(key("b2").open(client, account, &sealed), Err(CannotOpen));
         assert_eq!(key("a1").open(client, AccountId(Uuid::from_u128(3)), &sealed), Err(CannotOpen));
         assert_eq!(key("a1").open(client, account, b"short"), Err(CannotOpen));
+    }
+
+    #[test]
+    fn what_somebody_keeps_opens_with_its_key_and_for_its_purpose_only() {
+        let sealed = key("a1").seal_for("session", b"who");
+        assert_eq!(key("a1").open_for("session", &sealed), Ok(b"who".to_vec()));
+        assert_eq!(key("a1").open_for("message", &sealed), Err(CannotOpen));
+        assert_eq!(key("b2").open_for("session", &sealed), Err(CannotOpen));
+        let proof = key("a1").proof_of("form", "session");
+        assert!(same(&proof, &key("a1").proof_of("form", "session")));
+        for other in [key("a1").proof_of("forms", "ession"), key("b2").proof_of("form", "session")] {
+            assert!(!same(&other, &proof));
+        }
     }
 
     #[test]

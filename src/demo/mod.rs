@@ -18,9 +18,11 @@ use std::process::ExitCode;
 use outdial_emulators::carrier::Dials;
 use outdial_jobs::operations::imports::{self, Sent};
 use outdial_jobs::operations::judging::{self, Evidence};
+use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::{By, campaigns, leads};
 use outdial_jobs::providers::{NotAProvider, Provider};
 use outdial_workflows::ids::DialKey;
+use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use crate::config::Global;
@@ -129,7 +131,11 @@ pub async fn run(global: &Global, args: &Args, json: bool) -> anyhow::Result<Exi
         () = &mut stop => None,
     };
     if matches!(kept, Some(Ok(_))) && !args.exit_when_done && !json {
-        screen.say(&format!("\nServing on {} until Ctrl-C.", stage.address));
+        let spec = KeySpec { name: "the demo", role: Role::Admin, client: None, expires_at: None };
+        let by = By { actor: "the demo", reason: None };
+        let (_, token) = keys::create(&stage.app.engine, spec, by).await?;
+        let (address, token) = (&stage.address, token.expose_secret());
+        screen.say(&format!("\nThe dashboard is at {address}admin until Ctrl-C; sign in with {token}"));
         stop.await;
     }
     stage.strike().await?;

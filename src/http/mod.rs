@@ -2,6 +2,7 @@
 
 mod access;
 mod metrics;
+mod pages;
 mod problem;
 pub mod streams;
 mod v1;
@@ -64,10 +65,11 @@ impl Api {
 
 /// The routes.
 pub fn router(api: Api) -> Router {
-    let v1 = v1::router(&api);
+    let (v1, pages) = (v1::router(&api), pages::router(&api));
     let request_id = HeaderName::from_static("x-request-id");
     Router::new()
         .merge(v1)
+        .merge(pages)
         .route(
             "/health",
             get(async |State(api): State<Api>| ([(INSTALLATION, api.engine.key().fingerprint())], "ok")),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A request that was not carried out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     kind: &'static str,
@@ -65,6 +65,20 @@ pub(crate) struct ProblemDetails {
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self { status, kind, detail: detail.into(), errors: vec![] }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened, and what to do about it.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What is wrong with which parts of the request.
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -157,6 +171,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let told = self.clone();
         let body = ProblemDetails {
             kind: format!("urn:outdial:problem:{}", self.kind),
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -173,6 +188,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        // Pages tell it in another form.
+        response.extensions_mut().insert(told);
         response
     }
 }

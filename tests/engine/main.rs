@@ -15,6 +15,7 @@ mod metrics;
 mod numbers;
 mod operations;
 mod orders;
+mod pages;
 mod plans;
 mod poison;
 mod queue;

@@ -376,6 +376,60 @@ async fn lists_of_leads_are_searched_and_sorted_by_index() {
     world.settle().await;
 }
 
+#[tokio::test]
+async fn pages_of_the_dashboard_read_by_index() {
+    let mut world = World::new().await;
+    fill(&world).await;
+    let client = world.client;
+    let now: Moment = world.database_time().await;
+    let campaigns: Vec<Uuid> = sqlx::query_scalar("select campaign_id from campaigns")
+        .fetch_all(world.db.pool())
+        .await
+        .expect("campaigns");
+    world
+        .run(
+            "insert into statistics (client_id, campaign_id, lane_id, state, hour, count)
+            select client_id, gen_random_uuid(), lane_id, 'waiting', now(), 1 from lanes, generate_series(1, 20000)",
+        )
+        .await;
+    let other = world.draft(json!({})).await;
+    let lanes = format!(
+        "insert into lanes (client_id, lane_id, campaign_id, place, served_at)
+        select '{client}', gen_random_uuid(), '{other}', 'place ' || n, now() from generate_series(1, 20000) n"
+    );
+    world.run(&lanes).await;
+    world.run("analyze statistics, lanes").await;
+    let standing = uses(&world, "statistics_key", async |conn| {
+        store::statistics::of_campaigns(conn, client, &campaigns).await.expect("read")
+    });
+    assert!(standing.await.is_empty(), "those are of other campaigns");
+    let places = uses(&world, "lanes_are_distinct", async |conn| {
+        store::lanes::places_of(conn, client, &campaigns).await.expect("read")
+    });
+    assert_eq!(places.await.len(), 1);
+    let live = uses(&world, "one_live_attempt_per_number", async |conn| {
+        store::ledger::live(conn, client, 50).await.expect("read")
+    });
+    assert_eq!(live.await.len(), 50);
+    let counted = uses(&world, "one_live_attempt_per_number", async |conn| {
+        store::attempts::count_live(conn, client).await.expect("read")
+    });
+    assert_eq!(counted.await.iter().map(|(_, n)| n).sum::<i64>(), 200);
+    let answered = uses(&world, "attempts_rate", async |conn| {
+        store::attempts::answered_since(conn, client, now - TimeDelta::seconds(600), 100).await.expect("read")
+    });
+    assert_eq!(answered.await, 100, "no more are counted");
+    let lead: Uuid = sqlx::query_scalar("select job_id from jobs limit 1")
+        .fetch_one(world.db.pool())
+        .await
+        .expect("a job");
+    let arguments = uses(&world, "jobs_pkey", async |conn| {
+        store::jobs::arguments(conn, client, lead).await.expect("read")
+    });
+    assert!(arguments.await.is_some());
+    world.settle().await;
+}
+
 /// Beside such a primary key, another index that begins with the client serves a look-up by the whole
 /// key just as well in the planner's eyes while it knows no statistics, and reads all of the client's rows.
 #[tokio::test]

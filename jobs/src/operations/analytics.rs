@@ -1,9 +1,14 @@
 //! How calls go.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use outdial_workflows::Moment;
 use outdial_workflows::analytics::{Analysis, analyse};
 use outdial_workflows::ids::{CampaignId, ClientId};
+use outdial_workflows::outcome::Outcome;
+use outdial_workflows::statistics::hour_of;
 
 use super::OperationError;
 use crate::engine::Engine;
@@ -31,4 +36,45 @@ pub async fn calls(engine: &Engine, client: ClientId, asked: Asked) -> Result<An
     let within = (asked.from, asked.until);
     let counts = store::call_statistics::read(&mut conn, client, asked.campaign, within).await?;
     Ok(analyse(counts.iter().map(|(key, sum)| (key, sum)), asked.zone.unwrap_or(Tz::UTC)))
+}
+
+/// What came of the attempts that were reserved in one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hour {
+    /// When it began.
+    pub from: Moment,
+    /// Attempts that are over.
+    pub attempts: i64,
+    /// Those of them that somebody or something answered.
+    pub answered: i64,
+    /// All of them, by outcome.
+    pub by_outcome: BTreeMap<Outcome, i64>,
+}
+
+/// The last so many hours, up to the present one: those in which nothing was over, too.
+///
+/// # Errors
+/// The database.
+pub async fn hours(
+    engine: &Engine,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    hours: u16,
+) -> Result<Vec<Hour>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let last = hour_of(engine.now_in(&mut conn).await?);
+    let first = last - TimeDelta::hours(i64::from(hours.max(1)) - 1);
+    let counts = store::call_statistics::read(&mut conn, client, campaign, (Some(first), None)).await?;
+    let empty = |n: u16| {
+        let from = first + TimeDelta::hours(n.into());
+        (from, Hour { from, attempts: 0, answered: 0, by_outcome: BTreeMap::new() })
+    };
+    let mut all: BTreeMap<Moment, Hour> = (0..hours.max(1)).map(empty).collect();
+    for (key, sum) in &counts {
+        let Some(hour) = all.get_mut(&hour_of(key.span)) else { continue };
+        hour.attempts += sum.attempts;
+        hour.answered += sum.answered;
+        *hour.by_outcome.entry(key.outcome).or_default() += sum.attempts;
+    }
+    Ok(all.into_values().collect())
 }

@@ -107,6 +107,15 @@ pub async fn page(
     }
 }
 
+/// A client's attempts that hold a slot, the latest first.
+///
+/// # Errors
+/// The database.
+pub async fn live(engine: &Engine, client: ClientId, limit: i64) -> Result<Vec<Made>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::ledger::live(&mut conn, client, limit).await?)
+}
+
 /// One attempt.
 ///
 /// # Errors

@@ -12,11 +12,11 @@ use outdial_workflows::attempt::Ledger;
 use outdial_workflows::call::CallStatus;
 use outdial_workflows::calling::{Stands, call_status};
 use outdial_workflows::gate::CampaignState;
-use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, LeadId};
+use outdial_workflows::ids::{AccountId, AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
-use outdial_workflows::results::CallResults;
+use outdial_workflows::results::{CallResults, Turn};
 use outdial_workflows::rules::changes::changes;
 use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::workflow::State;
@@ -310,6 +310,27 @@ async fn standing_of(
     Ok(all)
 }
 
+/// What one attempt's call yielded, as far as it is known.
+///
+/// # Errors
+/// The database.
+pub async fn results(engine: &Engine, key: DialKey) -> Result<Option<CallResults>, OperationError> {
+    let AttemptRef { client, lead, number } = key.0;
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::call_results::read(&mut conn, client, lead, number).await?)
+}
+
+/// What was said so far in a call that an agent of ours holds, turn by turn as it is stored; nothing once that is
+/// among the results, nor in calls that are held elsewhere.
+///
+/// # Errors
+/// The database.
+pub async fn said_so_far(engine: &Engine, key: DialKey) -> Result<Vec<Turn>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let underway = store::conversations::underway(&mut conn, key.0).await?;
+    Ok(underway.map(|underway| underway.turns).unwrap_or_default())
+}
+
 /// Which calls are listed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fits {
@@ -453,7 +474,7 @@ async fn can_not(
     let Some(carrier) = engine.carrier(client, attempt.account).await? else { return Ok(usual()) };
     let Some(phone) = &attempt.phone else { return Ok(usual()) };
     let (requests, now, rules) = (Requests::default(), engine.now().await?, Rules::default());
-    let key = outdial_workflows::ids::DialKey(AttemptRef {
+    let key = DialKey(AttemptRef {
         client,
         lead: call,
         number: AttemptNumber::new(attempt.number.get()).unwrap_or(AttemptNumber::FIRST),

@@ -387,6 +387,20 @@ pub struct LaneStatus {
     pub waiting: i64,
 }
 
+/// The campaign itself.
+///
+/// # Errors
+/// If it does not exist.
+pub async fn one(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+) -> Result<store::campaigns::Campaign, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let found = store::campaigns::page(&mut conn, client, Some(campaign), Part::newest(1)).await?;
+    the_one("campaign", &campaign.to_string(), found)
+}
+
 /// How a campaign stands, from the statistics: no lead is counted.
 ///
 /// # Errors

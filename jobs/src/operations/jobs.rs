@@ -77,6 +77,19 @@ pub async fn get(engine: &Engine, id: Uuid) -> Result<Listed, OperationError> {
     store::jobs::find(&mut conn, id, now).await?.ok_or_else(|| not_found(id))
 }
 
+/// What a job is to do with, as it is stored.
+///
+/// # Errors
+/// The database.
+pub async fn arguments(
+    engine: &Engine,
+    client: ClientId,
+    id: Uuid,
+) -> Result<Option<serde_json::Value>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    Ok(store::jobs::arguments(&mut conn, client, id).await?)
+}
+
 /// Lets a job run at once that backs off or was put aside; lets a lead go on that was.
 ///
 /// # Errors
@@ -140,6 +153,67 @@ pub async fn discard(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) ->
         Ok(Ok(()))
     });
     discarded.await?
+}
+
+/// What is to be done with all that was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForAside {
+    /// It is tried again.
+    Retry,
+    /// It is given up.
+    Discard,
+}
+
+/// What came of an order for all that was put aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllAside {
+    /// How many it was carried out for.
+    pub changed: usize,
+    /// How many it makes no sense for.
+    pub declined: usize,
+    /// Why, of one of them.
+    pub declined_for: Option<String>,
+    /// Whether there are more than are dealt with at once.
+    pub more: bool,
+}
+
+/// The most that one order deals with: each is a transaction of its own, a few milliseconds long.
+pub const AT_ONCE: usize = 500;
+
+/// Does this with whatever of a kind, or of any, was put aside: the oldest first, each by itself.
+///
+/// # Errors
+/// The database.
+pub async fn all_aside(
+    engine: &Engine,
+    client: ClientId,
+    kind: Option<&str>,
+    what: ForAside,
+    by: By<'_>,
+) -> Result<AllAside, OperationError> {
+    let fits = Fits { kind, state: Some(JobState::Quarantined) };
+    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX) + 1;
+    let mut found =
+        list(engine, client, fits, Part { direction: Direction::OldestFirst, after: None, limit }).await?;
+    let mut done = AllAside { more: found.len() > AT_ONCE, ..AllAside::default() };
+    found.truncate(AT_ONCE);
+    for job in found {
+        let came = match what {
+            ForAside::Retry => retry(engine, client, job.id, by).await,
+            ForAside::Discard => discard(engine, client, job.id, by).await,
+        };
+        match came {
+            Ok(()) => done.changed += 1,
+            // Somebody else saw to it meanwhile.
+            Err(OperationError::NotFound { .. }) => {}
+            Err(error @ OperationError::NotPossible(_)) => {
+                done.declined += 1;
+                done.declined_for = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 async fn note(

@@ -21,6 +21,7 @@ pub mod lead_lists;
 pub mod leads;
 pub mod limits;
 pub mod listening;
+pub mod overview;
 pub mod pausing;
 pub mod playbooks;
 pub mod recurring;

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::{Attempt, BarrierVersion, Revision, Submission};
-use outdial_workflows::call::{CallEnd, CallId, CallerId, Talk};
+use outdial_workflows::call::{CallEnd, CallId, CallStatus, CallerId, Talk};
 use outdial_workflows::gate::Tried;
 use outdial_workflows::ids::{AccountId, AttemptNumber, CampaignId, ClientId, LeadId};
 use outdial_workflows::money::Cost;
@@ -440,6 +440,43 @@ pub async fn underway(
             })
         })
         .collect()
+}
+
+/// How many of a client's attempts hold a slot, by how far their calls have come.
+pub async fn count_live(
+    conn: &mut PgConnection,
+    client: ClientId,
+) -> Result<Vec<(CallStatus, i64)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select status as "status!: CallStatusRow", count(*) as "count!" from attempts
+        where client_id = $1 and live group by status order by status"#,
+        client.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.status.into(), row.count)).collect())
+}
+
+/// How many requests of a client carriers answered since then, but no more than `most` are counted an account.
+pub async fn answered_since(
+    conn: &mut PgConnection,
+    client: ClientId,
+    since: Moment,
+    most: i64,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select coalesce(sum(n), 0)::bigint as "count!"
+        from (select account_id from accounts where client_id = $1 offset 0) c
+        cross join lateral (
+            select count(*) as n from (
+                select 1 from attempts a where a.account_id = c.account_id and a.replied_at > $2 limit $3) l) m"#,
+        client.0,
+        since,
+        most
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// Which calls are asked about.

@@ -266,6 +266,61 @@ struct CampaignRow {
     changed_at: Moment,
 }
 
+impl From<CampaignRow> for Campaign {
+    fn from(row: CampaignRow) -> Self {
+        Self {
+            id: CampaignId(row.campaign_id),
+            name: row.name,
+            account: AccountId(row.account_id),
+            state: row.state.into(),
+            revision: row.revision,
+            changed_by: row.changed_by,
+            reason: row.reason,
+            changed_at: row.changed_at,
+        }
+    }
+}
+
+/// The newest campaigns of a client that run or are paused.
+pub async fn under_way(
+    conn: &mut PgConnection,
+    client: ClientId,
+    limit: i64,
+) -> Result<Vec<Campaign>, StoreError> {
+    let rows = sqlx::query_as!(
+        CampaignRow,
+        r#"select campaign_id, name, account_id, state as "state: CampaignStateRow", revision, changed_by,
+            reason, changed_at
+        from campaigns where client_id = $1 and state in ('running', 'paused')
+        order by campaign_id desc limit $2"#,
+        client.0,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Campaign::from).collect())
+}
+
+/// Those of these campaigns that there are, each named once.
+pub async fn of_ids(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaigns: &[Uuid],
+) -> Result<Vec<Campaign>, StoreError> {
+    let rows = sqlx::query_as!(
+        CampaignRow,
+        r#"select c.campaign_id, c.name, c.account_id, c.state as "state: CampaignStateRow", c.revision, c.changed_by,
+            c.reason, c.changed_at
+        from (select $1::uuid as client_id, campaign_id from unnest($2::uuid[]) as u(campaign_id) offset 0) x
+        join campaigns c using (client_id, campaign_id)"#,
+        client.0,
+        campaigns
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Campaign::from).collect())
+}
+
 /// Campaigns of a client: only one, or all.
 pub async fn page(
     conn: &mut PgConnection,
@@ -284,19 +339,7 @@ pub async fn page(
         client.0,
         only.map(|campaign| campaign.0)
     )?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Campaign {
-            id: CampaignId(row.campaign_id),
-            name: row.name,
-            account: AccountId(row.account_id),
-            state: row.state.into(),
-            revision: row.revision,
-            changed_by: row.changed_by,
-            reason: row.reason,
-            changed_at: row.changed_at,
-        })
-        .collect())
+    Ok(rows.into_iter().map(Campaign::from).collect())
 }
 
 /// Campaigns whose id or name is `text`, over all clients.

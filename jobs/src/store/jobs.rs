@@ -213,6 +213,26 @@ pub async fn find(conn: &mut PgConnection, id: Uuid, now: Moment) -> Result<Opti
     one!(conn, id, now, "", "")
 }
 
+/// What a job is to do with: its arguments as they are stored; of a lead that was put aside, the input it
+/// failed on.
+pub async fn arguments(
+    conn: &mut PgConnection,
+    client: ClientId,
+    id: Uuid,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    let live =
+        sqlx::query_scalar!("select args from jobs where client_id = $1 and job_id = $2", client.0, id);
+    if let Some(args) = live.fetch_optional(&mut *conn).await? {
+        return Ok(Some(args));
+    }
+    let aside = sqlx::query_scalar!(
+        "select item from quarantine where client_id = $1 and quarantine_id = $2",
+        client.0,
+        id
+    );
+    Ok(aside.fetch_optional(conn).await?)
+}
+
 /// The same, locked until the transaction ends.
 pub async fn lock(conn: &mut PgConnection, id: Uuid, now: Moment) -> Result<Option<Listed>, StoreError> {
     one!(conn, id, now, "for no key update of j", "for no key update of q")

@@ -5,6 +5,7 @@ use outdial_workflows::attempt::Revision;
 use outdial_workflows::hours::LaneState;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId, LaneId};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::StoreError;
 use super::admission::OpenLane;
@@ -181,4 +182,22 @@ pub async fn places(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (LaneId(row.lane_id), row.place)).collect())
+}
+
+/// The places of the lanes of several campaigns, each named once.
+pub async fn places_of(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaigns: &[Uuid],
+) -> Result<Vec<(CampaignId, LaneId, String)>, StoreError> {
+    let rows = sqlx::query!(
+        "select l.campaign_id, l.lane_id, l.place
+        from (select $1::uuid as client_id, campaign_id from unnest($2::uuid[]) as u(campaign_id) offset 0) x
+        join lanes l using (client_id, campaign_id) order by l.campaign_id, l.place",
+        client.0,
+        campaigns
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (CampaignId(row.campaign_id), LaneId(row.lane_id), row.place)).collect())
 }

@@ -266,3 +266,9 @@ pub async fn of_campaign(
     }?;
     rows.into_iter().map(Made::try_from).collect()
 }
+
+/// A client's attempts that hold a slot, the latest first: as many as its limits let be at once.
+pub async fn live(conn: &mut PgConnection, client: ClientId, limit: i64) -> Result<Vec<Made>, StoreError> {
+    let rows = made!(conn, "client_id = $1 and live order by reserved_at desc limit $2", client.0, limit)?;
+    rows.into_iter().map(Made::try_from).collect()
+}

@@ -90,3 +90,40 @@ pub async fn remove_unseen(conn: &mut PgConnection, before: Moment) -> Result<u6
     let gone = sqlx::query!("delete from nodes where seen_at < $1", before).execute(conn).await?;
     Ok(gone.rows_affected())
 }
+
+/// A running process, as it last told of itself.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Its process id, on its host.
+    pub pid: i32,
+    /// What it does.
+    pub roles: Vec<String>,
+    /// When it began.
+    pub started_at: Moment,
+    /// When it was last there.
+    pub seen_at: Moment,
+    /// How far its clock is from the database's, in milliseconds.
+    pub clock_off_ms: i32,
+}
+
+/// The processes that are known to run.
+pub async fn all(conn: &mut PgConnection) -> Result<Vec<Seen>, StoreError> {
+    let rows = sqlx::query!(
+        "select node_id, name, pid, roles, started_at, seen_at, clock_off_ms from nodes order by started_at"
+    );
+    let rows = rows.fetch_all(conn).await?;
+    let each = rows.into_iter().map(|row| Seen {
+        id: NodeId(row.node_id),
+        name: row.name,
+        pid: row.pid,
+        roles: row.roles,
+        started_at: row.started_at,
+        seen_at: row.seen_at,
+        clock_off_ms: row.clock_off_ms,
+    });
+    Ok(each.collect())
+}

@@ -6,6 +6,7 @@ use outdial_workflows::outcome::Outcome;
 use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::State;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::StoreError;
 use super::rows::{OutcomeRow, StateRow};
@@ -78,26 +79,41 @@ pub async fn of_campaign(
     client: ClientId,
     campaign: CampaignId,
 ) -> Result<Vec<Standing>, StoreError> {
+    let standings = of_campaigns(conn, client, &[campaign.0]).await?;
+    Ok(standings.into_iter().map(|(_, standing)| standing).collect())
+}
+
+/// The same of several campaigns, each named once.
+pub async fn of_campaigns(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaigns: &[Uuid],
+) -> Result<Vec<(CampaignId, Standing)>, StoreError> {
     let rows = sqlx::query!(
-        r#"select lane_id as "lane_id!", state as "state!: StateRow", outcome as "outcome: OutcomeRow",
-            sum(count)::bigint as "count!"
+        r#"select campaign_id as "campaign_id!", lane_id as "lane_id!", state as "state!: StateRow",
+            outcome as "outcome: OutcomeRow", sum(count)::bigint as "count!"
         from (
-            select lane_id, state, outcome, count from statistics where client_id = $1 and campaign_id = $2
+            select s.campaign_id, s.lane_id, s.state, s.outcome, s.count
+            from (select $1::uuid as client_id, campaign_id from unnest($2::uuid[]) as u(campaign_id) offset 0) x
+            join statistics s using (client_id, campaign_id)
             union all
-            select lane_id, state, outcome, count from statistics_deltas where client_id = $1 and campaign_id = $2
-        ) s group by lane_id, state, outcome having sum(count) <> 0 order by lane_id, state, outcome"#,
+            select campaign_id, lane_id, state, outcome, count from statistics_deltas
+            where client_id = $1 and campaign_id = any($2)
+        ) s group by campaign_id, lane_id, state, outcome having sum(count) <> 0
+        order by campaign_id, lane_id, state, outcome"#,
         client.0,
-        campaign.0
+        campaigns
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Standing {
-            lane: LaneId(row.lane_id),
-            state: row.state.into(),
-            outcome: row.outcome.map(Into::into),
-            count: row.count,
-        })
+    let standing = |lane_id, state: StateRow, outcome: Option<OutcomeRow>, count| Standing {
+        lane: LaneId(lane_id),
+        state: state.into(),
+        outcome: outcome.map(Into::into),
+        count,
+    };
+    let each = rows.into_iter();
+    Ok(each
+        .map(|row| (CampaignId(row.campaign_id), standing(row.lane_id, row.state, row.outcome, row.count)))
         .collect())
 }

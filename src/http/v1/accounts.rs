@@ -115,7 +115,7 @@ pub(crate) async fn list(
 }
 
 /// The account, if the caller may see it.
-pub(super) async fn visible(api: &Api, caller: &Caller, account: Uuid) -> Result<Row, Problem> {
+pub(in crate::http) async fn visible(api: &Api, caller: &Caller, account: Uuid) -> Result<Row, Problem> {
     let found = setup::account(&api.engine, AccountId(account)).await?;
     let not_found = || OperationError::NotFound { kind: "account", given: account.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;

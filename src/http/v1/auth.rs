@@ -25,7 +25,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn new(key: ApiKey, headers: &HeaderMap) -> Self {
+    /// Whoever has this key; the headers may say why they ask.
+    pub(in crate::http) fn new(key: ApiKey, headers: &HeaderMap) -> Self {
         let actor = format!("key {} (…{})", key.name, key.hint);
         // In UTF-8, as people write, though HTTP knows of no such thing.
         let reason = headers.get(REASON).and_then(|reason| str::from_utf8(reason.as_bytes()).ok());
@@ -35,6 +36,11 @@ impl Caller {
     /// Their key's id.
     pub(super) fn key_id(&self) -> Uuid {
         self.key.id
+    }
+
+    /// Their key.
+    pub(in crate::http) fn key(&self) -> &ApiKey {
+        &self.key
     }
 
     /// Their key.

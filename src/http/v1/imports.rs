@@ -467,7 +467,7 @@ pub(crate) async fn undo(
     Ok((StatusCode::ACCEPTED, Json(operation)))
 }
 
-async fn visible(api: &Api, caller: &Caller, import: Uuid) -> Result<Import, Problem> {
+pub(in crate::http) async fn visible(api: &Api, caller: &Caller, import: Uuid) -> Result<Import, Problem> {
     let found = imports::find(&api.engine, &import.to_string()).await?;
     let not_found = || OperationError::NotFound { kind: "import", given: import.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;

@@ -132,7 +132,7 @@ pub(crate) async fn count(
 }
 
 /// The job, if the caller may see it.
-async fn visible(api: &Api, caller: &Caller, job: Uuid) -> Result<Listed, Problem> {
+pub(in crate::http) async fn visible(api: &Api, caller: &Caller, job: Uuid) -> Result<Listed, Problem> {
     let found = jobs::get(&api.engine, job).await?;
     let not_found = || OperationError::NotFound { kind: "job", given: job.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;

@@ -4,30 +4,30 @@
 //! browse it. Handlers read, ask who it is, call an operation and show what came of it; what may be done
 //! is decided by the operations.
 
-mod accounts;
+pub(super) mod accounts;
 mod analytics;
 mod attempts;
 mod audit;
 mod auth;
 mod calls;
-mod campaigns;
+pub(super) mod campaigns;
 mod clients;
 mod consents;
 mod document;
 mod events;
-mod exports;
-mod imports;
+pub(super) mod exports;
+pub(super) mod imports;
 mod incoming;
-mod input;
-mod jobs;
-mod keys;
-mod leads;
+pub(super) mod input;
+pub(super) mod jobs;
+pub(super) mod keys;
+pub(super) mod leads;
 mod limits;
 mod live;
-mod names;
+pub(super) mod names;
 mod numbers;
 mod once;
-mod operations;
+pub(super) mod operations;
 mod pace;
 mod paging;
 mod pausing;
@@ -36,8 +36,8 @@ mod playbooks;
 mod reports;
 mod sheets;
 pub(super) mod status;
-mod subscribers;
-mod suppressions;
+pub(super) mod subscribers;
+pub(super) mod suppressions;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};

@@ -191,7 +191,11 @@ pub(crate) async fn order(
 }
 
 /// The operation, if the caller may see it.
-async fn visible(api: &Api, caller: &Caller, operation: Uuid) -> Result<bulk::Operation, Problem> {
+pub(in crate::http) async fn visible(
+    api: &Api,
+    caller: &Caller,
+    operation: Uuid,
+) -> Result<bulk::Operation, Problem> {
     let found = bulk::find(&api.engine, &operation.to_string()).await?;
     let not_found = || OperationError::NotFound { kind: "operation", given: operation.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;

@@ -161,7 +161,11 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(SubscriberBody { secret, ..made.into() })))
 }
 
-async fn visible(api: &Api, caller: &Caller, subscriber: Uuid) -> Result<Subscriber, Problem> {
+pub(in crate::http) async fn visible(
+    api: &Api,
+    caller: &Caller,
+    subscriber: Uuid,
+) -> Result<Subscriber, Problem> {
     let found = subscribers::find(&api.engine, subscriber).await?;
     let not_found = || OperationError::NotFound { kind: "subscriber", given: subscriber.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;

@@ -116,7 +116,7 @@ impl From<(ClientId, Status)> for CampaignStatus {
 }
 
 /// Whose campaign this is, if the caller may see it.
-pub(super) async fn visible(
+pub(in crate::http) async fn visible(
     api: &Api,
     caller: &Caller,
     campaign: Uuid,

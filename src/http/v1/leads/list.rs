@@ -96,7 +96,7 @@ pub(crate) struct LeadsQuery {
 
 impl LeadsQuery {
     /// Parameters that begin as attributes do are taken out of the others, whose names are known.
-    fn read(query: Option<&str>) -> Result<(Self, BTreeMap<String, String>), Problem> {
+    pub(in crate::http) fn read(query: Option<&str>) -> Result<(Self, BTreeMap<String, String>), Problem> {
         let (mut rest, mut attributes) = (Serializer::new(String::new()), BTreeMap::new());
         for (name, value) in parse(query.unwrap_or_default().as_bytes()) {
             match name.strip_prefix(ATTRIBUTE) {
@@ -140,14 +140,16 @@ impl LeadsQuery {
         }
     }
 
-    fn fits(&self, attributes: BTreeMap<String, String>) -> Result<Fits, Problem> {
+    /// What it asks of leads.
+    pub(in crate::http) fn fits(&self, attributes: BTreeMap<String, String>) -> Result<Fits, Problem> {
         let outcome = self.outcome.as_deref().map(str::parse::<Outcome>).transpose();
         let outcome = outcome.map_err(|error| wrong("outcome", error.to_string()))?;
         let (phone, name) = (self.phone()?, self.name()?);
         Ok(Fits { state: self.state.map(Into::into), outcome, attributes, phone, name })
     }
 
-    fn wanted(&self) -> Result<Wanted, Problem> {
+    /// Which page it asks for.
+    pub(in crate::http) fn wanted(&self) -> Result<Wanted, Problem> {
         let (sort, direction) = self.sort.unwrap_or(SortName::Created).parts();
         let after = self.cursor.as_deref().map(str::parse::<Place>).transpose();
         let after = after.map_err(|error| wrong("cursor", error.to_string()))?;

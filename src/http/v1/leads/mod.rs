@@ -122,7 +122,7 @@ pub(crate) async fn find(
 }
 
 /// Whose lead this is, if the caller may see it.
-pub(super) async fn visible(api: &Api, caller: &Caller, lead: Uuid) -> Result<Listed, Problem> {
+pub(in crate::http) async fn visible(api: &Api, caller: &Caller, lead: Uuid) -> Result<Listed, Problem> {
     let found = leads::get(&api.engine, LeadId(lead)).await?;
     let not_found = || OperationError::NotFound { kind: "lead", given: lead.to_string() };
     caller.sees(found.client).map_err(|_| Problem::from(not_found()))?;
