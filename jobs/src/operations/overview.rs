@@ -172,7 +172,7 @@ pub async fn overview(engine: &Engine, client: ClientId) -> Result<Overview, Ope
 
 /// What closes a lane, without when it opens: lanes of several zones share it.
 fn kind_of(why: &outdial_workflows::why::Why) -> String {
-    match why.name().as_str() {
+    match why.name() {
         "window_closed" => "outside calling hours".into(),
         "holiday" => "a holiday".into(),
         _ => why.to_string(),

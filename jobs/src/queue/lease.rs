@@ -99,7 +99,7 @@ impl LeaseKeeper {
         };
         let off_ms = i32::try_from(off_by.num_milliseconds()).unwrap_or(i32::MAX);
         match store::nodes::seen(&mut conn, self.node.id, now, off_ms).await? {
-            Some(seen) => self.engine.others_talk(seen.others_talk),
+            Some(others) => self.engine.others_talk(others.talk),
             // Somebody took this process for dead while it stood still: it is not.
             None => store::nodes::announce(&mut conn, &self.node, now).await?,
         }

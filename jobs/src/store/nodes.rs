@@ -30,9 +30,9 @@ pub async fn announce(conn: &mut PgConnection, node: &Node, now: Moment) -> Resu
 
 /// What a process learns as it shows that it is there.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct Others {
     /// Whether other processes hold conversations.
-    pub others_talk: bool,
+    pub talk: bool,
 }
 
 /// Notes that a process is there. `None` if its row is gone: somebody took it for dead.
@@ -41,7 +41,7 @@ pub async fn seen(
     node: NodeId,
     now: Moment,
     clock_off_ms: i32,
-) -> Result<Option<Seen>, StoreError> {
+) -> Result<Option<Others>, StoreError> {
     let seen = sqlx::query!(
         r#"update nodes set seen_at = $2, clock_off_ms = $3 where node_id = $1
         returning exists (select from nodes o where o.seats > 0 and o.node_id <> $1) as "others_talk!""#,
@@ -51,7 +51,7 @@ pub async fn seen(
     )
     .fetch_optional(conn)
     .await?;
-    Ok(seen.map(|row| Seen { others_talk: row.others_talk }))
+    Ok(seen.map(|row| Others { talk: row.others_talk }))
 }
 
 /// From now on a process takes no more conversations; those that it holds go on.
