@@ -10,6 +10,7 @@ use outdial_jobs::clock::{Clock, DatabaseClock};
 use outdial_jobs::engine::{Engine, Parts};
 use outdial_jobs::events::Courier;
 use outdial_jobs::jobs::Job as _;
+use outdial_jobs::jobs::analyse::Analyse;
 use outdial_jobs::jobs::converse::Converse;
 use outdial_jobs::media::reception::Reception;
 use outdial_jobs::media::speech::Speech;
@@ -146,7 +147,7 @@ impl App {
             wall: outdial_jobs::node::wall,
         };
         let (engine, leases) = (self.engine.clone(), self.lease_pool.clone());
-        Ok(Worker::start_with(engine, node, leases, kinds(roles, seats.into()), pace).await?)
+        Ok(Worker::start_with(engine, node, leases, kinds(roles, seats.into(), talks), pace).await?)
     }
 
     /// Closes the database, and stops it if it is ours.
@@ -167,8 +168,8 @@ impl App {
 }
 
 /// What a process of these roles runs. Whoever works may have to end the conversations of one that died; whoever only
-/// holds conversations runs nothing else.
-fn kinds(roles: &[Role], seats: usize) -> Kinds {
+/// holds conversations runs nothing else, but for looking at what was said: it takes the same model.
+fn kinds(roles: &[Role], seats: usize, talks: bool) -> Kinds {
     let mut kinds = Kinds::registered();
     if roles.contains(&Role::Media) {
         for (kind, slots) in &mut kinds.slots {
@@ -178,7 +179,10 @@ fn kinds(roles: &[Role], seats: usize) -> Kinds {
         }
     }
     if !roles.contains(&Role::Worker) {
-        kinds.slots.retain(|(kind, _)| *kind == Converse::KIND);
+        kinds.slots.retain(|(kind, _)| [Converse::KIND, Analyse::KIND].contains(kind));
+    }
+    if !talks {
+        kinds.slots.retain(|(kind, _)| *kind != Analyse::KIND);
     }
     kinds
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use outdial_jobs::clock::wall;
 use outdial_jobs::engine::{AccountError, EngineError};
-use outdial_jobs::media::telling::{self, What};
+use outdial_jobs::media::telling;
 use outdial_jobs::providers::{Provider, SharedCarrier, Webhook, WebhookError, WebhookRequest};
 use outdial_jobs::store::inbox::CallOf;
 use outdial_workflows::call::{CallFact, Source};
@@ -184,9 +184,7 @@ fn turned_down(provider: Provider, error: &WebhookError) -> Refused {
 
 async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
     let AttemptRef { client, lead, number } = key.0;
-    if let Some(what) = What::of(&fact)
-        && let Err(error) = telling::tell(&api.engine, key.0, what).await
-    {
+    if let Err(error) = telling::tell_fact(&api.engine, key.0, &fact).await {
         tracing::warn!(attempt = %key, error = &error as &dyn std::error::Error,
             "a conversation was not told what its carrier says");
     }

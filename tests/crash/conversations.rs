@@ -108,7 +108,6 @@ async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
     let flags = world.speech_flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let mut dying = world.media(&flags);
-    world.granted(64).await;
     world.start().await;
     world.ringing().await;
     dying.signal(Signal::KILL);

@@ -431,17 +431,6 @@ impl World {
         self.serve(&self.database, &media, further)
     }
 
-    /// Waits until so many seats are granted to the client.
-    pub(super) async fn granted(&self, seats: i32) {
-        let granted = eventually(Duration::from_secs(30), async || {
-            let granted = sqlx::query_scalar("select coalesce(sum(seats), 0)::int from seat_grants");
-            granted.fetch_one(&self.pool).await.ok().filter(|granted: &i32| *granted == seats)
-        });
-        if granted.await.is_none() {
-            panic!("seats were not granted\n{}", self.state().await);
-        }
-    }
-
     /// Waits until the latest call stands so in the ledger.
     pub(super) async fn ringing(&self) {
         let ringing = eventually(Duration::from_secs(30), async || {

@@ -60,7 +60,7 @@ impl What {
     }
 
     /// What a carrier's news of a call mean to its conversation, if anything.
-    pub fn of(fact: &CallFact) -> Option<Self> {
+    fn of(fact: &CallFact) -> Option<Self> {
         if fact.end.is_some() {
             return Some(Self::Left);
         }
@@ -100,6 +100,20 @@ impl Telling {
     }
 }
 
+/// Tells a conversation what its carrier says, if any is held anywhere, as far as is known: most installations' carriers
+/// tell much, and hold none.
+///
+/// # Errors
+/// As of [`tell`].
+pub async fn tell_fact(engine: &Engine, attempt: AttemptRef, fact: &CallFact) -> Result<(), StoreError> {
+    match What::of(fact) {
+        Some(what) if engine.reception().is_some() || engine.do_others_talk() => {
+            tell(engine, attempt, what).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Tells a conversation something, wherever it is held. What cannot be told is lost: a carrier's news are told by the
 /// stream and its words as well, and whoever gives an order gives it until it is carried out.
 ///
@@ -107,7 +121,7 @@ impl Telling {
 /// The database, if the conversation is not held here.
 pub async fn tell(engine: &Engine, attempt: AttemptRef, what: What) -> Result<(), StoreError> {
     let telling = Telling { attempt, what };
-    if telling.reach(engine) || !engine.do_others_talk() {
+    if telling.reach(engine) {
         return Ok(());
     }
     store::in_time(async {
