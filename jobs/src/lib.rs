@@ -11,7 +11,7 @@
 //! - [`jobs`]: one file per kind of job.
 //! - [`sweeps`]: what runs again and again, from `schedules`.
 //! - [`media`]: conversations of an agent of ours.
-//! - [`metrics`]: what is counted, and what stands, for Prometheus.
+//! - [`mod@metrics`]: what is counted, and what stands, for Prometheus.
 //! - [`providers`]: one folder per carrier.
 //! - [`sheets`]: shared Google Sheets, read as CSV.
 //! - [`store`]: all SQL.

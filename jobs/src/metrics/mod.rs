@@ -5,7 +5,7 @@
 //! campaigns and accounts by name, kinds, states and reasons; no lead, no number, no call.
 //! `dashboards/metrics.md` describes each, and a test holds it against what a process shows.
 //!
-//! Conversations have a place of their own here once there are any: a file beside [`tally`], with its own
+//! Conversations have a place of their own here once they are counted: a file beside `tally`, with its own
 //! `metrics!`, registered in [`Metrics::new`].
 
 mod names;
