@@ -404,7 +404,8 @@ pub(crate) async fn start(db: &TestDb, engine: Engine, kinds: Kinds, pace: Pace)
 pub(crate) fn node_of(engine: &Engine) -> Node {
     let (id, process) = (engine.node(), Process::this());
     let (name, roles) = ("a test".into(), vec!["worker".into()]);
-    Node { id, name, process, roles, seats: 0, address: None, wall: node::wall }
+    let seats = if engine.reception().is_some() { 64 } else { 0 };
+    Node { id, name, process, roles, seats, address: None, wall: node::wall }
 }
 
 /// Somebody with this number.
