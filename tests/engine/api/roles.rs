@@ -313,6 +313,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/clients/{client}/calls/{call}/live", Viewer),
         ("POST /v1/clients/{client}/calls/{call}/listen", Operator),
         ("GET /v1/conversations", Viewer),
+        ("GET /v1/clients/{client}/calls/{call}/recording", Viewer),
         ("POST /v1/clients/{client}/calls/{call}/cancel", Operator),
         ("POST /v1/clients/{client}/calls/{call}/transfer", Operator),
         ("POST /v1/accounts/{account}/test", Operator),
