@@ -331,7 +331,7 @@ impl Session<'_> {
         for noticed in self.detector.hear(&frame) {
             self.hear(match noticed {
                 Noticed::Began => Heard::VoiceBegan,
-                Noticed::Ended => Heard::VoiceEnded { ago: VoiceDetector::ENDS_AFTER },
+                Noticed::Ended { ago } => Heard::VoiceEnded { ago },
             });
         }
         if let Some(audio) = &self.audio
