@@ -209,6 +209,9 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
         () = &mut stop => return Ok(()),
     };
     app.engine.read_sheets_at(&serving.sheets())?;
+    if let Some(recordings) = &serving.recordings {
+        app.engine.keep_recordings_at(recordings.clone());
+    }
     let mut pace = serving.pace();
     if serving.role.contains(&Role::Media)
         && let Some(settings) = serving.speech.settings()

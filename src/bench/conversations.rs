@@ -15,10 +15,11 @@ use outdial_emulators::openai::{Answer, Rule, When};
 use outdial_jobs::clock::DatabaseClock;
 use outdial_jobs::operations::By;
 use outdial_jobs::operations::campaigns::{self, CampaignSpec, Order};
-use outdial_jobs::operations::{leads, playbooks, setup};
+use outdial_jobs::operations::{calls, leads, playbooks, setup};
 use outdial_jobs::providers::Provider;
 use outdial_jobs::seal::SealKey;
-use outdial_workflows::ids::{CampaignId, ClientId};
+use outdial_workflows::conversation::Latency;
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::playbook::Source;
 use outdial_workflows::rules::Rules;
@@ -82,6 +83,8 @@ pub(super) struct Report {
     voice_to_voice: Option<Percentiles>,
     /// What of that is ours: without the silence that ends a turn, what model and voice take, and one frame.
     own_share: Option<Percentiles>,
+    /// Our own share, part by part, as the conversations measured it themselves.
+    parts: Parts,
     /// From the beginning of an interruption to our silence, without the voice that makes it one.
     barge_in_stop: Option<Percentiles>,
     /// What is subtracted, in milliseconds: silence, model, voice, frame.
@@ -92,6 +95,34 @@ pub(super) struct Report {
     memory_mib: [Option<u64>; 3],
     /// How long it all took.
     took_s: f64,
+}
+
+/// What each part of an answer took beyond what was set.
+#[derive(Debug, Serialize)]
+struct Parts {
+    /// From the end of the voice until it counted as the end of the turn.
+    turn: Option<Percentiles>,
+    /// Until the model's first words.
+    model: Option<Percentiles>,
+    /// Until its first sentence was whole.
+    sentence: Option<Percentiles>,
+    /// Until its first sound was sent.
+    speech: Option<Percentiles>,
+}
+
+impl Parts {
+    fn of(latencies: &[Latency]) -> Self {
+        let beyond = |part: fn(&Latency) -> u32, set: Duration| {
+            let parts = latencies.iter().map(part).map(|ms| Duration::from_millis(ms.into()));
+            Percentiles::of(parts.map(|part| part.saturating_sub(set)).collect())
+        };
+        Self {
+            turn: beyond(|of| of.turn_ms, Duration::from_millis(END_OF_TURN_MS)),
+            model: beyond(|of| of.model_ms, DELAYS.first_token),
+            sentence: beyond(|of| of.sentence_ms, Duration::ZERO),
+            speech: beyond(|of| of.speech_ms, DELAYS.first_byte),
+        }
+    }
 }
 
 pub(super) async fn run(global: &Global, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
@@ -130,26 +161,41 @@ goal = "Talk."
     )
 }
 
+/// What a person says in a turn, and what they are answered: each with the person's number, so that no sentence is one that
+/// has been spoken already and is kept.
+fn turns(person: usize, turns: u32) -> Vec<(String, Answer)> {
+    let bye = Answer {
+        text: Some(format!("Good bye {person}.")),
+        ..Answer::call("end_call", r#"{"reason":"done"}"#)
+    };
+    let long = format!("{person}, one two three four five six seven eight nine ten.");
+    let first = (format!("Do tell me {person}."), Answer::text(&long));
+    let again =
+        |turn| (format!("I say {turn} {person}."), Answer::text(&format!("I see {turn} {person}. Go on.")));
+    let last = (format!("This is the end {person}."), bye);
+    [first].into_iter().chain((1..turns.max(3) - 1).map(again)).chain([last]).collect()
+}
+
 /// Answers that go on for long enough to be interrupted, then short ones, then a goodbye.
-fn rules() -> Vec<Rule> {
-    let bye = Answer { text: Some("Good bye.".into()), ..Answer::call("end_call", r#"{"reason":"done"}"#) };
+fn rules(args: &Args) -> Vec<Rule> {
     let analysis = json!({
         "outcome": "successful", "sentiment": "neutral", "intent": null, "summary": "They talked.",
         "keywords": [], "qualified": null, "fields": {},
     });
-    vec![
-        Rule::new(When::schema("call_analysis"), Answer::json(analysis)),
-        Rule::new(When::user("the end"), bye),
-        Rule::new(When::user("tell me"), Answer::text("One two three four five six seven eight nine ten.")),
-        Rule::new(When::default(), Answer::text("I see. Go on.")),
-    ]
+    let people = 0..args.calls.get() as usize;
+    let answers = people.flat_map(|person| turns(person, args.turns.get()));
+    let answers = answers.map(|(said, answer)| Rule::new(When::user(&said), answer));
+    let analyses = Rule::new(When::schema("call_analysis"), Answer::json(analysis));
+    [analyses].into_iter().chain(answers).collect()
 }
 
 /// Asks, interrupts the answer, goes on, and says that it is the end.
-fn caller(turns: u32) -> Caller {
-    let more = (2..turns.max(3) - 1).map(|turn| Line::in_answer(&format!("I say {turn}.")));
-    let lines = [Line::in_answer("Do tell me."), Line::once_heard("two", "Stop that now please.")];
-    Caller::saying(lines.into_iter().chain(more).chain([Line::in_answer("This is the end.")]))
+fn caller(person: usize, count: u32) -> Caller {
+    let line = |(turn, (said, _)): (usize, (String, Answer))| match turn {
+        1 => Line::once_heard("two", &said),
+        _ => Line::in_answer(&said),
+    };
+    Caller::saying(turns(person, count).into_iter().enumerate().map(line))
 }
 
 /// Database, carrier and services in this process, which is the load; and a process that holds the conversations.
@@ -174,7 +220,7 @@ impl Stage {
         let app = App::over(Some(embedded), &database, SealKey::parse(&key)?, address.clone(), clock).await?;
         progress.step("starting the carrier and the services");
         let carrier = Played::start(args.carrier, Manner { port: 0, speed: 1.0 }).await?;
-        let services = Services::start(rules(), DELAYS).await?;
+        let services = Services::start(rules(args), DELAYS).await?;
         let (client, campaign) = campaign(&app, &carrier, &address, args).await?;
         progress.step("starting the process that holds the conversations");
         let seats = args.calls.to_string();
@@ -245,12 +291,13 @@ async fn campaign(
 
 async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
     let people: Vec<leads::LeadSpec> = people::generate(args.calls.get()).collect();
-    for person in &people {
-        stage.carrier.script_talk(person.phone.as_str(), caller(args.turns.get()));
+    for (number, person) in people.iter().enumerate() {
+        stage.carrier.script_talk(person.phone.as_str(), caller(number, args.turns.get()));
     }
     let engine = &stage.app.engine;
+    let mut accepted = vec![];
     for page in people.chunks(leads::PAGE) {
-        leads::accept(engine, stage.client, stage.campaign, page).await?;
+        accepted.extend(leads::accept(engine, stage.client, stage.campaign, page).await?.leads);
     }
     let before = stage.pid().and_then(rss_mib);
     let began = Instant::now();
@@ -270,6 +317,7 @@ async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Res
     let answers: Vec<Duration> = heard.iter().flat_map(answers).collect();
     let own = answers.iter().map(|answer| answer.saturating_sub(subtracted)).collect();
     let stops = heard.iter().flat_map(stops).collect();
+    let latencies = latencies(stage, accepted).await?;
     Ok(Report {
         calls: args.calls.get(),
         turns: args.turns.get(),
@@ -277,6 +325,7 @@ async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Res
         whole: heard.iter().filter(|heard| heard.heard().contains("Good bye")).count(),
         voice_to_voice: Percentiles::of(answers),
         own_share: Percentiles::of(own),
+        parts: Parts::of(&latencies),
         barge_in_stop: Percentiles::of(stops),
         subtracted_ms,
         cpu_percent_a_call,
@@ -323,6 +372,18 @@ async fn until_over(
         (wall > 0.5).then(|| (after - before) / wall * 100.0 / f64::from(args.calls.get()))
     });
     Ok((percent, memory))
+}
+
+/// What the conversations say that their answers took.
+async fn latencies(stage: &Stage, leads: Vec<LeadId>) -> anyhow::Result<Vec<Latency>> {
+    let mut latencies = vec![];
+    for lead in leads {
+        let attempt = AttemptRef { client: stage.client, lead, number: AttemptNumber::FIRST };
+        let results = calls::results(&stage.app.engine, DialKey(attempt)).await?;
+        let turns = results.into_iter().flat_map(|results| results.transcript);
+        latencies.extend(turns.filter_map(|turn| turn.latency));
+    }
+    Ok(latencies)
 }
 
 /// How long the person waited for each answer, but for those that they interrupted somebody with.
@@ -383,6 +444,10 @@ impl Report {
             ("conversations", format!("{} of {} whole, through {}", self.whole, self.calls, self.carrier)),
             ("voice to voice", of(self.voice_to_voice)),
             ("our own share", of(self.own_share)),
+            ("— end of turn", of(self.parts.turn)),
+            ("— model", of(self.parts.model)),
+            ("— sentence", of(self.parts.sentence)),
+            ("— voice", of(self.parts.speech)),
             (
                 "without",
                 format!("{silence} ms of silence, {model} ms model, {voice} ms voice, a frame of {frame} ms"),

@@ -261,6 +261,11 @@ pub struct Serving {
     )]
     pub node_url: Option<Url>,
 
+    /// Where conversations of our own agent are recorded whose campaign says so (`record`): both sides, as WAV files of two
+    /// channels. A directory that all processes share. Without it, only carriers record.
+    #[arg(id = "serve.recordings", long = "recordings", env = "OUTDIAL_RECORDINGS", value_name = "DIR")]
+    pub recordings: Option<PathBuf>,
+
     /// How long conversations may go on once this process is told to stop; those that are left are ended.
     #[arg(
         id = "serve.drain_s",

@@ -2,6 +2,7 @@
 
 use outdial_emulators::media::{Line, Says, When};
 use outdial_emulators::openai::{Answer, Rule, When as Asked};
+use outdial_emulators::speech;
 use outdial_emulators::telnyx::{Caller, Scenario};
 use outdial_workflows::conversation::{Act, Duties, Ending, Heard, Order};
 use serde_json::json;
@@ -51,6 +52,27 @@ async fn a_person_is_greeted_understood_answered_and_taken_leave_of() {
         let parts = latency.turn_ms + latency.model_ms + latency.sentence_ms + latency.speech_ms;
         assert_eq!(parts, latency.total_ms, "{latency:?}");
     }
+}
+
+#[tokio::test]
+async fn a_recording_has_the_person_on_the_left_and_us_on_the_right() {
+    let mut world = World::new().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("call.wav");
+    world.recording = Some(path.clone());
+    let long = "We have one two three four five six seven eight nine ten.";
+    model(&world, [(Asked::user("stop"), bye("Bye.")), (Asked::user("yes"), Answer::text(long))]);
+    let lines = [Line::in_answer("Yes."), Line::once_heard("two", "Stop it please stop.")];
+    let story = world.call(answered().talking(lines)).await;
+    let mut wav = hound::WavReader::open(path).expect("a WAV file");
+    let rate = wav.spec().sample_rate;
+    let samples: Vec<i16> = wav.samples().map(|sample| sample.expect("a sample")).collect();
+    let (left, right): (Vec<i16>, Vec<i16>) =
+        samples.as_chunks::<2>().0.iter().map(|[left, right]| (*left, *right)).unzip();
+    let said = &story.call.stream.as_ref().expect("a stream").conversation;
+    assert_eq!(speech::heard(&left, rate), said.said());
+    // As the person heard it: what was dropped when they interrupted is not in it.
+    assert_eq!(speech::heard(&right, rate), story.heard());
 }
 
 #[tokio::test]

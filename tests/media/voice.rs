@@ -42,7 +42,28 @@ fn speech_is_voice_from_its_beginning_to_its_end() {
     let (begins, ends) = (50, 50 + speech.len() / FRAME);
     let [(began, Noticed::Began), (ended, Noticed::Ended)] = noticed[..] else { panic!("{noticed:?}") };
     assert!((begins..begins + 10).contains(&began), "within 200 ms of its beginning: {noticed:?}");
-    assert!((ends..ends + 20).contains(&ended), "within 400 ms of its end: {noticed:?}");
+    let told = ends + usize::try_from(VoiceDetector::ENDS_AFTER.as_millis()).expect("a few frames") / 20;
+    assert!((told - 2..=told + 2).contains(&ended), "as long behind its end as is said: {noticed:?}");
+}
+
+#[test]
+fn a_pause_ends_a_voice_although_the_detector_hears_it_for_longer() {
+    let pause = speech::silence(Duration::from_millis(400), RATE);
+    let words = ["Do tell me.", "Yes.", "I say 2.", "This is the end."];
+    let spoken: Vec<i16> =
+        words.iter().flat_map(|word| [speech::say(word, RATE), pause.clone()].concat()).collect();
+    let began = noticed(&spoken).into_iter().filter(|(_, what)| *what == Noticed::Began).count();
+    assert_eq!(began, words.len());
+}
+
+#[test]
+fn somebody_who_goes_on_more_softly_is_heard() {
+    let second = Duration::from_secs(1);
+    let loud = speech::say("Hello there, how are you today?", RATE);
+    let soft: Vec<i16> = loud.iter().map(|sample| sample / 50).collect();
+    let both = [loud, speech::silence(second, RATE), soft, speech::silence(second, RATE)].concat();
+    let noticed: Vec<Noticed> = noticed(&both).into_iter().map(|(_, what)| what).collect();
+    assert_eq!(noticed, [Noticed::Began, Noticed::Ended, Noticed::Began, Noticed::Ended]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A phone at an emulated carrier, an agent of ours at its stream, and emulated services behind it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use outdial_jobs::media::deepgram::{Deepgram, Patience};
 use outdial_jobs::media::elevenlabs::ElevenLabs;
 use outdial_jobs::media::http::http_client;
 use outdial_jobs::media::openai::{Endpoint, OpenAi};
+use outdial_jobs::media::recording::Recording;
 use outdial_jobs::media::session::{Cast, Held, Line, Surroundings, hold};
 use outdial_jobs::media::wire::Dialect;
 use outdial_jobs::media::{deepgram as stt, elevenlabs as tts};
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) elevenlabs: elevenlabs::ElevenLabs,
     pub(crate) script: Script,
     pub(crate) duties: Duties,
+    /// Where the call is recorded, if it is.
+    pub(crate) recording: Option<PathBuf>,
 }
 
 /// What became of a conversation.
@@ -131,6 +135,7 @@ impl World {
                 .expect("a free port"),
             script: script(PLAYBOOK),
             duties: Duties::default(),
+            recording: None,
         }
     }
 
@@ -172,6 +177,7 @@ impl World {
         let (orders, heard) = mpsc::channel(4);
         let agent = Agent {
             speech: self.speech(),
+            recording: self.recording.clone(),
             conversation: Conversation::new(self.script.clone(), self.duties, "Monday, 10:00"),
             lines: next_lines,
             heard,
@@ -243,6 +249,7 @@ struct Speech {
 /// Whoever answers the first socket; later ones take its place.
 struct Agent {
     speech: Speech,
+    recording: Option<PathBuf>,
     conversation: Conversation,
     lines: mpsc::Receiver<Line>,
     heard: mpsc::Receiver<Heard>,
@@ -281,7 +288,11 @@ impl Agent {
         let recogniser = self.speech.deepgram.for_call(format, "en");
         let cast = Cast { recogniser: &recogniser, model: &self.speech.openai, voice: &voice };
         let (acts, kept) = mpsc::unbounded_channel();
-        let around = Surroundings { lines: self.lines, heard: self.heard, acts };
+        let recording = match self.recording {
+            Some(path) => Some(Recording::begin(path, format).await.expect("a file")),
+            None => None,
+        };
+        let around = Surroundings { lines: self.lines, heard: self.heard, acts, recording };
         let held = hold(self.conversation, Dialect::Telnyx, line, cast, around).await;
         let _ = self.tell.send((held, kept));
     }

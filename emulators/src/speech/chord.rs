@@ -10,6 +10,10 @@ use std::f64::consts::{PI, TAU};
 const GROUPS: usize = 8;
 /// Loudness of one tone: the chord's peak stays within 16 bits.
 const AMPLITUDE: f64 = 2000.0;
+/// All of it swells and fades so often a second, and by so much, as voices do with each beat of the vocal folds: a voice
+/// detector hears a voice. What that adds lies halfway between two tones, 14 dB below each.
+const PITCH_HZ: f64 = 225.0;
+const SWELL: f64 = 0.3;
 const LOWEST_HZ: u32 = 250;
 const STEP_HZ: u32 = 50;
 
@@ -60,7 +64,8 @@ impl Chord {
                 let phase = PI * f64::from(group * group) / 8.0;
                 sum += (TAU * hz * seconds(at, rate) + phase).sin();
             }
-            sample(AMPLITUDE * sum)
+            let swell = 1.0 + SWELL * (TAU * PITCH_HZ * seconds(at, rate)).sin();
+            sample(AMPLITUDE * swell * sum)
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Voice`] says each character of a text as a chord of eight tones, and an [`Ear`] reads the
 //! chords back: from µ-law or A-law, quieter, resampled, with frames lost, and from where it was cut
-//! off. A pause is silence. It sounds like nothing that people say, and whatever is not a chord (a
+//! off. A pause is silence. To voice detectors it is a voice, and it sounds like nothing that people say; whatever is not a chord (a
 //! tone, a hum, noise) is sound without words.
 //!
 //! ```

@@ -21,6 +21,7 @@ pub(crate) mod playbooks;
 mod timers;
 pub mod wake;
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -164,6 +165,8 @@ struct Inner {
     reception: OnceLock<Reception>,
     /// Whether other processes hold some.
     others_talk: AtomicBool,
+    /// Where those are recorded that are to be.
+    recordings: OnceLock<PathBuf>,
     /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
     read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
@@ -207,6 +210,7 @@ impl Engine {
                 desk: OnceLock::new(),
                 reception: OnceLock::new(),
                 others_talk: AtomicBool::new(false),
+                recordings: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 metrics: Metrics::default(),
@@ -246,6 +250,16 @@ impl Engine {
     /// Where conversations are held; `None` if this process holds none.
     pub fn reception(&self) -> Option<&Reception> {
         self.inner.reception.get()
+    }
+
+    /// From now on, conversations whose campaign says so are recorded below this directory. The first one stays.
+    pub fn keep_recordings_at(&self, directory: PathBuf) {
+        let _ = self.inner.recordings.set(directory);
+    }
+
+    /// Where conversations are recorded; `None` if they are not.
+    pub fn recordings(&self) -> Option<&Path> {
+        self.inner.recordings.get().map(PathBuf::as_path)
     }
 
     /// Notes whether other processes hold conversations.

@@ -1,5 +1,6 @@
 //! Holds the conversation of a call that was answered.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::engine::wake::Signal;
 use crate::engine::{Engine, EngineError};
 use crate::media::keeper::{Keeper, Kept};
 use crate::media::reception::{Named, Waiting};
+use crate::media::recording::{Recording, place};
 use crate::media::session::{Cast, Held, Surroundings, hold};
 use crate::media::speech::ForCall;
 use crate::media::telling::{Telling, What};
@@ -83,6 +85,8 @@ struct Ready {
     conversation: Conversation,
     services: ForCall,
     zone: Tz,
+    /// Where it is recorded, below which directory, if it is.
+    recorded_at: Option<(PathBuf, PathBuf)>,
 }
 
 impl Converse {
@@ -95,10 +99,11 @@ impl Converse {
             waiting;
         let ready = self.ready(ctx, dialect, &playbook).await;
         let (held, kept) = match ready {
-            Ok(Ready { conversation, services, zone }) => {
+            Ok(Ready { conversation, services, zone, recorded_at }) => {
+                let recording = self.recording(ctx, dialect, recorded_at).await;
                 let (acts, told) = mpsc::unbounded_channel();
                 let keeper = Keeper::new(ctx.engine.clone(), self.attempt(), tell, zone);
-                let around = Surroundings { lines, heard, acts };
+                let around = Surroundings { lines, heard, acts, recording };
                 let ForCall { recogniser, model, voice } = &services;
                 let cast = Cast { recogniser, model, voice };
                 tokio::join!(hold(conversation, dialect, line, cast, around), keeper.run(told))
@@ -116,6 +121,34 @@ impl Converse {
             speculated_in_vain: held.speculated_in_vain,
         };
         kept.into_results(course)
+    }
+
+    /// Begins to record. A conversation that cannot be is held all the same.
+    async fn recording(
+        &self,
+        ctx: &Ctx,
+        dialect: Dialect,
+        at: Option<(PathBuf, PathBuf)>,
+    ) -> Option<Recording> {
+        let (directory, place) = at?;
+        let begun = async {
+            let recording = Recording::begin(directory.join(&place), dialect.format()).await?;
+            let place = place.to_string_lossy();
+            store::in_time(async {
+                let mut conn = ctx.engine.pool().acquire().await?;
+                store::conversations::recorded(&mut conn, self.attempt(), &place).await
+            })
+            .await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(recording)
+        };
+        match begun.await {
+            Ok(recording) => Some(recording),
+            Err(error) => {
+                tracing::error!(attempt = %DialKey(self.attempt()), error = &*error as &dyn std::error::Error,
+                    "a conversation is not recorded");
+                None
+            }
+        }
     }
 
     /// What is read before the first word; or why there can be none.
@@ -142,14 +175,17 @@ impl Converse {
             region: contact.region,
             ..GateFacts::default()
         };
-        let place = whereabouts(&facts, rules.zone).ok();
+        let whereabouts = whereabouts(&facts, rules.zone).ok();
         // Of several zones the first by name, as in what explanations show.
-        let zone = place.as_ref().and_then(|place| place.zones().first().copied()).unwrap_or(Tz::UTC);
+        let zone = whereabouts.as_ref().and_then(|place| place.zones().first().copied()).unwrap_or(Tz::UTC);
         let here = now.with_timezone(&zone);
-        let duties = Duties::of(place.as_ref(), rules.purpose, rules.record, here.date_naive());
+        let duties = Duties::of(whereabouts.as_ref(), rules.purpose, rules.record, here.date_naive());
         let services = reception.speech().for_call(dialect, &script).map_err(|error| error.to_string())?;
         let local_time = here.format("%A, %-d %B %Y, %H:%M").to_string();
-        Ok(Ready { conversation: Conversation::new(script, duties, local_time), services, zone })
+        let recorded_at = ctx.engine.recordings().filter(|_| rules.record);
+        let recorded_at = recorded_at.map(|directory| (directory.to_owned(), place(self.attempt(), now)));
+        let conversation = Conversation::new(script, duties, local_time);
+        Ok(Ready { conversation, services, zone, recorded_at })
     }
 
     async fn read(&self, ctx: &Ctx) -> Result<Read, StoreError> {

@@ -6,6 +6,7 @@
 //! - [`order`]: frames put back into order.
 //! - [`vad`]: whether there is voice.
 //! - [`playout`]: what is sent when, and how much of it was heard.
+//! - [`recording`]: both sides, written to a file.
 //! - [`session`]: one conversation, held.
 //! - [`reception`]: where sockets reach the conversations of a process; `keeper` stores what is said in one.
 //! - [`telling`]: what a conversation is told, and tells, from process to process.
@@ -23,6 +24,7 @@ pub mod openai;
 pub mod order;
 pub mod playout;
 pub mod reception;
+pub mod recording;
 pub mod services;
 pub mod session;
 pub mod speech;

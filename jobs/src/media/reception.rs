@@ -180,6 +180,7 @@ pub async fn receive(
         });
     }
     let Some((name, version)) = named(engine, attempt).await? else {
+        converse::end_call(engine, attempt).await?;
         return Ok(Received::Refused { why: "its campaign names no playbook", line });
     };
     let (reception, desk, slot) = match seat(engine) {

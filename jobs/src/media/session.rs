@@ -24,6 +24,7 @@ pub use self::line::{Line, LineEnds};
 use self::streams::Streams;
 use super::order::Order;
 use super::playout::{Playout, Send};
+use super::recording::Recording;
 use super::services::{Model, Recognised, Recogniser, Voice, VoiceError};
 use super::vad::{Noticed, VoiceDetector};
 use super::wire::{Dialect, StreamEvent};
@@ -60,6 +61,8 @@ pub struct Surroundings {
     pub heard: mpsc::Receiver<Heard>,
     /// What is to be stored or done, as it happens; bounded by the length of the call.
     pub acts: mpsc::UnboundedSender<Act>,
+    /// What both sides are recorded by, if they are.
+    pub recording: Option<Recording>,
 }
 
 /// What became of a conversation.
@@ -122,6 +125,11 @@ pub async fn hold(
     let ending = session.run().await;
     if session.line.is_some() && !matches!(ending, Ending::PersonLeft) {
         tokio::time::sleep(TAIL).await;
+    }
+    if let Some(recording) = session.around.recording.take()
+        && let Err(error) = recording.end().await
+    {
+        tracing::error!(%error, "a conversation was not recorded to its end");
     }
     Held {
         ending,
@@ -251,6 +259,9 @@ impl Session<'_> {
         self.unmade.clear();
         self.before.clear();
         let now = self.now();
+        if let Some(recording) = &mut self.around.recording {
+            recording.hush(now);
+        }
         if self.playout.hush(now) {
             let clear = self.line.as_ref().map(|line| self.dialect.clear(&line.stream_id));
             self.send(clear);
@@ -265,6 +276,9 @@ impl Session<'_> {
         }
         let (sends, heard) = self.playout.due(now);
         for send in sends {
+            if let (Send::Media(audio), Some(recording)) = (&send, &mut self.around.recording) {
+                recording.ours(audio, now);
+            }
             let message = self.line.as_ref().map(|line| match &send {
                 Send::Media(audio) => self.dialect.media(&line.stream_id, audio),
                 Send::Mark(name) => self.dialect.mark(&line.stream_id, name),
@@ -310,9 +324,13 @@ impl Session<'_> {
     }
 
     fn frame(&mut self, frame: Bytes) {
+        let now = self.now();
+        if let Some(recording) = &mut self.around.recording {
+            recording.person(&frame, now);
+        }
         for noticed in self.detector.hear(&frame) {
             self.hear(match noticed {
-                Noticed::Began => Heard::VoiceBegan,
+                Noticed::Began => Heard::VoiceBegan { ago: VoiceDetector::BEGINS_AFTER },
                 Noticed::Ended => Heard::VoiceEnded { ago: VoiceDetector::ENDS_AFTER },
             });
         }
@@ -355,7 +373,11 @@ impl Session<'_> {
     /// The carrier's socket is gone.
     fn lost(&mut self) {
         if self.line.take().is_some() {
-            self.playout.hush(self.now());
+            let now = self.now();
+            if let Some(recording) = &mut self.around.recording {
+                recording.hush(now);
+            }
+            self.playout.hush(now);
             self.hear(Heard::StreamLost);
         }
     }

@@ -50,6 +50,9 @@ pub enum Into {
     Campaign(CampaignId),
     /// Into the standing campaign of these.
     Standing(Box<Through>),
+    /// As a call of this campaign would be, to somebody who wants to hear it: into a campaign of its own, so that nothing
+    /// of it is counted as the campaign's.
+    TestOf(CampaignId),
 }
 
 /// Accepts one call. With an external id that the campaign has already, it is the call of before.
@@ -67,6 +70,7 @@ pub async fn place(
     let campaign = match into {
         Into::Campaign(campaign) => campaign,
         Into::Standing(through) => standing(engine, client, &through, by).await?,
+        Into::TestOf(campaign) => tests_of(engine, client, campaign, by).await?,
     };
     if state(engine, client, campaign).await? == Some(CampaignState::Ended) {
         let text = format!("campaign {campaign} was ended, and makes no calls any more; name another");
@@ -96,13 +100,38 @@ async fn standing(
         return Err(OperationError::NotFound { kind: "account", given });
     }
     let name = standing_name(&account.name, &through.rules);
-    let spec = CampaignSpec { name: &name, account: account.id, rules: &through.rules, actor: by.actor };
-    let campaign = match named(engine, client, &name).await? {
+    running(engine, client, (&name, through), by).await
+}
+
+/// The campaign of test calls of another, as its rules are now, made and started if there is none.
+async fn tests_of(
+    engine: &Engine,
+    client: ClientId,
+    campaign: CampaignId,
+    by: By<'_>,
+) -> Result<CampaignId, OperationError> {
+    let of = campaigns::one(engine, client, campaign).await?;
+    let (_, rules) = campaigns::rules(engine, client, campaign).await?;
+    let through = Through { account: of.account, rules: rules.for_tests() };
+    let others = further(&through.rules).map(|digest| format!(", rules {digest}")).unwrap_or_default();
+    let name = format!("Test calls of {}{others}", of.name);
+    running(engine, client, (&name, &through), by).await
+}
+
+/// The campaign of this name, made and started if there is none.
+async fn running(
+    engine: &Engine,
+    client: ClientId,
+    (name, Through { account, rules }): (&str, &Through),
+    by: By<'_>,
+) -> Result<CampaignId, OperationError> {
+    let spec = CampaignSpec { name, account: *account, rules, actor: by.actor };
+    let campaign = match named(engine, client, name).await? {
         Some(found) => found,
         None => match campaigns::create(engine, client, spec).await {
             Ok(made) => made,
             // Somebody else made it meanwhile.
-            Err(error) => named(engine, client, &name).await?.ok_or(error)?,
+            Err(error) => named(engine, client, name).await?.ok_or(error)?,
         },
     };
     // One that a person paused stays so; calls are accepted and wait.

@@ -93,6 +93,41 @@ pub async fn keep(
     super::notify(conn, &said.payload()).await
 }
 
+/// Notes where a conversation is recorded.
+pub async fn recorded(
+    conn: &mut PgConnection,
+    AttemptRef { client, lead, number }: AttemptRef,
+    place: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update conversations set recording = $4 where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get()),
+        place
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Where the latest recorded conversation with a lead lies; `None` if none was recorded.
+pub async fn recording(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+) -> Result<Option<String>, StoreError> {
+    let recording = sqlx::query_scalar!(
+        r#"select recording as "recording!" from conversations
+        where client_id = $1 and lead_id = $2 and recording is not null order by number desc limit 1"#,
+        client.0,
+        lead.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(recording)
+}
+
 /// Adds what was found out.
 pub async fn note(
     conn: &mut PgConnection,

@@ -8,10 +8,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use axum::response::{Response, Sse};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -25,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -118,6 +121,29 @@ pub(crate) async fn listen(
     let (way, until) = listening::listen(&api.engine, client, LeadId(call), caller.by()).await?;
     let token = way.token.expose_secret().to_owned();
     Ok(Json(Listen { url: way.url.into(), token, room: way.room, begins_until: until }))
+}
+
+/// Get a call's recording
+///
+/// Of the latest conversation that our own agent held and recorded: a WAV file whose left channel is the person. A part of
+/// it can be asked for, as players do.
+#[utoipa::path(get, path = "/v1/clients/{client}/calls/{call}/recording", tag = "calls",
+    params(("client" = Uuid, Path, description = "The client's id"), ("call" = Uuid, Path, description = "Its id"),
+    ("Range" = Option<String>, Header, description = "Which bytes")), responses(
+    (status = 200, description = "The recording", body = Vec<u8>, content_type = "audio/wav"),
+    (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "audio/wav"),
+    (status = 404, description = "No such call, or it was not recorded", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn recording(
+    State(api): State<Api>,
+    caller: Caller,
+    Named((client, call)): Named<(Uuid, Uuid)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let client = caller.client(&api, client).await?;
+    let path = conversations::recording(&api.engine, client, LeadId(call)).await?;
+    let Ok(served) = ServeFile::new(path).oneshot(request).await;
+    Ok(served.map(Body::new))
 }
 
 /// Whose conversations.

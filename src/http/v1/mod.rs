@@ -189,6 +189,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(live::follow))
         .routes(routes!(live::list))
         .routes(routes!(live::listen))
+        .routes(routes!(live::recording))
         .routes(routes!(placed::cancel))
         .routes(routes!(placed::transfer))
         .routes(routes!(operations::list, operations::order))

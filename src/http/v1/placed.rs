@@ -76,10 +76,13 @@ pub(crate) struct CallInput {
     /// Whom to call. Its `attributes` are what the agent is told, as dynamic variables.
     #[schema(inline)]
     lead: LeadInput,
-    /// Through what. Either it or a campaign is to be named.
+    /// Through what. One of it, a campaign and `test_of` is to be named.
     through: Option<ThroughInput>,
     /// The campaign that it is a call of.
     campaign: Option<Uuid>,
+    /// The campaign that it is to be like, for somebody who wants to hear one of its calls: it has one attempt, and is not
+    /// counted as the campaign's. Hours, consent and suppressions hold for it, too.
+    test_of: Option<Uuid>,
     /// Not before then.
     #[serde(default, deserialize_with = "super::input::time")]
     scheduled_at: Option<DateTime<Utc>>,
@@ -243,16 +246,27 @@ pub(crate) async fn place(
 ) -> Result<(StatusCode, Json<Call>), Problem> {
     caller.is(Role::Operator)?;
     let client = caller.client(&api, client).await?;
-    let into = match (input.campaign, input.through) {
-        (Some(campaign), None) => {
+    let into = match (input.campaign, input.through, input.test_of) {
+        (Some(campaign), None, None) => {
             let (owner, campaign) = campaigns::visible(&api, &caller, campaign).await?;
             if owner != client {
                 return Err(wrong("campaign", "it is another client's"));
             }
             calls::Into::Campaign(campaign)
         }
-        (None, Some(through)) => calls::Into::Standing(Box::new(through.read()?)),
-        _ => return Err(wrong("through", "say through what it is made, or name a campaign; not both")),
+        (None, Some(through), None) => calls::Into::Standing(Box::new(through.read()?)),
+        (None, None, Some(campaign)) => {
+            let (owner, campaign) = campaigns::visible(&api, &caller, campaign).await?;
+            if owner != client {
+                return Err(wrong("test_of", "it is another client's"));
+            }
+            calls::Into::TestOf(campaign)
+        }
+        _ => {
+            let problem =
+                "say through what it is made, or name a campaign, or one that it tests; one of them";
+            return Err(wrong("through", problem));
+        }
     };
     let mut errors = vec![];
     let Some(spec) = input.lead.spec("lead.", &mut errors) else { return Err(Problem::invalid(errors)) };

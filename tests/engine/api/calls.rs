@@ -138,6 +138,35 @@ async fn calls_that_go_by_other_rules_do_not_share_a_campaign() {
 }
 
 #[tokio::test]
+async fn whoever_wants_to_hear_a_campaign_is_called_as_its_leads_would_be_and_not_counted_among_them() {
+    let world = World::new().await;
+    let caller = key(&world, Role::Operator, Some(world.client)).await;
+    // Not even begun.
+    let campaign = world.draft(json!({ "limits": [], "starts_at": "2036-01-01T00:00:00Z" })).await;
+    let place = async || {
+        let input = json!({ "lead": { "phone": "+919876500001", "name": "The owner" }, "test_of": campaign });
+        let placed = caller.post(&list(&world), input).await;
+        assert_eq!(placed.status, StatusCode::CREATED, "{placed:?}");
+        placed
+    };
+    let (first, again) = (place().await, place().await);
+    assert_ne!(id(&first), id(&again), "each is a call of its own");
+    let tests = first.body["campaign"].as_str().expect("a campaign").to_owned();
+    assert_eq!(again.body["campaign"], json!(tests), "they share a campaign");
+    assert_ne!(json!(tests), json!(campaign));
+    let rules = caller.get(&format!("/v1/campaigns/{tests}/rules")).await;
+    assert_eq!(rules.body["rules"]["agent"]["flow_id"], "1001");
+    assert_eq!(rules.body["rules"]["retry"]["max_attempts"], 1);
+    let counted = caller.get(&format!("/v1/campaigns/{campaign}")).await;
+    assert_eq!(counted.body["leads"], 0, "{counted:?}");
+    assert_eq!(world.engine.admit(world.client).await.expect("a round").reserved, 1, "one number, one call");
+    for call in [id(&first), id(&again)] {
+        assert_eq!(cancel(&caller, call).await.body["result"], "not_made");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_call_of_a_campaign_waits_while_it_is_paused_and_is_refused_once_it_was_ended() {
     let world = World::new().await;
     let caller = key(&world, Role::Operator, Some(world.client)).await;

@@ -138,7 +138,7 @@ impl Conversation {
         }
         match heard {
             Heard::Connected => self.connected(at),
-            Heard::VoiceBegan => self.voice_began(at),
+            Heard::VoiceBegan { ago } => self.voice_began(at.before(ago)),
             Heard::VoiceEnded { ago } => self.voice_ended(at.before(ago)),
             Heard::Words { text, confirmed } => self.words(&text, confirmed, at),
             Heard::UtteranceEnded => self.person.ended(),

@@ -77,8 +77,11 @@ pub struct SentenceId(pub u32);
 pub enum Heard {
     /// Audio flows both ways.
     Connected,
-    /// The person's side has voice, as our own detector hears it.
-    VoiceBegan,
+    /// The person's side has voice, as our own detector hears it, and has had for so long: it makes sure before it says so.
+    VoiceBegan {
+        /// How long.
+        ago: Duration,
+    },
     /// It has none any more, and had none for so long: a detector waits before it says so.
     VoiceEnded {
         /// How long.

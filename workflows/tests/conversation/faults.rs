@@ -175,7 +175,7 @@ fn a_stream_that_stays_away_ends_the_call() {
 #[test]
 fn a_recogniser_that_confirms_nothing_is_believed_as_it_is() {
     let mut sim = Sim::new(minimal(), Duties::default());
-    sim.at(4_000, Heard::VoiceBegan)
+    sim.at(4_000, Heard::VoiceBegan { ago: Duration::ZERO })
         .at(4_400, Heard::Words { text: "yes please".into(), confirmed: false })
         .at(4_800, Heard::VoiceEnded { ago: Duration::ZERO });
     sim.model([says(200, "Good. Goodbye.").using("end_call", "{}")]);

@@ -45,7 +45,7 @@ fn piece() -> impl Strategy<Value = Piece> {
 fn heard() -> impl Strategy<Value = Heard> {
     let sentence = || (1_u32..12).prop_map(SentenceId);
     prop_oneof![
-        2 => Just(Heard::VoiceBegan),
+        2 => (0_u64..100).prop_map(|ms| Heard::VoiceBegan { ago: Duration::from_millis(ms) }),
         2 => (0_u64..400).prop_map(|ms| Heard::VoiceEnded { ago: Duration::from_millis(ms) }),
         4 => (words(), any::<bool>()).prop_map(|(text, confirmed)| Heard::Words { text, confirmed }),
         1 => Just(Heard::UtteranceEnded),

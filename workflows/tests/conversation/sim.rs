@@ -130,7 +130,7 @@ impl Sim {
     /// The person says something from then on, at the speed of people: voice, words that may change, words that stay.
     pub(crate) fn person(&mut self, ms: u64, text: &str) -> &mut Self {
         let length = text.chars().count() as u64 * CHAR_MS;
-        self.at(ms, Heard::VoiceBegan);
+        self.at(ms, Heard::VoiceBegan { ago: Duration::ZERO });
         let half: String = text.split_inclusive(' ').take(text.split(' ').count().div_ceil(2)).collect();
         self.at(ms + length / 2 + RECOGNISER_MS, Heard::Words { text: half, confirmed: false });
         self.at(ms + length, Heard::VoiceEnded { ago: Duration::ZERO });
@@ -139,7 +139,8 @@ impl Sim {
 
     /// A sound without words.
     pub(crate) fn noise(&mut self, ms: u64, length_ms: u64) -> &mut Self {
-        self.at(ms, Heard::VoiceBegan).at(ms + length_ms, Heard::VoiceEnded { ago: Duration::ZERO })
+        self.at(ms, Heard::VoiceBegan { ago: Duration::ZERO })
+            .at(ms + length_ms, Heard::VoiceEnded { ago: Duration::ZERO })
     }
 
     pub(crate) fn model(&mut self, replies: impl IntoIterator<Item = Reply>) -> &mut Self {

@@ -1,5 +1,7 @@
 //! Who has the turn.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use outdial_workflows::conversation::{Answerer, Duties, Heard, Order, Standing, Transferred};
 
@@ -169,7 +171,7 @@ fn somebody_who_never_stops_is_answered_in_between() {
     let mut playbook = minimal();
     playbook.timing.longest_turn_ms = 10_000;
     let mut sim = Sim::new(playbook, Duties::default());
-    sim.at(4_000, Heard::VoiceBegan);
+    sim.at(4_000, Heard::VoiceBegan { ago: Duration::ZERO });
     for n in 0..40 {
         sim.at(4_500 + n * 500, Heard::Words { text: format!("and {n}"), confirmed: true });
     }
