@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "this is where the bench speaks")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
@@ -22,6 +23,7 @@ use outdial_workflows::conversation::Latency;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, DialKey, LeadId};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::playbook::Source;
+use outdial_workflows::results::CallResults;
 use outdial_workflows::rules::Rules;
 use serde::Serialize;
 use serde_json::json;
@@ -79,6 +81,8 @@ pub(super) struct Report {
     carrier: &'static str,
     /// Conversations that went to their end as they should.
     whole: usize,
+    /// How many ended why, by the name of the ending; `unheld` are those that nobody held.
+    endings: BTreeMap<String, usize>,
     /// From the end of a person's voice to our first sound, as the person hears it.
     voice_to_voice: Option<Percentiles>,
     /// What of that is ours: without the silence that ends a turn, what model and voice take, and one frame.
@@ -224,9 +228,10 @@ impl Stage {
         let (client, campaign) = campaign(&app, &carrier, &address, args).await?;
         progress.step("starting the process that holds the conversations");
         let seats = args.calls.to_string();
+        let log = global.log.as_deref().unwrap_or("error");
         let mut server = Command::new(std::env::current_exe()?)
             .args(["serve", "--database-url", &database, "--encryption-key", &key, "--seats", &seats])
-            .args(["--listen", &format!("127.0.0.1:{port}"), "--log", "error"])
+            .args(["--listen", &format!("127.0.0.1:{port}"), "--log", log])
             .args(services.flags())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -317,12 +322,15 @@ async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Res
     let answers: Vec<Duration> = heard.iter().flat_map(answers).collect();
     let own = answers.iter().map(|answer| answer.saturating_sub(subtracted)).collect();
     let stops = heard.iter().flat_map(stops).collect();
-    let latencies = latencies(stage, accepted).await?;
+    let results = results(stage, accepted).await?;
+    let latencies: Vec<Latency> =
+        results.iter().flat_map(|of| &of.transcript).filter_map(|turn| turn.latency).collect();
     Ok(Report {
         calls: args.calls.get(),
         turns: args.turns.get(),
         carrier: args.carrier.name(),
         whole: heard.iter().filter(|heard| heard.heard().contains("Good bye")).count(),
+        endings: endings(&results),
         voice_to_voice: Percentiles::of(answers),
         own_share: Percentiles::of(own),
         parts: Parts::of(&latencies),
@@ -374,16 +382,23 @@ async fn until_over(
     Ok((percent, memory))
 }
 
-/// What the conversations say that their answers took.
-async fn latencies(stage: &Stage, leads: Vec<LeadId>) -> anyhow::Result<Vec<Latency>> {
-    let mut latencies = vec![];
+/// What the calls yielded, by their own account.
+async fn results(stage: &Stage, leads: Vec<LeadId>) -> anyhow::Result<Vec<CallResults>> {
+    let mut all = vec![];
     for lead in leads {
         let attempt = AttemptRef { client: stage.client, lead, number: AttemptNumber::FIRST };
-        let results = calls::results(&stage.app.engine, DialKey(attempt)).await?;
-        let turns = results.into_iter().flat_map(|results| results.transcript);
-        latencies.extend(turns.filter_map(|turn| turn.latency));
+        all.push(calls::results(&stage.app.engine, DialKey(attempt)).await?.unwrap_or_default());
     }
-    Ok(latencies)
+    Ok(all)
+}
+
+fn endings(results: &[CallResults]) -> BTreeMap<String, usize> {
+    let mut endings = BTreeMap::new();
+    for of in results {
+        let ending = of.course.as_ref().map_or("unheld", |course| course.ending.name());
+        *endings.entry(ending.to_owned()).or_default() += 1;
+    }
+    endings
 }
 
 /// How long the person waited for each answer, but for those that they interrupted somebody with.
@@ -437,11 +452,15 @@ impl Report {
                 )
             })
         };
+        let ended: Vec<String> =
+            self.endings.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+        let ended = ended.join(", ");
         let known = |figure: Option<u64>| figure.map_or("?".to_owned(), |figure| figure.to_string());
         let [silence, model, voice, frame] = self.subtracted_ms;
         let [before, during, after] = self.memory_mib.map(known);
         let rows = [
             ("conversations", format!("{} of {} whole, through {}", self.whole, self.calls, self.carrier)),
+            ("ended", ended),
             ("voice to voice", of(self.voice_to_voice)),
             ("our own share", of(self.own_share)),
             ("— end of turn", of(self.parts.turn)),

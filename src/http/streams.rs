@@ -121,8 +121,13 @@ impl Stream {
                 }
             }
             // Its line is kept until the answer is taken in: giving it up may end the call.
+            Ok(Received::Unattended { line }) => {
+                answered.await;
+                drop(line);
+                carry(socket, ends).await;
+            }
             Ok(Received::Refused { why, line }) => {
-                tracing::info!(attempt = %key, why, "nobody talks on a stream");
+                tracing::warn!(attempt = %key, why, "nobody talks on a stream");
                 answered.await;
                 drop(line);
                 carry(socket, ends).await;

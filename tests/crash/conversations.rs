@@ -10,6 +10,7 @@ use outdial_workflows::outcome::Outcome;
 use rustix::process::Signal;
 
 use super::cluster::TestDb;
+use super::exposition::{CONVERSATIONS, documented, families};
 use super::world::World;
 
 /// As long as a conversation of a few short sentences may take, and its end.
@@ -31,6 +32,16 @@ async fn a_person_talks_with_our_agent_and_what_was_said_is_kept_with_what_came_
     assert_eq!((course.playbook.as_str(), &course.ending), ("short", &Ending::Finished("done".into())));
     assert_eq!(results.summary.as_deref(), Some("They said yes."), "it was analysed");
     assert_eq!(world.outcomes().await, [Some(Outcome::QualifiedLead)]);
+    let shown = world.metrics().await;
+    let families = families(&shown);
+    for (name, family) in &documented()[CONVERSATIONS] {
+        assert_eq!(families.get(name), Some(family), "{name}");
+    }
+    let ended = shown.lines().find(|line| line.starts_with("outdial_conversations_total"));
+    assert!(
+        ended.is_some_and(|line| line.contains(r#"ending="finished""#) && line.ends_with(" 1")),
+        "{ended:?}"
+    );
     world.assert_promises_kept().await;
     worker.stop().await;
 }

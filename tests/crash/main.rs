@@ -19,5 +19,7 @@ mod world;
 
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/exposition.rs"]
+mod exposition;
 #[path = "../support/instructions.rs"]
 mod instructions;

@@ -27,6 +27,7 @@ use outdial_jobs::operations::subscribers::{self, Spec};
 use outdial_jobs::operations::transferring;
 use outdial_jobs::providers::Provider;
 use outdial_jobs::providers::exotel::{Credentials, Exotel as Adapter, Settings};
+use outdial_jobs::providers::http_client;
 use outdial_jobs::seal::SealKey;
 use outdial_jobs::{store, sweeps};
 use outdial_workflows::Moment;
@@ -429,6 +430,13 @@ impl World {
         let public = format!("http://127.0.0.1:{}", self.port);
         let media = ["--listen", "127.0.0.1:0", "--public-url", &public, "--role", "media"];
         self.serve(&self.database, &media, further)
+    }
+
+    /// What the process shows that the carrier reaches.
+    pub(super) async fn metrics(&self) -> String {
+        let client = http_client().expect("a client");
+        let asked = client.get(format!("http://127.0.0.1:{}/metrics", self.port)).send().await;
+        asked.expect("an answer").text().await.expect("text")
     }
 
     /// Waits until the latest call stands so in the ledger.

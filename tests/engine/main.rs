@@ -31,6 +31,7 @@ mod workers;
 #[path = "../support"]
 mod support {
     pub(crate) mod cluster;
+    pub(crate) mod exposition;
     pub(crate) mod instructions;
     pub(crate) mod world;
 }

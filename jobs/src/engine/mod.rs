@@ -43,6 +43,7 @@ use crate::media::reception::Reception;
 use crate::metrics::Metrics;
 use crate::providers::{DialBody, SharedCarrier};
 use crate::queue::Desk;
+use crate::reads::OneByOne;
 use crate::seal::SealKey;
 use crate::sheets::{self, SheetReader};
 use crate::store::inbox::CallOf;
@@ -156,6 +157,7 @@ struct Inner {
     rules: fold::RuleBook,
     playbooks: playbooks::Playbooks,
     turns: admission::Turns,
+    reads: OneByOne,
     gather: gather::Gather,
     timers: timers::Timers,
     hub: Hub,
@@ -203,6 +205,7 @@ impl Engine {
                 rules: fold::RuleBook::default(),
                 playbooks: playbooks::Playbooks::default(),
                 turns: admission::Turns::default(),
+                reads: OneByOne::default(),
                 gather: gather::Gather::default(),
                 timers: timers::Timers::default(),
                 read: Mutex::default(),
@@ -404,6 +407,10 @@ impl Engine {
 
     pub(crate) fn tell(&self, happened: Happened) {
         self.inner.observed.tell(happened);
+    }
+
+    pub(crate) fn reads(&self) -> &OneByOne {
+        &self.inner.reads
     }
 
     /// What this process counts.

@@ -9,7 +9,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, JobId
 use outdial_workflows::playbook::Field;
 use outdial_workflows::results::{CallResults, Speaker};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ctx, Job, JobError};
 use crate::media::openai::ExtractError;
@@ -61,11 +61,16 @@ impl Job for Analyse {
     async fn run(self, ctx: &Ctx) -> Result<(), JobError> {
         let Some(reception) = ctx.engine.reception() else { return Err(JobError::Later(ELSEWHERE)) };
         let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
-        let known = store::in_time(async {
+        let (known, campaign) = store::in_time(async {
             let mut conn = ctx.engine.pool().acquire().await?;
-            store::call_results::read(&mut conn, self.client, self.lead, self.number).await
-        });
-        if let Some(known) = known.await?.filter(Self::is_worth_it) {
+            let known = store::call_results::read(&mut conn, self.client, self.lead, self.number).await?;
+            Ok::<_, StoreError>((
+                known,
+                store::workflows::campaign_of(&mut conn, self.client, self.lead).await?,
+            ))
+        })
+        .await?;
+        if let Some(known) = known.filter(Self::is_worth_it) {
             let fields = self.fields(ctx, &known).await?;
             let told = analysis::told(&known.transcript);
             let model = reception.speech().model();
@@ -74,7 +79,13 @@ impl Job for Analyse {
                 analysis::read(answer, &fields, &known.transcript, &known.analysis).map_err(Problem::Shape)
             });
             match results {
-                Ok(results) => reports::result(&ctx.engine, key, results).await?,
+                Ok(results) => {
+                    let qualified = results.analysis.get("qualified").and_then(Value::as_bool);
+                    if let Some(campaign) = campaign {
+                        ctx.engine.metrics().analysed(self.client, campaign, qualified);
+                    }
+                    reports::result(&ctx.engine, key, results).await?;
+                }
                 // Asking again would be answered the same.
                 Err(Problem::Model(error @ (ExtractError::Refused(_) | ExtractError::Filtered))) => {
                     tracing::warn!(attempt = %key, %error, "a conversation was not analysed");

@@ -95,8 +95,8 @@ impl Converse {
     }
 
     async fn hold(&self, ctx: &Ctx, waiting: Waiting) -> CallResults {
-        let Waiting { dialect, line, lines, heard, tell, playbook: Named { name, version, playbook } } =
-            waiting;
+        let Waiting { dialect, line, lines, heard, tell, playbook: named } = waiting;
+        let Named { name, version, playbook, campaign } = named;
         let ready = self.ready(ctx, dialect, &playbook).await;
         let (held, kept) = match ready {
             Ok(Ready { conversation, services, zone, recorded_at }) => {
@@ -113,6 +113,7 @@ impl Converse {
                 (Held::never(problem), Kept::default())
             }
         };
+        ctx.engine.metrics().talked(self.client, campaign, dialect, &held, &kept.turns);
         let course = Course {
             playbook: name,
             version,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
 use outdial_workflows::conversation::Heard;
-use outdial_workflows::ids::{AttemptRef, DialKey, JobId, NodeId, new_id};
+use outdial_workflows::ids::{AttemptRef, CampaignId, DialKey, JobId, NodeId, new_id};
 use outdial_workflows::playbook::Playbook;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -61,6 +61,7 @@ pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) playbook: Arc<Playbook>,
+    pub(crate) campaign: CampaignId,
 }
 
 /// What became of a socket.
@@ -75,6 +76,11 @@ pub enum Received {
         /// Where it takes sockets.
         address: Url,
         /// To be given up once the socket is passed on.
+        line: Line,
+    },
+    /// Its campaign names no playbook: nobody is to talk on it.
+    Unattended {
+        /// To be given up, which closes the socket and may end the call.
         line: Line,
     },
     /// Nobody talks on it.
@@ -165,6 +171,18 @@ pub async fn receive(
     line: Line,
     may_pass: bool,
 ) -> Result<Received, JobError> {
+    let received = take_in(engine, key, dialect, line, may_pass).await?;
+    engine.metrics().stream_received(dialect, &received);
+    Ok(received)
+}
+
+async fn take_in(
+    engine: &Engine,
+    key: DialKey,
+    dialect: Dialect,
+    line: Line,
+    may_pass: bool,
+) -> Result<Received, JobError> {
     let attempt = key.0;
     let line = match engine.reception() {
         Some(reception) => match reception.replace(attempt, line) {
@@ -179,9 +197,9 @@ pub async fn receive(
             _ => Received::Refused { why: "whoever holds the call cannot be reached", line },
         });
     }
-    let Some((name, version)) = named(engine, attempt).await? else {
+    let Some((campaign, name, version)) = named(engine, attempt).await? else {
         converse::end_call(engine, attempt).await?;
-        return Ok(Received::Refused { why: "its campaign names no playbook", line });
+        return Ok(Received::Unattended { line });
     };
     let (reception, desk, slot) = match seat(engine) {
         Ok(seat) => seat,
@@ -194,7 +212,7 @@ pub async fn receive(
         }
     };
     let (playbook, version) = playbooks::of(engine, attempt.client, &name, version).await?;
-    let playbook = Named { name, version, playbook };
+    let playbook = Named { name, version, playbook, campaign };
     let Some(claimed) = claim(engine, attempt, &playbook, desk.lease()).await? else {
         return Ok(Received::Refused { why: "the call is held elsewhere, or was held before", line });
     };
@@ -245,11 +263,11 @@ async fn is_known(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreErr
     store::conversations::is_known(&mut conn, attempt).await
 }
 
-/// The playbook of an attempt's campaign, and its version if it is a certain one.
+/// An attempt's campaign, its playbook, and its version if it is a certain one.
 async fn named(
     engine: &Engine,
     attempt: AttemptRef,
-) -> Result<Option<(String, Option<u32>)>, OperationError> {
+) -> Result<Option<(CampaignId, String, Option<u32>)>, OperationError> {
     let AttemptRef { client, lead, number } = attempt;
     let number = i16::try_from(number.get()).unwrap_or(i16::MAX);
     let (attempts, campaign) = store::in_time(async {
@@ -262,7 +280,8 @@ async fn named(
     let attempt = attempts.into_iter().next().transpose().map_err(|(_, error)| error)?;
     let (Some((_, attempt)), Some(campaign)) = (attempt, campaign) else { return Ok(None) };
     let rules = engine.rules(client, campaign, attempt.revision).await?;
-    Ok(rules.and_then(|rules| rules.agent.playbook().map(|(name, version)| (name.to_owned(), version))))
+    let named = rules.as_ref().and_then(|rules| rules.agent.playbook());
+    Ok(named.map(|(name, version)| (campaign, name.to_owned(), version)))
 }
 
 /// Begins the conversation in the ledger, with its job, which this process holds from the first moment; `None` if the

@@ -28,6 +28,7 @@ use super::recording::Recording;
 use super::services::{Model, Recognised, Recogniser, Voice, VoiceError};
 use super::vad::{Noticed, VoiceDetector};
 use super::wire::{Dialect, StreamEvent};
+use crate::metrics::talk::Failures;
 
 /// Audio that waits for the recogniser: ten seconds of the smallest frames. It is asked to read faster than that.
 const UNRECOGNISED: usize = 500;
@@ -78,6 +79,10 @@ pub struct Held {
     pub frames_lost: u64,
     /// How late we woke to send audio, or for another reason, at most.
     pub latest: Duration,
+    /// How long each voice that interrupted us had been there when we fell silent.
+    pub stops: Vec<Duration>,
+    /// What failed, and was bridged or ended it.
+    pub failures: Failures,
 }
 
 impl Held {
@@ -89,6 +94,8 @@ impl Held {
             speculated_in_vain: 0,
             frames_lost: 0,
             latest: Duration::ZERO,
+            stops: vec![],
+            failures: Failures::default(),
         }
     }
 }
@@ -119,6 +126,9 @@ pub async fn hold(
         unmade: VecDeque::new(),
         before: String::new(),
         latest: Duration::ZERO,
+        voice_since: None,
+        stops: vec![],
+        failures: Failures::default(),
         around,
     };
     session.hear(Heard::Connected);
@@ -137,6 +147,8 @@ pub async fn hold(
         speculated_in_vain: session.conversation.speculated_in_vain(),
         frames_lost: session.frames_lost + session.order.lost(),
         latest: session.latest,
+        stops: session.stops,
+        failures: session.failures,
     }
 }
 
@@ -162,6 +174,10 @@ struct Session<'a> {
     /// What was said before, for the melody of what follows.
     before: String,
     latest: Duration,
+    /// Since when the person's side has had voice.
+    voice_since: Option<CallTime>,
+    stops: Vec<Duration>,
+    failures: Failures,
     around: Surroundings,
 }
 
@@ -263,6 +279,7 @@ impl Session<'_> {
             recording.hush(now);
         }
         if self.playout.hush(now) {
+            self.stops.extend(self.voice_since.map(|since| now.since(since)));
             let clear = self.line.as_ref().map(|line| self.dialect.clear(&line.stream_id));
             self.send(clear);
         }
@@ -329,10 +346,12 @@ impl Session<'_> {
             recording.person(&frame, now);
         }
         for noticed in self.detector.hear(&frame) {
-            self.hear(match noticed {
-                Noticed::Began => Heard::VoiceBegan { ago: VoiceDetector::BEGINS_AFTER },
-                Noticed::Ended => Heard::VoiceEnded { ago: VoiceDetector::ENDS_AFTER },
-            });
+            let (ago, voice) = match noticed {
+                Noticed::Began => (VoiceDetector::BEGINS_AFTER, true),
+                Noticed::Ended => (VoiceDetector::ENDS_AFTER, false),
+            };
+            self.voice_since = voice.then_some(now.before(ago));
+            self.hear(if voice { Heard::VoiceBegan { ago } } else { Heard::VoiceEnded { ago } });
         }
         if let Some(audio) = &self.audio
             && audio.try_send(frame).is_err()
@@ -347,6 +366,7 @@ impl Session<'_> {
             Recognised::Ended => self.hear(Heard::UtteranceEnded),
             Recognised::Failed(problem) => {
                 self.audio = None;
+                self.failures.recogniser += 1;
                 self.hear(Heard::Deaf(problem));
             }
         }
@@ -357,15 +377,21 @@ impl Session<'_> {
             Some(Ok(audio)) => self.playout.push(sentence, audio),
             Some(Err(error)) => {
                 tracing::warn!(%error, "a sentence was not spoken");
-                self.hear(Heard::SpeechFailed(sentence));
+                self.unspoken(sentence);
             }
             None if self.playout.finish(sentence) => {}
-            None => self.hear(Heard::SpeechFailed(sentence)),
+            None => self.unspoken(sentence),
         }
+    }
+
+    fn unspoken(&mut self, sentence: SentenceId) {
+        self.failures.voice += 1;
+        self.hear(Heard::SpeechFailed(sentence));
     }
 
     fn replied(&mut self, ask: AskId, piece: Option<Piece>) {
         if let Some(piece) = piece {
+            self.failures.model += u64::from(matches!(piece, Piece::Failed(_)));
             self.hear(Heard::Replied { ask, piece });
         }
     }

@@ -23,6 +23,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// The carrier that speaks it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exotel => "exotel",
+            Self::Telnyx => "telnyx",
+        }
+    }
+
     /// The audio, as our dial requests ask for it.
     pub const fn format(self) -> Format {
         match self {

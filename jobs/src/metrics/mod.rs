@@ -4,12 +4,10 @@
 //! asked for ([`standing`]), by statements that read no large table. Labels are few and bounded: clients,
 //! campaigns and accounts by name, kinds, states and reasons; no lead, no number, no call.
 //! `dashboards/metrics.md` describes each, and a test holds it against what a process shows.
-//!
-//! Conversations have a place of their own here once they are counted: a file beside `tally`, with its own
-//! `metrics!`, registered in [`Metrics::new`].
 
 mod names;
 pub mod standing;
+pub mod talk;
 mod tally;
 
 use std::collections::VecDeque;
@@ -25,6 +23,7 @@ use prometheus::{
 
 use self::names::Names;
 use self::standing::Standing;
+use self::talk::Talks;
 pub(crate) use self::tally::Tally;
 use crate::jobs::registry;
 use crate::providers::Provider;
@@ -157,6 +156,7 @@ metrics! {
 pub struct Metrics {
     registry: Registry,
     counts: Counts,
+    talks: Talks,
     standing: Standing,
     names: Names,
     /// When slots became free that nobody has taken since, the longest free first.
@@ -201,8 +201,9 @@ impl Metrics {
             counts.deliveries.with_label_values(&[result]);
         }
         counts.refill.with_label_values(NONE);
+        let talks = Talks::new(&registry)?;
         let standing = Standing::new(&registry)?;
-        Ok(Self { registry, counts, standing, names: Names::default(), freed: Mutex::default() })
+        Ok(Self { registry, counts, talks, standing, names: Names::default(), freed: Mutex::default() })
     }
 
     /// Where others of this process register what they count.

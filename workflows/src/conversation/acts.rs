@@ -103,6 +103,27 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Its name, as it is stored and counted.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Finished(_) => "finished",
+            Self::PersonLeft => "person_left",
+            Self::OptedOut => "opted_out",
+            Self::DoNotCall => "do_not_call",
+            Self::Silence => "silence",
+            Self::TooLong => "too_long",
+            Self::Mailbox { .. } => "mailbox",
+            Self::Transferred => "transferred",
+            Self::Ordered => "ordered",
+            Self::StreamLost => "stream_lost",
+            Self::ModelFailed(_) => "model_failed",
+            Self::SpeechFailed => "speech_failed",
+            Self::RecogniserFailed(_) => "recogniser_failed",
+            Self::HolderLost => "holder_lost",
+            Self::NotBegun(_) => "not_begun",
+        }
+    }
+
     /// Whether there is no call any more, or somebody else has it, so that none has to be ended.
     pub fn leaves_nobody(&self) -> bool {
         matches!(self, Self::PersonLeft | Self::Transferred)
