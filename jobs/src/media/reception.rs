@@ -198,7 +198,6 @@ async fn take_in(
         });
     }
     let Some((campaign, name, version)) = named(engine, attempt).await? else {
-        converse::end_call(engine, attempt).await?;
         return Ok(Received::Unattended { line });
     };
     let (reception, desk, slot) = match seat(engine) {
