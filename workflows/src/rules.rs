@@ -186,12 +186,12 @@ pub struct RuleError {
 }
 
 impl Rules {
-    /// The same for calls by which somebody tries a campaign out: one attempt each, and at once, as far as hours, consent
-    /// and the law allow.
+    /// The same for calls by which somebody tries a campaign out: one attempt each, and at once, as far as hours, consent,
+    /// caps and the law allow.
     #[must_use]
     pub fn for_tests(self) -> Self {
         let retry = RetryPolicy { max_attempts: NonZeroU16::MIN, ..self.retry };
-        Self { retry, limits: vec![], caps: Caps::default(), starts_at: None, ends_at: None, ..self }
+        Self { retry, limits: vec![], starts_at: None, ends_at: None, ..self }
     }
 
     /// Checks what types cannot say. Parsing alone has already refused impossible

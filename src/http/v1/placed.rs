@@ -81,7 +81,7 @@ pub(crate) struct CallInput {
     /// The campaign that it is a call of.
     campaign: Option<Uuid>,
     /// The campaign that it is to be like, for somebody who wants to hear one of its calls: it has one attempt, and is not
-    /// counted as the campaign's. Hours, consent and suppressions hold for it, too.
+    /// counted as the campaign's. Hours, consent, caps and suppressions hold for it, too.
     test_of: Option<Uuid>,
     /// Not before then.
     #[serde(default, deserialize_with = "super::input::time")]
