@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -23,7 +23,7 @@ use outdial_jobs::{store, sweeps};
 use outdial_workflows::ids::NodeId;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -44,6 +44,33 @@ pub const INSTALLATION: &str = "outdial-installation";
 /// How long closing a pool may take.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Where connections lead: all to where the first did. A replica that takes over may lack commits, so that nothing is done
+/// there until [`setup::check_place`] has looked, which it does as a process starts.
+#[derive(Clone, Default)]
+struct Place {
+    first: Arc<OnceLock<String>>,
+    moved: CancellationToken,
+}
+
+impl Place {
+    fn kept_by(&self, options: PgPoolOptions) -> PgPoolOptions {
+        let place = self.clone();
+        options.after_connect(move |conn, _| {
+            let place = place.clone();
+            Box::pin(async move { place.check(&store::installation::place(conn).await?) })
+        })
+    }
+
+    fn check(&self, here: &str) -> sqlx::Result<()> {
+        let first = self.first.get_or_init(|| here.to_owned());
+        if first == here {
+            return Ok(());
+        }
+        self.moved.cancel();
+        Err(sqlx::Error::Protocol(format!("the database was at {first}, and is at {here} now")))
+    }
+}
+
 /// An open database with an engine over it.
 pub struct App {
     /// The engine.
@@ -52,6 +79,7 @@ pub struct App {
     embedded: Option<Embedded>,
     lease_pool: PgPool,
     pool: PgPool,
+    place: Place,
 }
 
 impl App {
@@ -108,6 +136,7 @@ impl App {
             .await
             .context("the schema could not be brought up to date")?;
         setup::check_key(&app.engine).await?;
+        setup::check_place(&app.engine).await?;
         sweeps::prepare(&app.engine).await?;
         Ok(app)
     }
@@ -119,11 +148,12 @@ impl App {
         public_url: Url,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let pool = pool(url, CONNECTIONS).await?;
-        let lease_pool = pool_lazily(url, LEASE_CONNECTIONS)?;
+        let place = Place::default();
+        let pool = pool(url, CONNECTIONS, &place).await?;
+        let lease_pool = pool_lazily(url, LEASE_CONNECTIONS, &place)?;
         let node = NodeId(Uuid::new_v4());
         let engine = Engine::new(Parts { pool: pool.clone(), clock, key, public_url, node });
-        Ok(Self { engine, embedded, lease_pool, pool })
+        Ok(Self { engine, embedded, lease_pool, pool, place })
     }
 
     /// Starts working.
@@ -231,8 +261,16 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     let drained = CancellationToken::new();
     let listening = http::serve(listener, api, drained.clone().cancelled_owned());
     // Carriers are heard until nothing is under way any more.
+    let moved = app.place.moved.clone();
     let working = async {
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            // Nothing can be ended in peace: whatever it has begun belongs to a database that is gone. Whoever keeps it
+            // running starts it again, and then it looks where it is.
+            () = moved.cancelled() => anyhow::bail!(
+                "the database is another than it was: a replica took over, or a copy took its place; start anew"
+            ),
+        }
         tracing::info!("stopping");
         if let Some(worker) = worker {
             worker.drain().await;
@@ -260,13 +298,15 @@ pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-async fn pool(url: &str, connections: u32) -> anyhow::Result<PgPool> {
-    let pool = store::pool_options(connections).connect_with(connect_options(url)?).await;
+async fn pool(url: &str, connections: u32, place: &Place) -> anyhow::Result<PgPool> {
+    let options = place.kept_by(store::pool_options(connections));
+    let pool = options.connect_with(connect_options(url)?).await;
     pool.context("the database cannot be reached; check DATABASE_URL")
 }
 
-fn pool_lazily(url: &str, connections: u32) -> anyhow::Result<PgPool> {
-    Ok(store::pool_options(connections).connect_lazy_with(connect_options(url)?))
+fn pool_lazily(url: &str, connections: u32, place: &Place) -> anyhow::Result<PgPool> {
+    let options = place.kept_by(store::pool_options(connections));
+    Ok(options.connect_lazy_with(connect_options(url)?))
 }
 
 fn connect_options(url: &str) -> anyhow::Result<PgConnectOptions> {

@@ -17,6 +17,7 @@ mod leads;
 mod limits;
 mod orders;
 mod output;
+mod people;
 mod playbooks;
 mod sheets;
 mod subscribers;
@@ -114,6 +115,9 @@ enum Command {
     /// One person to call.
     #[command(subcommand)]
     Lead(leads::LeadCommand),
+    /// People who want to be forgotten.
+    #[command(subcommand)]
+    Person(people::PersonCommand),
     /// What people agreed to, and took back.
     #[command(subcommand)]
     Consent(consents::ConsentCommand),
@@ -261,6 +265,9 @@ async fn carry_out(
         }
         Command::Lead(command) => {
             return with(&way, global, async |to| leads::one(to, command, output).await).await;
+        }
+        Command::Person(command) => {
+            with(&way, global, async |to| people::run(to, command, output).await).await?;
         }
         Command::Consent(command) => {
             with(&way, global, async |to| consents::run(to, command, output).await).await?;

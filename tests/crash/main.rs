@@ -13,6 +13,7 @@ mod points;
 mod postgres;
 mod process;
 mod proxy;
+mod recovery;
 mod services;
 mod transfers;
 mod world;

@@ -94,8 +94,8 @@ pub(super) struct World {
     played: Option<Played>,
     pub(super) pool: PgPool,
     engine: Engine,
-    key: String,
-    database: String,
+    pub(super) key: String,
+    pub(super) database: String,
     client: ClientId,
     campaign: CampaignId,
     /// Where the carrier reaches us: every worker listens there unless told otherwise.
@@ -150,6 +150,20 @@ impl World {
             leads: AtomicU32::new(0),
             speech: None,
         }
+    }
+
+    /// From now on it is at another database, which is a copy.
+    pub(super) async fn moves_to(&mut self, database: &str) {
+        let pool = PgPoolOptions::new().max_connections(3).connect(database).await;
+        self.pool = pool.expect("the server takes connections");
+        self.engine = Engine::new(Parts {
+            pool: self.pool.clone(),
+            clock: Arc::new(DatabaseClock),
+            key: SealKey::parse(&self.key).expect("a key"),
+            public_url: "http://127.0.0.1:1/".parse().expect("a URL"),
+            node: NodeId(Uuid::new_v4()),
+        });
+        self.database = database.to_owned();
     }
 
     /// A campaign that makes so many calls at once with this carrier, whose phones do what it makes up for

@@ -45,6 +45,31 @@ impl TestDb {
         Self { pool: pool(&url).await, url }
     }
 
+    /// One without anything in it.
+    pub(crate) async fn empty() -> Self {
+        let database = Self::new().await;
+        database.replace_with_empty().await;
+        Self { pool: pool(&database.url).await, url: database.url }
+    }
+
+    /// Cuts everybody off and puts an empty database in its place, at the same address.
+    pub(crate) async fn replace_with_empty(&self) {
+        let cluster = SHARED.get().expect("it was started");
+        let name = self.url.rsplit_once('/').map_or(&*self.url, |(_, name)| name);
+        let name = name.split('?').next().unwrap_or(name);
+        administer(cluster, &format!("drop database {name} with (force)")).await;
+        administer(cluster, &format!("create database {name}")).await;
+    }
+
+    /// Carries out statements, as a superuser may.
+    pub(crate) async fn carry_out(&self, statements: &str) {
+        let mut admin = connect(&self.url).await;
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&mut admin)
+            .await
+            .expect("it may be done");
+    }
+
     /// For whoever connects by itself, such as a second process.
     pub(crate) fn url(&self) -> &str {
         &self.url

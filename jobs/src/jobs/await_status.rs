@@ -1,5 +1,7 @@
 //! Asks the carrier what became of an attempt.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
@@ -58,7 +60,10 @@ impl Job for AwaitStatus {
                     Some(answer) => answer,
                     None => {
                         let others = self.others(ctx, &attempt).await?;
-                        self.ask(&carrier, &attempt, &rules, now, (&requests, &others)).await
+                        let began = Instant::now();
+                        let answer = self.ask(&carrier, &attempt, &rules, now, (&requests, &others)).await;
+                        ctx.engine.metrics().asked(carrier.provider(), &answer, began.elapsed());
+                        answer
                     }
                 };
                 let settled = reads::settle(&ctx.engine, client, account, held, requests.count());

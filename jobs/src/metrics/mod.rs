@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use outdial_workflows::call::{DialReply, RefusalKind};
+use outdial_workflows::call::{DialReply, Found, RefusalKind};
 use outdial_workflows::delivering::Response;
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -139,6 +139,8 @@ metrics! {
             "From a slot's becoming free to the dial that takes it, of those taken within a minute.";
         dialling: HistogramVec = "outdial_dial_request_seconds" ["provider", "result"]
             "Time of a dial request at the carrier: bound, refused or unknown.";
+        asking: HistogramVec = "outdial_question_seconds" ["provider", "answer"]
+            "Time of asking a carrier what became of a dial or a call: found, not_seen, or cannot_tell where it gave no answer.";
         jobs: HistogramVec = "outdial_job_seconds" ["kind", "result"]
             "Time of a run of a job: done, later as it asked for itself, or failed.";
         rescues: IntCounterVec = "outdial_jobs_rescued_total" ["kind"]
@@ -181,6 +183,9 @@ impl Metrics {
         for provider in Provider::ALL {
             for kind in REFUSALS {
                 counts.refusals.with_label_values(&[provider.name(), kind]);
+            }
+            for answer in ANSWERS {
+                counts.asking.with_label_values(&[provider.name(), answer]);
             }
         }
         for kind in ["workflow", "job"] {
@@ -256,6 +261,15 @@ impl Metrics {
         self.counts.dialling.with_label_values(&labels).observe(took.as_secs_f64());
     }
 
+    pub(crate) fn asked(&self, provider: Provider, answer: &Found, took: Duration) {
+        let answer = match answer {
+            Found::Call(_) => ANSWERS[0],
+            Found::NotSeen { .. } => ANSWERS[1],
+            Found::CannotTell { .. } => ANSWERS[2],
+        };
+        self.counts.asking.with_label_values(&[provider.name(), answer]).observe(took.as_secs_f64());
+    }
+
     pub(crate) fn job_ran(&self, kind: &str, result: &str, took: Duration) {
         self.counts.jobs.with_label_values(&[kind, result]).observe(took.as_secs_f64());
     }
@@ -287,6 +301,9 @@ fn real(whole: i64) -> f64 {
 
 /// No labels.
 pub(crate) const NONE: &[&str] = &[];
+
+/// What a carrier may answer, to be shown from the beginning.
+const ANSWERS: [&str; 3] = ["found", "not_seen", "cannot_tell"];
 
 /// Every kind of refusal by name, to be shown from the beginning.
 const REFUSALS: [&str; 8] = [

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod campaigns;
 pub mod consents;
 pub mod conversations;
+pub mod erasing;
 pub mod exports;
 pub mod forecast;
 pub mod hanging_up;

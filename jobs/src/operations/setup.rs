@@ -7,14 +7,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{By, OperationError, Part, name_of, named, the_one};
+use super::{By, OperationError, Part, name_of, named, pausing, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 pub use crate::providers::is_loopback;
 use crate::providers::{AccountCheck, CannotOpen, Provider, Registered, SharedCarrier};
-use crate::store;
 use crate::store::accounts::StoredAccount;
 use crate::store::audit::Entry;
+use crate::store::{self, StoreError};
+
+/// Why clients are paused by themselves.
+const MOVED: &str = "the database is another than it was: it was restored, or a replica took over. Ask the carriers \
+                     what was dialled since, then resume (dashboards/recovery.md)";
 
 /// Claims the database for this process's key, or refuses: another key could not open what is stored.
 ///
@@ -32,6 +36,34 @@ pub async fn check_key(engine: &Engine) -> Result<(), OperationError> {
         "this database was set up with the encryption key {theirs}, and this process has {ours}; \
          start it with the first key (OUTDIAL_ENCRYPTION_KEY), or the stored credentials cannot be opened"
     )))
+}
+
+/// Pauses every client if this database is not where it was last used: it was restored from a copy, or a replica took over.
+/// Calls that were begun since may be missing from it, and whoever was called then would be called again. They are
+/// resumed by people, once their carriers' lists have been looked at (`dashboards/recovery.md`).
+///
+/// # Errors
+/// If the database cannot be asked.
+pub async fn check_place(engine: &Engine) -> Result<(), OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let here = store::installation::place(&mut conn).await.map_err(StoreError::from)?;
+    let last = store::installation::last_place(&mut conn).await?;
+    if last.as_ref() == Some(&here) {
+        return Ok(());
+    }
+    let clients = store::clients::list(&mut conn).await?;
+    drop(conn);
+    if last.is_some() {
+        for (client, name) in clients {
+            let by = By { actor: "outdial", reason: Some(MOVED) };
+            pausing::pause(engine, client, None, by, None).await?;
+            tracing::error!(client = name, "ALERT: the client is paused: {MOVED}");
+        }
+    }
+    // Only now: whoever dies before begins anew.
+    let mut conn = engine.pool().acquire().await?;
+    store::installation::set_place(&mut conn, &here).await?;
+    Ok(())
 }
 
 /// Makes a client.
@@ -417,7 +449,7 @@ async fn note(
     by: By<'_>,
     details: &Value,
     now: Moment,
-) -> Result<(), store::StoreError> {
+) -> Result<(), StoreError> {
     let By { actor, reason } = by;
     let entry = Entry { actor, action, subject: "account", id: account.0, reason, details };
     store::audit::note(conn, client, entry, now).await

@@ -5,9 +5,38 @@ use sqlx::{PgConnection, PgPool};
 
 use super::StoreError;
 
-/// Brings the schema up to this version. Safe to run on many nodes at once.
+/// Brings the schema up to this version. Safe to run on many nodes at once. A schema that is newer stays as it is: while an
+/// installation is brought to the next version, processes of this one go on, and may have to start anew.
 pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    sqlx::migrate!("../migrations").run(pool).await
+    let mut migrations = sqlx::migrate!("../migrations");
+    migrations.set_ignore_missing(true).run(pool).await
+}
+
+/// Where this database is: its server, which it is there, and the line of its history. A copy that was restored differs in
+/// one of the first two, and a replica that took over in the last.
+///
+/// # Errors
+/// Also where it only follows another server.
+pub async fn place(conn: &mut PgConnection) -> Result<String, sqlx::Error> {
+    // Not a checked query: the same is asked of connections before anything else is.
+    sqlx::query_scalar(
+        "select concat_ws('/', (pg_control_system()).system_identifier, d.oid, left(pg_walfile_name(pg_current_wal_lsn()), 8))
+        from pg_database d where d.datname = current_database()",
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Where it was last used; `None` if nobody has looked yet.
+pub async fn last_place(conn: &mut PgConnection) -> Result<Option<String>, StoreError> {
+    let place = sqlx::query_scalar!("select place from installation").fetch_optional(conn).await?;
+    Ok(place.flatten())
+}
+
+/// Notes where it is used.
+pub async fn set_place(conn: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+    sqlx::query!("update installation set place = $1", place).execute(conn).await?;
+    Ok(())
 }
 
 /// The newest migration that is applied, and the newest that this program knows.

@@ -28,6 +28,7 @@ pub mod conversations;
 pub mod deliveries;
 pub mod dial_requests;
 mod error;
+pub mod erasing;
 pub mod events;
 pub mod exports;
 pub mod gauges;

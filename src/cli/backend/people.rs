@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use outdial_jobs::import::Options;
 use outdial_jobs::operations::Part;
 use outdial_jobs::operations::consents::{self, ConsentSpec};
+use outdial_jobs::operations::erasing::{self, Certificate};
 use outdial_jobs::operations::suppressions::{self, Added, Listed, Taken, Whose};
 use outdial_jobs::store::consents::Recorded;
 use outdial_workflows::Moment;
@@ -95,6 +96,38 @@ impl Backend<'_> {
             Self::Database(app, _) => Ok(consents::list(&app.engine, client, phone).await?),
             Self::Server(server) => {
                 let call = Call::new(Method::GET, format!("/v1/clients/{client}/consents"));
+                Ok(server.read::<Found<_>>(&call.query("phone", phone.as_str())).await?.items)
+            }
+        }
+    }
+
+    /// Erases a person.
+    pub(in crate::cli) async fn erase(
+        &self,
+        (client, phone): (ClientId, &PhoneNumber),
+        lists_too: bool,
+        reason: Option<&str>,
+    ) -> anyhow::Result<Certificate> {
+        match self {
+            Self::Database(app, actor) => {
+                Ok(erasing::erase(&app.engine, client, phone, lists_too, by(actor, reason)).await?)
+            }
+            Self::Server(server) => {
+                let call = Call::post(format!("/v1/clients/{client}/erasures")).because(reason)?;
+                Ok(server.read(&call.json(json!({ "phone": phone, "lists_too": lists_too }))).await?)
+            }
+        }
+    }
+
+    /// The certificates of a person's erasures.
+    pub(in crate::cli) async fn erasures(
+        &self,
+        (client, phone): (ClientId, &PhoneNumber),
+    ) -> anyhow::Result<Vec<Certificate>> {
+        match self {
+            Self::Database(app, _) => Ok(erasing::certificates(&app.engine, client, phone).await?),
+            Self::Server(server) => {
+                let call = Call::new(Method::GET, format!("/v1/clients/{client}/erasures"));
                 Ok(server.read::<Found<_>>(&call.query("phone", phone.as_str())).await?.items)
             }
         }

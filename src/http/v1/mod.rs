@@ -14,6 +14,7 @@ pub(super) mod campaigns;
 mod clients;
 mod consents;
 mod document;
+mod erasures;
 mod events;
 pub(super) mod exports;
 pub(super) mod imports;
@@ -88,6 +89,7 @@ const BATCH_BODY_LIMIT: usize = 16 * 1024 * 1024;
         (name = "audit", description = "Who ordered what"),
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "consents", description = "What people agreed to, and took back"),
+        (name = "erasures", description = "People who were erased, with certificates"),
     )
 )]
 struct Document;
@@ -205,6 +207,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::lift))
         .routes(routes!(suppressions::import::import).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(erasures::list, erasures::erase))
         .routes(routes!(consents::list, consents::add))
         .routes(routes!(consents::revoke))
 }

@@ -96,6 +96,8 @@ const THERE: &[&str] = &[
     "sheet edit ID --no-cron",
     "sheet refresh ID",
     "sheet unlink ID",
+    "person erase +919876500001 --client Acme --yes",
+    "person erased +919876500001 --client Acme",
     "consent add +919876500001 --client Acme --source form",
     "consent revoke +919876500001 --client Acme",
     "consent list +919876500001 --client Acme",

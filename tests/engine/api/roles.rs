@@ -205,7 +205,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
             let consent = json!({ "level": "express", "source": "a form" });
             Some(json!({ "phone": "+919876500003", "consent": consent }))
         }
-        "POST /v1/clients/{client}/consents/revoke" => Some(json!({ "phone": "+919876500003" })),
+        "POST /v1/clients/{client}/consents/revoke" | "POST /v1/clients/{client}/erasures" => {
+            Some(json!({ "phone": "+919876500003" }))
+        }
         _ => None,
     }
 }
@@ -222,7 +224,7 @@ pub(super) fn account(name: &str) -> Value {
 /// What is asked for behind the question mark, where the route wants to be told.
 fn query(route: &str) -> &'static str {
     match route {
-        "GET /v1/clients/{client}/consents" => "?phone=%2B919876500003",
+        "GET /v1/clients/{client}/consents" | "GET /v1/clients/{client}/erasures" => "?phone=%2B919876500003",
         "GET /v1/calls" => "?campaign={campaign}",
         "GET /v1/campaigns/{campaign}/export" => "?of=leads",
         "GET /v1/events" => "?client={client}",
@@ -382,6 +384,8 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/clients/{client}/consents", Viewer),
         ("POST /v1/clients/{client}/consents", Operator),
         ("POST /v1/clients/{client}/consents/revoke", Operator),
+        ("GET /v1/clients/{client}/erasures", Viewer),
+        ("POST /v1/clients/{client}/erasures", Admin),
         ("GET /v1/campaigns/{campaign}/imports", Viewer),
         ("POST /v1/campaigns/{campaign}/imports", Operator),
         ("GET /v1/imports/{import}", Viewer),
