@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
+use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::Priority;
@@ -567,4 +568,26 @@ fn a_call_is_ended_in_the_states_that_have_one() {
     Mon 12:00:00 orders hang up: declined (no call is under way: invalid number) → finished
     finished: invalid number
     ");
+}
+
+#[test]
+fn an_outcome_is_corrected_in_every_state_in_which_there_is_one() {
+    let attempt = AttemptNumber::FIRST;
+    let order = Command::Correct { attempt, outcome: Outcome::NotInterested };
+    assert_snapshot!(in_every_state(&Step::Orders(order)), @"");
+}
+
+#[test]
+fn a_correction_causes_no_call_and_is_noted_once() {
+    let attempt = AttemptNumber::FIRST;
+    let corrects = |outcome| Step::Orders(Command::Correct { attempt, outcome });
+    let told = [
+        Step::Ends(CallResult::NoAnswer),
+        corrects(Outcome::Successful),
+        corrects(Outcome::Successful),
+        corrects(Outcome::NoAnswer),
+        corrects(Outcome::DoNotCall),
+        Step::Wait("3h"),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &told])), @"");
 }
