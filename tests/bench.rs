@@ -47,6 +47,31 @@ async fn a_small_run_dials_everybody_once_and_says_what_it_cost() {
     }
 }
 
+/// As many workflows as there are plans for that differ from those of millions, and few enough for a minute of CI.
+#[tokio::test]
+async fn no_page_and_no_list_reads_a_large_table_whole() {
+    let sizes = ["--workflows", "300000", "--rounds", "1"];
+    let mut command = outdial(&[&["bench", "pages", "--json"], sizes.as_slice()].concat());
+    let output =
+        tokio::time::timeout(PATIENCE * 3, command.output()).await.expect("in time").expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let report = said.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let report = report.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)));
+    // How soon pages come is for a machine that does nothing else; whatever the machine, its plans are these.
+    assert_eq!(report["whole_reads"], serde_json::json!([]));
+    for (place, least) in [
+        ("/explained", 300),
+        ("/rows/workflows", 300_000),
+        ("/rows/leads", 300_000),
+        ("/rows/workflow_events", 800_000),
+        ("/rows/attempts", 100_000),
+        ("/rows/jobs", 30_000),
+    ] {
+        let counted = report.pointer(place).and_then(Value::as_u64);
+        assert!(counted >= Some(least), "{place} of {report}");
+    }
+}
+
 #[tokio::test]
 async fn an_emulator_that_was_started_by_a_program_ends_with_it() {
     let mut command = outdial(&["emulator", "--port", "0", "--until-input-ends", "--json"]);

@@ -44,7 +44,8 @@ pub(super) struct Report {
 }
 
 pub(super) async fn run(global: &Global, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
-    let props = Props { nodes: args.nodes.get(), counts_statements: true, ..Props::default() };
+    let counting = vec![("shared_preload_libraries".to_owned(), "pg_stat_statements".to_owned())];
+    let props = Props { nodes: args.nodes.get(), settings: counting, ..Props::default() };
     let stage = Stage::set(global, &props, progress).await?;
     let measured = measure(&stage, args, progress).await;
     stage.strike().await?;

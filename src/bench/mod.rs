@@ -9,6 +9,7 @@ mod cpu;
 mod idle;
 mod import;
 mod memory;
+mod pages;
 mod pause;
 mod provider;
 mod recorder;
@@ -86,6 +87,15 @@ pub enum Command {
     /// set delays and at the pace of life; a process of its own, as `outdial serve` runs it, holds the conversations.
     /// Every person asks, interrupts the answer, goes on, and ends. Fails if a conversation does not go to its end.
     Conversations(conversations::Args),
+    /// Every page and filter of the dashboard, the lists of the API and the metrics, on a database of millions.
+    ///
+    /// Leads are run with four emulated carriers, and multiplied with all that is stored of them, over half a year.
+    /// Then everything is asked for again and again over HTTP, by one at a time. Figures: milliseconds to the last
+    /// byte. Then the server tells the plans of all that was asked. Fails if a page is too slow, or reads a large table whole.
+    ///
+    /// Only on a private Postgres: indexes are dropped while it is filled. It needs some 2 GB of disk a million
+    /// workflows.
+    Pages(pages::Args),
 }
 
 /// How large a run.
@@ -177,6 +187,12 @@ pub async fn run(global: &Global, command: Command, json: bool) -> anyhow::Resul
             }
             Command::Conversations(args) => {
                 let report = conversations::run(global, &args, &progress).await?;
+                bar.finish_and_clear();
+                report.show(json);
+                done(report.is_sound())
+            }
+            Command::Pages(args) => {
+                let report = pages::run(global, &args, &progress).await?;
                 bar.finish_and_clear();
                 report.show(json);
                 done(report.is_sound())

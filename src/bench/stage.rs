@@ -1,5 +1,6 @@
 //! What a run happens on: database, carrier, account, campaign, worker, webhook route.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,8 @@ pub(super) struct Props<'a> {
     pub(super) nodes: u32,
     /// Nobody works at all.
     pub(super) idle: bool,
-    /// Whether a private server can count statements.
-    pub(super) counts_statements: bool,
+    /// Further settings of a private server.
+    pub(super) settings: Vec<(String, String)>,
 }
 
 impl Default for Props<'_> {
@@ -64,7 +65,7 @@ impl Default for Props<'_> {
             events: false,
             nodes: 1,
             idle: false,
-            counts_statements: false,
+            settings: vec![],
         }
     }
 }
@@ -79,6 +80,10 @@ pub(super) struct Stage {
     /// The database server, if it runs on this machine.
     pub(super) postmaster: Option<i32>,
     pub(super) durability: Durability,
+    /// What a private server writes.
+    pub(super) log: Option<PathBuf>,
+    /// Where this process is reached.
+    pub(super) address: Url,
     /// Further nodes, each over the same database.
     others: Vec<(App, Worker)>,
     worker: Option<Worker>,
@@ -91,7 +96,7 @@ impl Stage {
         progress.step("starting the database");
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = Url::parse(&format!("http://{}", listener.local_addr()?))?;
-        let (app, place) = open(global, address, props.counts_statements).await?;
+        let (app, place, log) = open(global, address.clone(), &props.settings).await?;
         let mut conn = app.engine.pool().acquire().await?;
         let durability = store::measure::durability(&mut conn).await?;
         let postmaster = cpu::postmaster_of(store::measure::backend_pid(&mut conn).await?);
@@ -131,7 +136,9 @@ impl Stage {
         }
         let stop_http = CancellationToken::new();
         let timing = Arc::clone(&recorder);
-        let router = http::router(http::Api::new(app.engine.clone())?).layer(middleware::from_fn(
+        // As many requests as a bench likes.
+        let access = http::Access { requests_per_minute: None, ..http::Access::default() };
+        let router = http::router(http::Api::with(app.engine.clone(), access)?).layer(middleware::from_fn(
             move |request: Request, next: Next| {
                 let timing = Arc::clone(&timing);
                 async move {
@@ -154,11 +161,20 @@ impl Stage {
             recorder,
             postmaster,
             durability,
+            log,
+            address,
             others,
             worker,
             http,
             stop_http,
         })
+    }
+
+    /// Nobody works from now on.
+    pub(super) async fn rest(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.drain().await;
+        }
     }
 
     /// Takes everything down, in order.
@@ -178,20 +194,23 @@ impl Stage {
 }
 
 /// The database that was named, else a private one that is gone afterwards; both durable.
-async fn open(global: &Global, address: Url, counts_statements: bool) -> anyhow::Result<(App, Place)> {
+async fn open(
+    global: &Global,
+    address: Url,
+    settings: &[(String, String)],
+) -> anyhow::Result<(App, Place, Option<PathBuf>)> {
     let (embedded, place) = match &global.database_url {
         Some(url) => (None, Place { database: url.expose_secret().to_owned(), key: global.key()?, address }),
         None => {
             let mut options = global.throwaway();
-            if counts_statements {
-                options.settings.push(("shared_preload_libraries".into(), "pg_stat_statements".into()));
-            }
+            options.settings.extend_from_slice(settings);
             let embedded = Embedded::open(options).await?;
             let database = embedded.url().to_owned();
             (Some(embedded), Place { database, key: SealKey::parse(&SealKey::generate())?, address })
         }
     };
-    Ok((place.app(embedded).await?, place))
+    let log = embedded.as_ref().map(Embedded::log);
+    Ok((place.app(embedded).await?, place, log))
 }
 
 /// Where nodes meet.

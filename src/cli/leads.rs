@@ -1,11 +1,15 @@
 //! `outdial leads`, `outdial lead` and `outdial judge`.
 
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use outdial_jobs::operations::judging::{self, Evidence};
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey};
 use outdial_workflows::input::Command;
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::transfer::TransferTo;
 use outdial_workflows::workflow::Priority;
 use serde_json::json;
@@ -117,6 +121,21 @@ pub(super) enum LeadCommand {
         #[command(flatten)]
         target: Target,
     },
+    /// Record another outcome of an attempt that is over. Nobody is called for it; an outcome after which nobody is
+    /// called again ends the lead.
+    Correct {
+        /// What came of it, as not_interested.
+        #[arg(long)]
+        to: Outcome,
+        /// Which attempt, counted from 1.
+        #[arg(long, value_name = "N")]
+        attempt: NonZeroU16,
+        /// The lead's id, external id or number.
+        lead: String,
+        /// Why the record is wrong.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -152,6 +171,14 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         }
         LeadCommand::Prioritise { to: priority, target } => {
             target.order(to, Command::Prioritise { priority }, output).await?;
+        }
+        LeadCommand::Correct { to: outcome, attempt, lead, reason } => {
+            let (client, lead) = to.find_lead(&lead).await?;
+            let number =
+                AttemptNumber::new(attempt.get()).context("there are no more than 32,767 attempts")?;
+            to.correct_outcome(DialKey(AttemptRef { client, lead, number }), outcome, &reason).await?;
+            let value = json!({ "lead": lead, "attempt": attempt, "outcome": outcome.name() });
+            output.say(format!("attempt {attempt} is recorded as {outcome}"), &value);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ mod exit;
 mod exports;
 mod forecast;
 mod imports;
+mod jobs;
 mod keys;
 mod leads;
 mod limits;
@@ -93,6 +94,9 @@ enum Command {
     /// Who may speak to the API.
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// What is done in the background.
+    #[command(subcommand)]
+    Job(jobs::JobCommand),
     /// Sets of leads called under the same rules.
     #[command(subcommand)]
     Campaign(campaigns::CampaignCommand),
@@ -233,6 +237,9 @@ async fn carry_out(
         }
         Command::Number(command) => {
             with(&way, global, async |to| limits::number(to, command, output).await).await?;
+        }
+        Command::Job(command) => {
+            return with(&way, global, async |to| jobs::run(to, command, output).await).await;
         }
         Command::Key(command) => {
             with(&way, global, async |to| keys::run(to, command, output).await).await?;

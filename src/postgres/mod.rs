@@ -140,6 +140,11 @@ impl Embedded {
         self.cluster.root()
     }
 
+    /// Where the server writes what it has to say.
+    pub fn log(&self) -> PathBuf {
+        self.cluster.log()
+    }
+
     /// The server's process id, or `None` while it is down.
     pub fn server_pid(&self) -> Option<u32> {
         self.cluster.server_pid()

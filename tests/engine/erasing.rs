@@ -16,7 +16,8 @@ use crate::support::world::World;
 const BY: By<'static> = By { actor: "a test", reason: Some("their wish of 12 March") };
 const PHONE: &str = "+919876500077";
 /// All that tells who they are, in any spelling that is stored.
-const TELLING: [&str; 5] = ["9876500077", "Quillfeather", "quillfeather", "zebedee@example.com", "lotus pond"];
+const TELLING: [&str; 5] =
+    ["9876500077", "Quillfeather", "quillfeather", "zebedee@example.com", "lotus pond"];
 
 fn phone() -> PhoneNumber {
     PHONE.parse().expect("a number")
@@ -86,9 +87,17 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     let dump = dumped(&world);
     assert_eq!(told_in(&dump), [] as [&str; 0], "nothing tells who they were");
     assert!(dump.contains("Rosalind Other"), "others stay");
-    for (table, rows) in [("leads", 1), ("attempts", 1), ("call_results", 1), ("turns", 1), ("conversations", 1),
-        ("consents", 1), ("strange_webhooks", 1), ("idempotency_keys", 1), ("suppressions", 1)]
-    {
+    for (table, rows) in [
+        ("leads", 1),
+        ("attempts", 1),
+        ("call_results", 1),
+        ("turns", 1),
+        ("conversations", 1),
+        ("consents", 1),
+        ("strange_webhooks", 1),
+        ("idempotency_keys", 1),
+        ("suppressions", 1),
+    ] {
         let counted = certificate["erased"][table].as_u64().unwrap_or_default();
         assert!(counted >= rows, "{table}: {certificate}");
     }
@@ -109,7 +118,9 @@ async fn whoever_is_being_called_is_erased_once_that_has_ended_and_stays_on_list
     let campaign = world.campaign(json!({})).await;
     let talking = Scenario::answered(Duration::from_secs(300));
     let lead = world.scripted(campaign, PHONE, vec![talking]).await;
-    world.until(lead, |record| record.attempts.last().is_some_and(|attempt| attempt.answered_at.is_some())).await;
+    world
+        .until(lead, |record| record.attempts.last().is_some_and(|attempt| attempt.answered_at.is_some()))
+        .await;
     let refused = erasing::erase(&world.engine, world.client, &phone(), false, BY).await;
     let Err(OperationError::NotPossible(why)) = refused else { panic!("{refused:?}") };
     assert!(why.contains("is being called"), "{why}");

@@ -6,9 +6,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use outdial_jobs::node::{self, Node};
+use outdial_jobs::operations::bulk::{self, Filter};
+use outdial_jobs::operations::{By, kinds};
 use outdial_jobs::queue::Pace;
+use outdial_jobs::store::bulk::BulkState;
 use outdial_jobs::worker::{Kinds, Worker};
 use outdial_workflows::history::Event;
+use outdial_workflows::input::Command;
+use outdial_workflows::workflow::Priority;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -95,4 +100,43 @@ async fn what_a_stopping_process_submitted_and_did_not_send_is_said_so_and_diall
     assert!(!record.events.iter().any(|recorded| asked(&recorded.event)), "{record:?}");
     assert_eq!(world.carrier.totals().accepted, 1);
     world.end().await;
+}
+
+#[tokio::test]
+async fn jobs_of_a_paused_kind_wait_until_it_is_resumed_and_all_others_run() {
+    let by = By { actor: "asha", reason: Some("the model is down") };
+    let mut world = World::new().await;
+    let engine = world.another_engine().await;
+    // Nobody looks again without a signal.
+    let worker = world::start(&world.db, engine.clone(), Kinds::registered(), by_signal()).await;
+    kinds::pause(&engine, "bulk.v1", by).await.expect("paused");
+    kinds::pause(&engine, "bulk.v1", By { actor: "bela", reason: None }).await.expect("it is so already");
+    let campaign = world.campaign(json!({})).await;
+    let leads = world.leads(campaign, &world::phones(1, 2)).await;
+    let filter = Filter { campaign: Some(campaign), ..Filter::default() };
+    let low = Command::Prioritise { priority: Priority::Low };
+    let ordered = bulk::order(&engine, world.client, &filter, low, "asha", None).await.expect("ordered");
+    for lead in leads {
+        world.finished(lead).await;
+    }
+    let waiting = "select count(*) from jobs where kind = 'bulk.v1' and lease_owner is null and tries = 0";
+    assert_eq!(world.count(waiting).await, 1);
+    let listed = kinds::list(&engine).await.expect("listed");
+    let paused: Vec<_> = listed.iter().filter(|kind| kind.paused_at.is_some()).collect();
+    let told = paused.iter().map(|kind| (&*kind.kind, kind.paused_by.as_deref(), kind.reason.as_deref()));
+    assert_eq!(told.collect::<Vec<_>>(), [("bulk.v1", Some("asha"), Some("the model is down"))]);
+    kinds::resume(&engine, "bulk.v1", by).await.expect("resumed");
+    until("the order to be carried out", async || {
+        let operation = bulk::find(&world.engine, &ordered.id.to_string()).await.expect("there");
+        operation.state == BulkState::Done
+    })
+    .await;
+    let audited =
+        "select count(*) from audit where subject = 'kind of job' and details ->> 'kind' = 'bulk.v1'";
+    assert_eq!(world.count(audited).await, 2, "who found it so changed nothing");
+    let refused = kinds::pause(&engine, "dial.v1", by).await.expect_err("it begins by itself");
+    assert!(refused.to_string().contains("pause the client, account or campaign"), "{refused}");
+    kinds::pause(&engine, "dail.v1", by).await.expect_err("there is no such kind");
+    worker.drain().await;
+    world.settle().await;
 }

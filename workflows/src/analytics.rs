@@ -19,8 +19,6 @@ pub const LAST_NUMBER: u8 = 10;
 /// What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// The campaign.
-    pub campaign: CampaignId,
     /// The beginning of the quarter of an hour in which the attempt was reserved: hours begin with one in every
     /// zone there is.
     pub span: Moment,
@@ -56,10 +54,10 @@ impl Sum {
 }
 
 /// Where an attempt counts, and as what; `None` while nothing is recorded of it.
-fn counted(campaign: CampaignId, attempt: &Attempt) -> Option<(Key, Sum)> {
+fn counted(attempt: &Attempt) -> Option<(Key, Sum)> {
     let number = u8::try_from(attempt.number.get()).unwrap_or(LAST_NUMBER).min(LAST_NUMBER);
     let span = Spent::span_of(attempt.reserved_at);
-    let key = Key { campaign, span, outcome: attempt.outcome?, number };
+    let key = Key { span, outcome: attempt.outcome?, number };
     let talk = attempt.ended.as_ref().and_then(|(_, end)| end.talk.as_ref());
     let sum = Sum {
         attempts: 1,
@@ -71,22 +69,22 @@ fn counted(campaign: CampaignId, attempt: &Attempt) -> Option<(Key, Sum)> {
     Some((key, sum))
 }
 
-/// What a commit changed.
+/// What a commit changed, by campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Deltas(BTreeMap<Key, Sum>);
+pub struct Deltas(BTreeMap<(CampaignId, Key), Sum>);
 
 impl Deltas {
     /// A lead's attempts were so before, and are so now.
     pub fn changed(&mut self, campaign: CampaignId, before: &[Attempt], now: &[Attempt]) {
         for (attempts, sign) in [(before, -1), (now, 1)] {
-            for (key, sum) in attempts.iter().filter_map(|attempt| counted(campaign, attempt)) {
-                self.0.entry(key).or_default().add(&sum, sign);
+            for (key, sum) in attempts.iter().filter_map(counted) {
+                self.0.entry((campaign, key)).or_default().add(&sum, sign);
             }
         }
     }
 
     /// The differences that are any.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Sum)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&(CampaignId, Key), &Sum)> {
         self.0.iter().filter(|(_, sum)| **sum != Sum::default())
     }
 }
@@ -219,13 +217,11 @@ fn seconds(ms: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn key(at: &str, outcome: Outcome, number: u8) -> Key {
         let span = Spent::span_of(at.parse().expect("a time"));
-        Key { campaign: CampaignId(Uuid::nil()), span, outcome, number }
+        Key { span, outcome, number }
     }
 
     fn sum(attempts: i64, answered: i64, talk_ms: i64) -> Sum {

@@ -216,6 +216,14 @@ pub enum Command {
     },
     /// End it as if it had never come, unless it was ever called: for what was imported by mistake.
     Undo,
+    /// Record another outcome of an attempt that is over, as somebody who knows better says. It causes no call; one
+    /// after which nobody is called again ends the lead.
+    Correct {
+        /// Which attempt.
+        attempt: AttemptNumber,
+        /// What came of it.
+        outcome: Outcome,
+    },
 }
 
 impl Command {
@@ -231,6 +239,7 @@ impl Command {
             Self::HangUp => "hang_up",
             Self::Transfer { .. } => "transfer",
             Self::Undo => "undo",
+            Self::Correct { .. } => "correct",
         }
     }
 }
@@ -247,6 +256,7 @@ impl std::fmt::Display for Command {
             | Self::Transfer { .. }
             | Self::Undo => f.write_str(self.name()),
             Self::HangUp => f.write_str("hang up"),
+            Self::Correct { attempt, outcome } => write!(f, "correct attempt {attempt} to {outcome}"),
         }
     }
 }
@@ -260,6 +270,7 @@ impl Input {
             Self::News { fact, .. } | Self::Asked { answer: Found::Call(fact), .. } => fact.forbids(),
             Self::Command { command, .. } => match command {
                 Command::Pause | Command::Cancel | Command::Reschedule { .. } | Command::Undo => true,
+                Command::Correct { outcome, .. } => *outcome == Outcome::DoNotCall,
                 Command::Resume
                 | Command::Retry
                 | Command::Prioritise { .. }
@@ -295,7 +306,8 @@ impl Input {
             | Self::Priced { attempt, .. }
             | Self::BeginTransfer { attempt, .. }
             | Self::Transferred { attempt, .. }
-            | Self::Verdict { attempt, .. } => Some(*attempt),
+            | Self::Verdict { attempt, .. }
+            | Self::Command { command: Command::Correct { attempt, .. }, .. } => Some(*attempt),
             Self::Admit { .. }
             | Self::NumberBusy
             | Self::Timer

@@ -17,14 +17,15 @@ use crate::jobs::{Job, bulk::Bulk};
 use crate::store::audit::Entry;
 use crate::store::bulk::{BulkOperation, BulkState, Place, Standing, Tally};
 use crate::store::queue::NewJob;
+use crate::store::statistics::Reasoned;
 use crate::store::{self, StoreError};
 
 /// How many leads the walk passes in one look at the database.
 pub const PAGE: i64 = 2_000;
 /// The most leads that a filter names one by one.
 const LEADS: usize = 1_000;
-/// A preview counts no further than this: beyond, it says "more than".
-const PREVIEW: u64 = 200_000;
+/// A preview looks at no more leads than this, where they have to be looked at: beyond, it says "more than".
+const PREVIEW: u64 = 20_000;
 
 /// Which leads are meant. Everything that is given must fit; within a list, one must.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,23 @@ impl Filter {
             && (self.leads.is_empty() || self.leads.contains(&lead.place.1))
     }
 
+    /// Whether statistics tell how many are meant.
+    fn is_counted(&self) -> bool {
+        let waits = |state: &State| matches!(state, State::Waiting | State::Held);
+        self.priorities.is_empty()
+            && self.import.is_none()
+            && self.leads.is_empty()
+            && (self.why.is_empty() || (!self.states.is_empty() && self.states.iter().all(waits)))
+    }
+
+    /// As [`Filter::fits`], of leads that are counted together.
+    fn fits_counted(&self, leads: &Reasoned) -> bool {
+        (self.states.is_empty() || self.states.contains(&leads.state))
+            && (self.outcomes.is_empty()
+                || leads.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome)))
+            && (self.why.is_empty() || leads.reason.as_ref().is_some_and(|why| self.why.contains(why)))
+    }
+
     /// Behind which place the walk begins, and with which it ends; `None` if nobody can fit.
     pub(crate) async fn span(&self, conn: &mut PgConnection) -> Result<Option<(Place, Place)>, StoreError> {
         let Some(import) = self.import else {
@@ -102,7 +120,7 @@ impl Filter {
 pub struct Preview {
     /// Leads that fit.
     pub leads: u64,
-    /// Whether all were counted: a preview stops after 200,000 looked at.
+    /// Whether all were counted: where leads have to be looked at, a preview stops after 20,000.
     pub exact: bool,
 }
 
@@ -115,6 +133,12 @@ pub async fn preview(engine: &Engine, client: ClientId, filter: &Filter) -> Resu
     let mut looked_at = 0;
     let mut conn = engine.pool().acquire().await?;
     filter.check(&mut conn, client).await?;
+    if filter.is_counted() {
+        let standing = store::statistics::reasoned(&mut conn, client, filter.campaign).await?;
+        let fits = standing.iter().filter(|standing| filter.fits_counted(standing));
+        preview.leads = u64::try_from(fits.map(|standing| standing.count).sum::<i64>()).unwrap_or_default();
+        return Ok(preview);
+    }
     let Some((mut after, last)) = filter.span(&mut conn).await? else { return Ok(preview) };
     loop {
         let page = store::bulk::walk(&mut conn, client, after, last, PAGE).await?;

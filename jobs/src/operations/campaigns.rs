@@ -18,6 +18,8 @@ use super::{By, OperationError, Part, name_of, named, playbooks, the_one};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
 use crate::jobs::{Job, end_campaign::EndCampaign};
+use crate::providers::Provider;
+use crate::providers::caller_ids::{self, NotACallerId};
 use crate::store::attempts::Underway;
 use crate::store::audit::Entry;
 use crate::store::queue::NewJob;
@@ -53,6 +55,7 @@ pub async fn create(
     let given = spec.account.to_string();
     let account = account.ok_or(OperationError::NotFound { kind: "account", given })?;
     check_calendar(spec.rules, account.emulated)?;
+    check_caller_ids(spec.rules, account.provider)?;
     let now = engine.now_in(&mut tx).await?;
     let new = store::campaigns::NewCampaign {
         id: CampaignId::new(now),
@@ -91,6 +94,16 @@ pub async fn clone(
 fn check(rules: &Rules) -> Result<(), OperationError> {
     let checked = rules.check();
     checked.map_err(|error| OperationError::Invalid { place: error.place.into(), problem: error.problem })
+}
+
+/// Whether the account's carrier has numbers like those that calls are to come from.
+fn check_caller_ids(rules: &Rules, provider: Provider) -> Result<(), OperationError> {
+    let mut checked = rules.caller_ids.iter().map(|number| caller_ids::check(provider, number));
+    let invalid = |problem: NotACallerId| OperationError::Invalid {
+        place: "caller_ids".into(),
+        problem: problem.to_string(),
+    };
+    checked.find_map(Result::err).map_or(Ok(()), |problem| Err(invalid(problem)))
 }
 
 fn check_calendar(rules: &Rules, emulated: bool) -> Result<(), OperationError> {
@@ -154,6 +167,11 @@ pub async fn edit(
             return Ok(Err(OperationError::EditedMeanwhile(text)));
         }
         if let Err(error) = check_calendar(rules, facts.emulated) {
+            return Ok(Err(error));
+        }
+        if let Some(account) = store::accounts::read(conn, client, facts.account).await?
+            && let Err(error) = check_caller_ids(rules, account.provider)
+        {
             return Ok(Err(error));
         }
         let next = Revision(from.0 + 1);

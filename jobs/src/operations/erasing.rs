@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::{By, OperationError};
 use crate::engine::Engine;
+use crate::store;
 use crate::store::audit::Entry;
 pub use crate::store::erasing::Certificate;
 use crate::store::erasing::{self, Lead, Person};
-use crate::store;
 
 /// What text is searched for: national numbers have ten digits at most, and are written in many ways before that.
 const DIGITS: usize = 10;
@@ -47,8 +47,11 @@ pub async fn erase(
         let leads: Vec<Uuid> = found.iter().map(|lead| lead.lead.0).collect();
         let files = erasing::recordings(conn, client, &leads).await?;
         if directory.is_none() && !files.is_empty() {
-            return Ok(Err("calls of theirs are recorded, and this process has no directory of recordings: give the \
-                           order to a server that has (--recordings)".to_owned()));
+            return Ok(Err(
+                "calls of theirs are recorded, and this process has no directory of recordings: give the \
+                           order to a server that has (--recordings)"
+                    .to_owned(),
+            ));
         }
         // First: what cannot be removed leaves everything as it was, to be tried again.
         if let Some(problem) = directory.and_then(|directory| remove(directory, &files).err()) {
@@ -64,11 +67,17 @@ pub async fn erase(
         count("recordings", files.len() as u64);
         let kept = [("suppressions".to_owned(), kept)].into_iter().filter(|(_, rows)| *rows > 0).collect();
         let (actor, reason) = (by.actor.to_owned(), by.reason.map(ToOwned::to_owned));
-        let certificate = Certificate { id: new_id(now), number_hash: hash.clone(), actor, reason, at: now, erased, kept };
+        let certificate =
+            Certificate { id: new_id(now), number_hash: hash.clone(), actor, reason, at: now, erased, kept };
         erasing::certify(conn, client, &certificate).await?;
         let details = json!({ "number_hash": hash, "lists_too": lists_too });
         let entry = Entry {
-            actor: by.actor, action: "erase", subject: "person", id: certificate.id, reason: by.reason, details: &details,
+            actor: by.actor,
+            action: "erase",
+            subject: "person",
+            id: certificate.id,
+            reason: by.reason,
+            details: &details,
         };
         store::audit::note(conn, client, entry, now).await?;
         Ok(Ok(certificate))
@@ -120,7 +129,9 @@ fn hindrance(found: &[Lead]) -> Option<String> {
     let lead = hindered.lead;
     Some(match hindered.quarantined {
         true => format!("the lead {lead} is in quarantine: have it released or discarded first"),
-        false => format!("the lead {lead} is being called: it is cancelled, and can be erased once that call has ended"),
+        false => format!(
+            "the lead {lead} is being called: it is cancelled, and can be erased once that call has ended"
+        ),
     })
 }
 

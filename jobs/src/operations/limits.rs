@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::{By, OperationError};
 use crate::engine::Engine;
 use crate::engine::wake::Signal;
+use crate::providers::caller_ids;
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::numbers::Number;
@@ -171,7 +172,11 @@ async fn stored_value(
                 return Err(OperationError::Invalid { place: "number".into(), problem });
             }
             let account_row = store::accounts::read(conn, client, *account).await?;
-            account_row.ok_or_else(|| not_found("account", account.to_string()))?;
+            let account_row = account_row.ok_or_else(|| not_found("account", account.to_string()))?;
+            caller_ids::check(account_row.provider, number).map_err(|problem| OperationError::Invalid {
+                place: "number".into(),
+                problem: problem.to_string(),
+            })?;
             let known = store::numbers::of_account(conn, client, *account).await?;
             let known = known.into_iter().find(|known| known.number == *number);
             Ok(known.map_or_else(|| json!([]), |known| known.limits))

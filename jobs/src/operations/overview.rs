@@ -179,6 +179,17 @@ fn kind_of(why: &outdial_workflows::why::Why) -> String {
     }
 }
 
+/// How many calls of a client may be under way at once that our own agent talks on, as its seats are shared out; `None`
+/// if nobody was granted it any.
+///
+/// # Errors
+/// The database.
+pub async fn seats(engine: &Engine, client: ClientId) -> Result<Option<u32>, OperationError> {
+    let mut conn = engine.pool().acquire().await?;
+    let now = engine.now_in(&mut conn).await?;
+    Ok(store::seats::granted(&mut conn, client, now).await?)
+}
+
 /// The processes that are known to run.
 ///
 /// # Errors

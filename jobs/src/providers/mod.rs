@@ -4,6 +4,7 @@
 //! decide nothing, retry nothing and remember nothing.
 
 pub(crate) mod answer;
+pub mod caller_ids;
 pub mod exotel;
 mod http;
 pub mod livekit;

@@ -23,10 +23,10 @@ pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> 
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
             as x(campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros)",
         client.0,
-        &keys().map(|key| key.campaign.0).collect::<Vec<_>>(),
-        &keys().map(|key| key.span).collect::<Vec<_>>(),
-        &keys().map(|key| key.outcome.into()).collect::<Vec<OutcomeRow>>() as &[OutcomeRow],
-        &keys().map(|key| i16::from(key.number)).collect::<Vec<_>>(),
+        &keys().map(|(campaign, _)| campaign.0).collect::<Vec<_>>(),
+        &keys().map(|(_, key)| key.span).collect::<Vec<_>>(),
+        &keys().map(|(_, key)| key.outcome.into()).collect::<Vec<OutcomeRow>>() as &[OutcomeRow],
+        &keys().map(|(_, key)| i16::from(key.number)).collect::<Vec<_>>(),
         &sums(|sum| sum.attempts),
         &sums(|sum| sum.answered),
         &sums(|sum| sum.talk_ms),
@@ -64,7 +64,8 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
     Ok(u64::try_from(rolled).unwrap_or_default())
 }
 
-/// What is counted of a client, or of one of its campaigns, from `from` until `until`.
+/// What is counted of a client, or of one of its campaigns, from `from` until `until`. Whatever the time, no more is
+/// read than what was counted within it.
 pub async fn read(
     conn: &mut PgConnection,
     client: ClientId,
@@ -72,19 +73,26 @@ pub async fn read(
     (from, until): (Option<Moment>, Option<Moment>),
 ) -> Result<Vec<(Key, Sum)>, StoreError> {
     let rows = sqlx::query!(
-        r#"select campaign_id as "campaign_id!", span as "span!", outcome as "outcome!: OutcomeRow", number as "number!",
+        r#"select span as "span!", outcome as "outcome!: OutcomeRow", number as "number!",
             sum(attempts)::bigint as "attempts!", sum(answered)::bigint as "answered!",
             sum(talk_ms)::bigint as "talk_ms!", sum(priced)::bigint as "priced!",
             sum(cost_micros)::bigint as "cost_micros!"
         from (
-            select campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
-            from call_statistics where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+            select s.span, s.outcome, s.number, s.attempts, s.answered, s.talk_ms, s.priced, s.cost_micros
+            from (select client_id, campaign_id from campaigns
+                where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
+            cross join lateral (
+                select * from call_statistics s
+                where s.client_id = x.client_id and s.campaign_id = x.campaign_id
+                    and s.span >= coalesce($3, timestamptz '-infinity') and s.span < coalesce($4, timestamptz 'infinity')
+            ) s
             union all
-            select campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
-            from call_statistics_deltas where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+            select span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
+            from call_statistics_deltas
+            where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+                and span >= coalesce($3, timestamptz '-infinity') and span < coalesce($4, timestamptz 'infinity')
         ) s
-        where ($3::timestamptz is null or span >= $3) and ($4::timestamptz is null or span < $4)
-        group by 1, 2, 3, 4"#,
+        group by 1, 2, 3"#,
         client.0,
         campaign.map(|campaign| campaign.0) as Option<Uuid>,
         from,
@@ -96,8 +104,7 @@ pub async fn read(
         .into_iter()
         .map(|row| {
             let number = u8::try_from(row.number).unwrap_or(outdial_workflows::analytics::LAST_NUMBER);
-            let campaign = CampaignId(row.campaign_id);
-            let key = Key { campaign, span: row.span, outcome: row.outcome.into(), number };
+            let key = Key { span: row.span, outcome: row.outcome.into(), number };
             let (attempts, answered, talk_ms) = (row.attempts, row.answered, row.talk_ms);
             let (priced, cost_micros) = (row.priced, row.cost_micros);
             (key, Sum { attempts, answered, talk_ms, priced, cost_micros })

@@ -120,7 +120,8 @@ pub async fn erase(
     count("webhook_inbox", inbox(conn, client, person).await?);
     count("strange_webhooks", strange_webhooks(conn, client, person).await?);
     count("idempotency_keys", answers(conn, person).await?);
-    let consents = sqlx::query!("delete from consents where phone = $2 and client_id = $1", client.0, person.phone);
+    let consents =
+        sqlx::query!("delete from consents where phone = $2 and client_id = $1", client.0, person.phone);
     count("consents", consents.execute(&mut *conn).await?.rows_affected());
     count("audit", audit(conn, client, person).await?);
     count("bulk_operations", orders(conn, client, person).await?);

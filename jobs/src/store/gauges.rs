@@ -263,15 +263,37 @@ pub struct Queued {
     pub since: Option<Moment>,
 }
 
-/// The queue, by kind; of more than a hundred thousand jobs, so many are counted.
+/// So many jobs of a kind are counted.
+const COUNTED: i64 = 10_000;
+
+/// The queue, by kind; of more than ten thousand jobs of a kind that wait, or of all that run, so many are counted.
 pub async fn queue(conn: &mut PgConnection, now: Moment) -> Result<Vec<Queued>, StoreError> {
     let rows = sqlx::query_as!(
         Queued,
-        r#"select kind, count(*) filter (where lease_owner is null) as "waiting!",
-            count(*) filter (where lease_owner is not null) as "running!",
-            min(run_at) filter (where lease_owner is null and run_at <= $1) as since
-        from (select kind, lease_owner, run_at from jobs limit 100000) j group by kind order by kind"#,
-        now
+        r#"with recursive kinds as (
+            (select kind from jobs where lease_owner is null order by kind limit 1)
+            union all
+            select (select kind from jobs j where lease_owner is null and j.kind > kinds.kind order by kind limit 1)
+            from kinds where kinds.kind is not null
+        ), free as (
+            select kind, waiting, since from kinds cross join lateral (
+                select count(*) as waiting from (
+                    select from jobs j where lease_owner is null and j.kind = kinds.kind limit $2) j) counted
+            cross join lateral (
+                select min(run_at) as since from generate_series(0, 3) p(priority) cross join lateral (
+                    select run_at from jobs j
+                    where lease_owner is null and j.kind = kinds.kind and j.priority = p.priority and run_at <= $1
+                    order by run_at limit 1) j) oldest
+            where kind is not null
+        ), leased as (
+            select kind, count(*) as running
+            from (select kind from jobs where lease_owner is not null order by lease_until desc limit $2) j group by kind
+        )
+        select coalesce(free.kind, leased.kind) as "kind!", coalesce(waiting, 0) as "waiting!",
+            coalesce(running, 0) as "running!", since
+        from free full join leased on free.kind = leased.kind order by 1"#,
+        now,
+        COUNTED
     )
     .fetch_all(conn)
     .await?;

@@ -106,12 +106,22 @@ pub struct Seen {
     pub seen_at: Moment,
     /// How far its clock is from the database's, in milliseconds.
     pub clock_off_ms: i32,
+    /// How many conversations it holds at once; 0 of a process that holds none, and while it drains.
+    pub seats: i32,
+    /// How many it holds.
+    pub conversations: i64,
 }
 
 /// The processes that are known to run.
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Seen>, StoreError> {
     let rows = sqlx::query!(
-        "select node_id, name, pid, roles, started_at, seen_at, clock_off_ms from nodes order by started_at"
+        r#"select n.node_id, n.name, n.pid, n.roles, n.started_at, n.seen_at, n.clock_off_ms, n.seats,
+            coalesce(held.conversations, 0) as "conversations!"
+        from nodes n
+        left join (
+            select node_id, count(*) as conversations from conversations where ended_at is null group by node_id) held
+            using (node_id)
+        order by n.started_at"#
     );
     let rows = rows.fetch_all(conn).await?;
     let each = rows.into_iter().map(|row| Seen {
@@ -122,6 +132,8 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<Seen>, StoreError> {
         started_at: row.started_at,
         seen_at: row.seen_at,
         clock_off_ms: row.clock_off_ms,
+        seats: row.seats,
+        conversations: row.conversations,
     });
     Ok(each.collect())
 }

@@ -132,8 +132,8 @@ pub async fn wake(
     Ok(())
 }
 
-/// Claims jobs of all kinds at once: no more of each than it has free slots. A lease that has
-/// run out is claimed like a free job, and before any.
+/// Claims jobs of all kinds at once: no more of each than it has free slots, and of a paused kind none. A lease that
+/// has run out is claimed like a free job, and before any.
 pub async fn claim(
     conn: &mut PgConnection,
     node: NodeId,
@@ -145,6 +145,7 @@ pub async fn claim(
     let rows = sqlx::query!(
         r#"with slots as (
             select * from unnest($2::text[], $3::bigint[]) as slots(kind, free)
+            where not exists (select from paused_kinds p where p.kind = slots.kind)
         ), expired as (
             select slots.kind, j.client_id, j.job_id from slots cross join lateral (
                 select client_id, job_id from jobs
@@ -190,11 +191,14 @@ pub async fn claim(
         .collect())
 }
 
-/// When the next job of these kinds is to run, or the next lease of one runs out. Of a kind of which more
+/// When the next job of these kinds is to run, or the next lease of one runs out; of a paused kind, none is. Of a kind of which more
 /// than a thousand wait, not all are looked at.
 pub async fn next_at(conn: &mut PgConnection, kinds: &[String]) -> Result<Option<Moment>, StoreError> {
     let next = sqlx::query_scalar!(
-        "select min(next_at) from unnest($1::text[]) as kinds(kind) cross join lateral (
+        "select min(next_at) from (
+            select kind from unnest($1::text[]) as kinds(kind)
+            where not exists (select from paused_kinds p where p.kind = kinds.kind)) kinds
+        cross join lateral (
             (select run_at as next_at from jobs
             where lease_owner is null and jobs.kind = kinds.kind limit 1000)
             union all

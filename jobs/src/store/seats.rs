@@ -125,16 +125,25 @@ pub async fn grant(
     Ok(raised.into_iter().map(ClientId).collect())
 }
 
-/// How many seats a client has left, in a round of admission; `None` if it was granted none.
-pub async fn free(conn: &mut PgConnection, client: ClientId, now: Moment) -> Result<Option<u32>, StoreError> {
+/// How many seats a client is granted; `None` if it was granted none.
+pub async fn granted(
+    conn: &mut PgConnection,
+    client: ClientId,
+    now: Moment,
+) -> Result<Option<u32>, StoreError> {
     let granted = sqlx::query_scalar!(
         "select seats from seat_grants where client_id = $1 and until > $2",
         client.0,
         now
     )
-    .fetch_optional(&mut *conn)
+    .fetch_optional(conn)
     .await?;
-    let Some(granted) = granted else { return Ok(None) };
+    Ok(granted.map(|seats| u32::try_from(seats).unwrap_or_default()))
+}
+
+/// How many seats a client has left, in a round of admission; `None` if it was granted none.
+pub async fn free(conn: &mut PgConnection, client: ClientId, now: Moment) -> Result<Option<u32>, StoreError> {
+    let Some(granted) = granted(conn, client, now).await? else { return Ok(None) };
     let taken = sqlx::query_scalar!(
         r#"select coalesce(sum(a.calls), 0)::bigint as "taken!"
         from (

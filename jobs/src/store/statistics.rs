@@ -38,13 +38,14 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
         r#"with taken as (
             delete from statistics_deltas where delta_id in (
                 select delta_id from statistics_deltas order by delta_id limit $1 for update skip locked)
-            returning client_id, campaign_id, lane_id, state, outcome, reason, hour, count
+            returning client_id, campaign_id, lane_id, state, outcome, reason, count
         ), summed as (
-            select client_id, campaign_id, lane_id, state, outcome, hour, sum(count)::bigint as count
-            from taken group by 1, 2, 3, 4, 5, 6
+            select client_id, campaign_id, lane_id, state, outcome, timestamptz '-infinity' as hour,
+                sum(count)::bigint as count
+            from taken group by 1, 2, 3, 4, 5 having sum(count) <> 0
         ), written as (
             insert into statistics as s (client_id, campaign_id, lane_id, state, outcome, hour, count)
-            select * from summed order by 1, 2, 3, 4, 5, 6
+            select * from summed order by 1, 2, 3, 4, 5
             on conflict on constraint statistics_key do update set count = s.count + excluded.count
         ), stand as (
             insert into standings as s (client_id, campaign_id, state, reason, outcome, count)
@@ -115,5 +116,51 @@ pub async fn of_campaigns(
     let each = rows.into_iter();
     Ok(each
         .map(|row| (CampaignId(row.campaign_id), standing(row.lane_id, row.state, row.outcome, row.count)))
+        .collect())
+}
+
+/// How many leads stand so, wherever their lanes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasoned {
+    /// The state.
+    pub state: State,
+    /// Why they wait or are held, by name; of all others, none.
+    pub reason: Option<String>,
+    /// The outcome of finished leads.
+    pub outcome: Option<Outcome>,
+    /// How many.
+    pub count: i64,
+}
+
+/// How many leads of a client, or of one of its campaigns, stand where and why: what is rolled up and what is pending.
+pub async fn reasoned(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+) -> Result<Vec<Reasoned>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select state as "state!: StateRow", reason, outcome as "outcome: OutcomeRow", sum(count)::bigint as "count!"
+        from (
+            select s.state, s.reason, s.outcome, s.count
+            from (select client_id, campaign_id from campaigns
+                where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
+            join standings s using (client_id, campaign_id)
+            union all
+            select state, reason, outcome, count from statistics_deltas
+            where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+        ) s group by 1, 2, 3 having sum(count) <> 0"#,
+        client.0,
+        campaign.map(|campaign| campaign.0) as Option<Uuid>
+    )
+    .fetch_all(conn)
+    .await?;
+    let each = rows.into_iter();
+    Ok(each
+        .map(|row| Reasoned {
+            state: row.state.into(),
+            reason: row.reason,
+            outcome: row.outcome.map(Into::into),
+            count: row.count,
+        })
         .collect())
 }

@@ -1,9 +1,10 @@
 //! Leads, one by one.
 
-use outdial_jobs::operations::{judging, leads, transferring};
+use outdial_jobs::operations::{correcting, judging, leads, transferring};
 use outdial_workflows::explain::Explanation;
-use outdial_workflows::ids::{ClientId, LeadId};
+use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::transfer::TransferTo;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -49,6 +50,25 @@ impl Backend<'_> {
         }
     }
 
+    /// Records another outcome of an attempt that is over.
+    pub(in crate::cli) async fn correct_outcome(
+        &self,
+        attempt: DialKey,
+        outcome: Outcome,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Database(app, actor) => {
+                Ok(correcting::correct(&app.engine, attempt, outcome, by(actor, Some(reason))).await?)
+            }
+            Self::Server(server) => {
+                let call = Call::post(format!("/v1/attempts/{attempt}/outcome")).because(Some(reason))?;
+                server.read::<IgnoredAny>(&call.json(json!({ "outcome": outcome.name() }))).await?;
+                Ok(())
+            }
+        }
+    }
+
     /// Has the call under way with a lead handed to somebody else.
     pub(in crate::cli) async fn transfer_call(
         &self,
@@ -82,8 +102,9 @@ pub(super) fn ordered(command: &Command) -> Value {
         | Command::Cancel
         | Command::Retry
         | Command::HangUp
-        // It goes to an address of its own.
+        // They go to addresses of their own.
         | Command::Transfer { .. }
+        | Command::Correct { .. }
         | Command::Undo => {
             json!({ "order": order })
         }

@@ -7,6 +7,7 @@ mod exports;
 mod files;
 mod forecast;
 mod imports;
+mod jobs;
 mod keys;
 mod leads;
 mod limits;

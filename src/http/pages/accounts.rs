@@ -22,6 +22,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::clients::Reason;
+use super::limits::{self as fields, LimitFields};
 use super::outcome::{Done, Failure, Sent};
 use super::page;
 use super::shell::{Shell, Visit};
@@ -53,6 +54,7 @@ struct AccountsPage {
     providers: Vec<&'static str>,
     asked: Vec<Asked>,
     client_limits: String,
+    limit_fields: Html,
 }
 
 /// A field of what a carrier needs of an account.
@@ -143,9 +145,11 @@ async fn list(visit: Visit, Named(client): Named<Uuid>) -> Result<Response, Fail
     let shell = visit.shell(client, "accounts", "Accounts").await?;
     let accounts = setup::accounts(engine, Some(client), Part::newest(200)).await?;
     let providers = Provider::ALL.iter().map(|provider| provider.name()).collect();
-    let client_limits = show::json(&limits::read(engine, client, &Limited::Client).await?);
+    let client_limits = limits::read(engine, client, &Limited::Client).await?;
+    let limit_fields = LimitFields::of(&client_limits).html()?;
+    let client_limits = show::json(&client_limits);
     let asked = Provider::ALL.iter().copied().map(Asked::of).collect();
-    page(&AccountsPage { shell, accounts, providers, asked, client_limits })
+    page(&AccountsPage { shell, accounts, providers, asked, client_limits, limit_fields })
 }
 
 #[derive(Deserialize)]
@@ -208,13 +212,19 @@ struct AccountPage {
     asked: Asked,
     stands: &'static str,
     limits: String,
+    limit_fields: Html,
+    no_limits: Html,
     numbers: Vec<Number>,
     webhook: Option<String>,
 }
 
 impl AccountPage {
     fn limits_of(&self, number: &Number) -> String {
-        number.limits.to_string()
+        match serde_json::from_value::<Vec<Limit>>(number.limits.clone()) {
+            Ok(limits) => limits.iter().map(Limit::to_string).collect::<Vec<_>>().join("; "),
+            // Of a newer version.
+            Err(_) => number.limits.to_string(),
+        }
     }
 }
 
@@ -227,7 +237,10 @@ async fn show_one(visit: Visit, Named(account): Named<Uuid>) -> Result<Response,
     let webhook = account.webhook_path.as_ref().map(|path| format!("{base}{path}"));
     let (stands, limits) = (stands(&account, visit.signed.now), show::json(&account.limits));
     let asked = Asked::of(account.provider);
-    page(&AccountPage { shell, account, asked, stands, limits, numbers, webhook })
+    // What a newer version set is not understood, and saving over it is refused: see `before`.
+    let known: Vec<Limit> = serde_json::from_value(account.limits.clone()).unwrap_or_default();
+    let (limit_fields, no_limits) = (LimitFields::of(&known).html()?, LimitFields::default().html()?);
+    page(&AccountPage { shell, account, asked, stands, limits, limit_fields, no_limits, numbers, webhook })
 }
 
 /// The account, if the visitor may see it and their role is enough.
@@ -309,26 +322,18 @@ async fn disable(visit: Visit, Named(account): Named<Uuid>) -> Result<Done, Fail
 
 #[derive(Deserialize)]
 struct LimitsForm {
-    limits: String,
     #[serde(default)]
     number: String,
     /// What they were when the page was read.
     #[serde(default)]
     before: String,
-}
-
-impl LimitsForm {
-    fn read(place: &str, text: &str) -> Result<Vec<Limit>, Problem> {
-        match text.trim() {
-            "" => Ok(vec![]),
-            text => serde_json::from_str(text).map_err(|error| wrong(place, error.to_string())),
-        }
-    }
+    #[serde(flatten)]
+    fields: HashMap<String, String>,
 }
 
 async fn replace(visit: &Visit, client: ClientId, whose: &Limited, form: &LimitsForm) -> Result<(), Failure> {
-    let after = LimitsForm::read("limits", &form.limits)?;
-    let before = LimitsForm::read("before", &form.before)?;
+    let after = fields::read(&form.fields)?;
+    let before = fields::list("before", &form.before)?;
     let as_read = |limits: &[Limit]| limits == before;
     limits::replace(&visit.api.engine, client, whose, as_read, &after, visit.caller.by()).await?;
     Ok(())

@@ -7,11 +7,17 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use outdial_jobs::operations::attempts::{self, Made};
 use outdial_jobs::operations::keys::Role;
-use outdial_jobs::operations::{By, OperationError, calls, leads, overview, setup, transferring};
+use outdial_jobs::operations::{
+    By, OperationError, calls, correcting, hanging_up, leads, listening, overview, setup, transferring,
+};
+use outdial_jobs::providers::Provider;
+use outdial_workflows::Moment;
 use outdial_workflows::conversation::Latency;
 use outdial_workflows::ids::{ClientId, DialKey};
 use outdial_workflows::input::{Answer, Command};
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::results::{CallResults, Speaker, Turn};
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -35,6 +41,8 @@ pub(super) fn routes() -> Router<Api> {
         .route("/admin/calls/{key}/live", get(follow))
         .route("/admin/calls/{key}/hang-up", post(hang_up))
         .route("/admin/calls/{key}/transfer", post(transfer))
+        .route("/admin/calls/{key}/outcome", post(correct))
+        .route("/admin/calls/{key}/listen", post(listen))
 }
 
 #[derive(Template)]
@@ -115,6 +123,10 @@ struct CallNow<'a> {
     made: Made,
     account: String,
     campaign: String,
+    /// Whether there is a way to end the call.
+    can_end: bool,
+    /// Whether its carrier lets somebody listen.
+    can_listen: bool,
     results: CallResults,
     analysis: Option<String>,
 }
@@ -165,6 +177,15 @@ impl CallNow<'_> {
         Some(outdial_workflows::money::Cost { micros }.to_string())
     }
 
+    /// What may be recorded instead of what is.
+    fn corrections(&self) -> Vec<&'static str> {
+        Outcome::ALL
+            .into_iter()
+            .filter(|outcome| self.made.outcome != Some(*outcome))
+            .map(Outcome::name)
+            .collect()
+    }
+
     fn transfer(&self) -> Option<(String, String)> {
         let state = self.made.transfer_state.map(|state| state.name().to_owned())?;
         Some((self.made.transfer_to.clone()?, state))
@@ -178,11 +199,15 @@ async fn call_now(visit: &Visit, shell: &Shell, made: Made) -> Result<String, Fa
     if results.transcript.is_empty() && made.ended_at.is_none() {
         results.transcript = calls::said_so_far(engine, made.key).await?;
     }
-    let account = setup::account(engine, made.account).await?.name;
+    let account = setup::account(engine, made.account).await?;
+    let goes_on = made.ended_at.is_none() && made.submitted_at.is_some();
+    let can_end = goes_on && hanging_up::can_be_ended(engine, made.key.0, made.account).await?;
+    let can_listen = goes_on && made.answered_at.is_some() && account.provider == Provider::LiveKit;
+    let account = account.name;
     let campaign = overview::names(engine, client, [made.campaign]).await?.remove(&made.campaign);
     let analysis = (!results.analysis.is_empty()).then(|| show::json(&results.analysis));
     let campaign = campaign.unwrap_or_default();
-    let part = CallNow { shell, made, account, campaign, results, analysis };
+    let part = CallNow { shell, made, account, campaign, can_end, can_listen, results, analysis };
     Ok(part.render().map_err(|error| Problem::ours(&error))?)
 }
 
@@ -240,4 +265,47 @@ async fn transfer(
     let (client, lead) = (made.key.0.client, made.key.0.lead);
     transferring::transfer(&visit.api.engine, client, lead, to, visit.caller.by()).await?;
     Ok(Done::at(format!("/admin/calls/{key}"), format!("The call is being handed to {to}.")))
+}
+
+#[derive(Deserialize)]
+struct CorrectionForm {
+    outcome: String,
+    #[serde(default)]
+    reason: String,
+}
+
+async fn correct(
+    visit: Visit,
+    Named(key): Named<String>,
+    Sent(form): Sent<CorrectionForm>,
+) -> Result<Done, Failure> {
+    visit.caller.is(Role::Operator)?;
+    let made = attempt(&visit, &key).await?;
+    let outcome: Outcome =
+        form.outcome.parse().map_err(|_| wrong("outcome", format!("`{}` is no outcome", form.outcome)))?;
+    let by = visit.caller.by_for(Some(form.reason.as_str()));
+    correcting::correct(&visit.api.engine, made.key, outcome, by).await?;
+    Ok(Done::at(format!("/admin/calls/{key}"), format!("It is recorded as {}.", show::words(outcome.name()))))
+}
+
+#[derive(Template)]
+#[template(path = "listen.html")]
+struct ListenPage {
+    shell: Shell,
+    key: DialKey,
+    url: String,
+    token: String,
+    room: String,
+    until: Moment,
+}
+
+/// The way to listen is shown once, to whoever asked for it: it is on record, and ends with the call.
+async fn listen(visit: Visit, Named(key): Named<String>) -> Result<Response, Failure> {
+    visit.caller.is(Role::Operator)?;
+    let made = attempt(&visit, &key).await?;
+    let (client, lead) = (made.key.0.client, made.key.0.lead);
+    let (way, until) = listening::listen(&visit.api.engine, client, lead, visit.caller.by()).await?;
+    let shell = visit.shell(client, "calls", "Listen in").await?;
+    let token = way.token.expose_secret().to_owned();
+    page(&ListenPage { shell, key: made.key, url: way.url.into(), token, room: way.room, until })
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use outdial_jobs::operations::jobs::{self, Fits, JobState, Listed};
 use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::kinds::{self, Kind};
 use outdial_jobs::operations::overview;
 use outdial_workflows::ids::ClientId;
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/admin/clients/{client}/jobs", get(list))
         .route("/admin/clients/{client}/jobs/live", get(follow))
         .route("/admin/clients/{client}/jobs/all", post(all))
+        .route("/admin/clients/{client}/jobs/kinds", post(kind))
         .route("/admin/jobs/{job}", get(show_one))
         .route("/admin/jobs/{job}/retry", post(retry))
         .route("/admin/jobs/{job}/discard", post(discard))
@@ -97,6 +99,8 @@ struct JobsNow<'a> {
     next: Option<String>,
     quarantined: i64,
     nodes: Vec<overview::Seen>,
+    seats: Option<u32>,
+    all_kinds: Vec<Kind>,
 }
 
 const STATES: [&str; 4] = ["waiting", "running", "backing_off", "quarantined"];
@@ -120,11 +124,13 @@ async fn jobs_now(
     }
     let fits = |kind: &str| wanted.kind.is_empty() || wanted.kind == kind;
     let quarantined = counts.iter().filter(|(kind, _)| fits(kind)).map(|(_, n)| n[3]).sum();
-    let kinds = counts.keys().cloned().collect();
+    let known = counts.keys().cloned().collect();
     let nodes = overview::nodes(engine).await?;
+    let seats = overview::seats(engine, client).await?;
+    let all_kinds = kinds::list(engine).await?;
     let counts = counts.into_iter().collect();
-    let part = JobsNow { shell, wanted, counts, jobs: found, next, quarantined, nodes };
-    Ok((part.render().map_err(|error| Problem::ours(&error))?, kinds))
+    let part = JobsNow { shell, wanted, counts, jobs: found, next, quarantined, nodes, seats, all_kinds };
+    Ok((part.render().map_err(|error| Problem::ours(&error))?, known))
 }
 
 impl JobsNow<'_> {
@@ -239,4 +245,34 @@ async fn all(visit: Visit, Named(client): Named<Uuid>, Sent(form): Sent<AllForm>
     }
     let list = format!("/admin/clients/{client}/jobs");
     Ok(Done::back(form.reason.back.as_deref(), &list, told))
+}
+
+/// An order for a kind of job, for all clients.
+#[derive(Deserialize)]
+struct KindForm {
+    order: String,
+    kind: String,
+    #[serde(flatten)]
+    reason: Reason,
+}
+
+async fn kind(visit: Visit, Named(client): Named<Uuid>, Sent(form): Sent<KindForm>) -> Result<Done, Failure> {
+    visit.caller.is(Role::Admin)?;
+    visit.caller.sees_all()?;
+    let client = visit.client(client).await?;
+    let (engine, by) = (&visit.api.engine, visit.caller.by_for(form.reason.given()));
+    let (undo, told) = match form.order.as_str() {
+        "pause" => {
+            kinds::pause(engine, &form.kind, by).await?;
+            ("resume", "is paused: nobody begins one until it is resumed; those that run go on.")
+        }
+        "resume" => {
+            kinds::resume(engine, &form.kind, by).await?;
+            ("pause", "goes on.")
+        }
+        other => return Err(wrong("order", format!("`{other}` is no order")).into()),
+    };
+    let list = format!("/admin/clients/{client}/jobs");
+    let done = Done::back(form.reason.back.as_deref(), &list, format!("{} {told}", form.kind));
+    Ok(done.undone_by(format!("{list}/kinds"), &[("order", undo), ("kind", &form.kind)]))
 }

@@ -15,7 +15,7 @@ use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::leads::{self, Listed};
 use outdial_jobs::operations::overview::Campaign;
 use outdial_jobs::operations::suppressions::{self, Whose as ListOf};
-use outdial_jobs::operations::{By, Direction, Part, campaigns, judging, lead_lists, overview};
+use outdial_jobs::operations::{By, Direction, Part, campaigns, hanging_up, judging, lead_lists, overview};
 use outdial_workflows::Moment;
 use outdial_workflows::explain::Explanation;
 use outdial_workflows::gate::CampaignState;
@@ -225,6 +225,8 @@ struct LeadNow<'a> {
     campaign: Campaign,
     explanation: Explanation,
     attempts: Vec<Made>,
+    /// Whether there is a way to end the call that is under way.
+    can_end: bool,
     zone: Option<Tz>,
     attributes: Vec<(String, String)>,
     suppressed: Option<suppressions::Listed>,
@@ -296,7 +298,13 @@ async fn lead_now(visit: &Visit, shell: &Shell, lead: &Listed) -> Result<String,
         None => None,
     };
     let zone = zone(lead);
-    let part = LeadNow { shell, lead, campaign, explanation, attempts, zone, attributes, suppressed };
+    let live = attempts.iter().find(|made| made.ended_at.is_none() && made.submitted_at.is_some());
+    let can_end = match live {
+        Some(made) => hanging_up::can_be_ended(engine, made.key.0, made.account).await?,
+        None => false,
+    };
+    let part =
+        LeadNow { shell, lead, campaign, explanation, attempts, can_end, zone, attributes, suppressed };
     Ok(part.render().map_err(|error| Problem::ours(&error))?)
 }
 

@@ -14,6 +14,7 @@ mod contact;
 mod jobs;
 mod keys;
 mod leads;
+mod limits;
 mod live;
 mod orders;
 mod outcome;

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::attempts::{self, Fits, Made, Place, Whose};
-use outdial_jobs::operations::{Direction, OperationError};
+use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::{Direction, OperationError, correcting};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::input::wrong;
 use super::names::{CallResultName, CallStatusName, LedgerName, OutcomeName, TransferStateName};
 use super::paging::{OrderName, page_limit};
-use super::{Asked, Caller, Named, Page, campaigns, leads};
+use super::{Asked, Body, Caller, Named, Page, campaigns, leads};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
@@ -270,8 +271,48 @@ pub(crate) async fn get(
     caller: Caller,
     Named(attempt): Named<String>,
 ) -> Result<Json<Attempt>, Problem> {
-    let not_found = || Problem::from(OperationError::NotFound { kind: "attempt", given: attempt.clone() });
+    let key = visible(&caller, &attempt)?;
+    Ok(Json(attempts::get(&api.engine, key).await?.into()))
+}
+
+fn visible(caller: &Caller, attempt: &str) -> Result<DialKey, Problem> {
+    let not_found = || Problem::from(OperationError::NotFound { kind: "attempt", given: attempt.to_owned() });
     let key: DialKey = attempt.parse().map_err(|_| not_found())?;
     caller.sees(key.0.client).map_err(|_| not_found())?;
+    Ok(key)
+}
+
+/// What came of an attempt.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Correction {
+    /// What is to be recorded.
+    outcome: OutcomeName,
+    /// Why the record is wrong. Takes the place of `X-Outdial-Reason`; one of them has to be given.
+    reason: Option<String>,
+}
+
+/// Correct an attempt's outcome
+///
+/// Of an attempt that is over. It causes no call; an outcome after which nobody is called again ends the lead, and
+/// `do_not_call` suppresses the number. The history keeps what stood there before.
+#[utoipa::path(post, path = "/v1/attempts/{attempt}/outcome", tag = "attempts",
+    params(("attempt" = String, Path, description = "Its id")), request_body = Correction, responses(
+    (status = 200, description = "The attempt as it is recorded now", body = Attempt),
+    (status = 403, description = "Takes the role operator", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such attempt", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "Nothing is recorded of it yet", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "There is no reason", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn correct(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(attempt): Named<String>,
+    Body(input): Body<Correction>,
+) -> Result<Json<Attempt>, Problem> {
+    caller.is(Role::Operator)?;
+    let key = visible(&caller, &attempt)?;
+    let by = caller.by_for(input.reason.as_deref());
+    correcting::correct(&api.engine, key, input.outcome.into(), by).await?;
     Ok(Json(attempts::get(&api.engine, key).await?.into()))
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::jobs::{self, Counted, Fits, Listed};
 use outdial_jobs::operations::keys::Role;
+use outdial_jobs::operations::kinds::{self, Kind};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -192,4 +193,93 @@ pub(crate) async fn discard(
     let found = visible(&api, &caller, job).await?;
     jobs::discard(&api.engine, found.client, found.id, caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A kind of job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobKind {
+    /// Its name, as `deliver.v1`.
+    kind: String,
+    /// How many of it one process runs at once.
+    slots: usize,
+    /// Why it cannot be paused; absent of one that can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cannot_be_paused: Option<String>,
+    /// Since when it is paused; absent while it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_at: Option<DateTime<Utc>>,
+    /// Who paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_by: Option<String>,
+    /// Why, in their words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Kind> for JobKind {
+    fn from(kind: Kind) -> Self {
+        let Kind { kind, slots, cannot_be_paused, paused_at, paused_by, reason } = kind;
+        Self { kind, slots, cannot_be_paused, paused_at, paused_by, reason }
+    }
+}
+
+/// All kinds of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobKinds {
+    /// They, with whether they are paused.
+    items: Vec<JobKind>,
+}
+
+async fn all_kinds(api: &Api) -> Result<Json<JobKinds>, Problem> {
+    let kinds = kinds::list(&api.engine).await?;
+    Ok(Json(JobKinds { items: kinds.into_iter().map(Into::into).collect() }))
+}
+
+/// List the kinds of jobs
+///
+/// With whether they are paused.
+#[utoipa::path(get, path = "/v1/job-kinds", tag = "jobs", responses(
+    (status = 200, description = "All of this version", body = JobKinds),
+))]
+pub(crate) async fn kinds(State(api): State<Api>, _: Caller) -> Result<Json<JobKinds>, Problem> {
+    all_kinds(&api).await
+}
+
+/// Pause a kind of job
+///
+/// No process begins one until it is resumed, whichever client it is for; those that run go on.
+#[utoipa::path(post, path = "/v1/job-kinds/{kind}/pause", tag = "jobs", params(("kind" = String, Path, description = "Its name, as `deliver.v1`")), responses(
+    (status = 200, description = "It is paused", body = JobKinds),
+    (status = 403, description = "Takes the role admin, of all clients", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such kind", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "This kind is stopped in another way", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn pause_kind(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(kind): Named<String>,
+) -> Result<Json<JobKinds>, Problem> {
+    caller.is(Role::Admin)?;
+    caller.sees_all()?;
+    kinds::pause(&api.engine, &kind, caller.by()).await?;
+    all_kinds(&api).await
+}
+
+/// Resume a kind of job
+///
+/// What had to wait begins at once.
+#[utoipa::path(post, path = "/v1/job-kinds/{kind}/resume", tag = "jobs", params(("kind" = String, Path, description = "Its name, as `deliver.v1`")), responses(
+    (status = 200, description = "It goes on", body = JobKinds),
+    (status = 403, description = "Takes the role admin, of all clients", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 404, description = "No such kind", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub(crate) async fn resume_kind(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(kind): Named<String>,
+) -> Result<Json<JobKinds>, Problem> {
+    caller.is(Role::Admin)?;
+    caller.sees_all()?;
+    kinds::resume(&api.engine, &kind, caller.by()).await?;
+    all_kinds(&api).await
 }

@@ -80,7 +80,7 @@ pub(crate) struct OperationInput {
 pub(crate) struct OperationPreview {
     /// Leads that fit.
     leads: u64,
-    /// Whether all were counted: no more than 200,000 are looked at.
+    /// Whether all were counted: where leads have to be looked at, no more than 20,000 are.
     exact: bool,
 }
 

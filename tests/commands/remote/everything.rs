@@ -18,6 +18,7 @@ const HERE: &[&str] = &[
     "bench conversations",
     "bench idle",
     "bench lead-runs",
+    "bench pages",
     "bench pause",
 ];
 /// What needs neither.
@@ -81,6 +82,10 @@ const THERE: &[&str] = &[
     "lead reschedule ID --at 2h",
     "lead prioritise ID --to high",
     "lead hang-up ID",
+    "lead correct ID --attempt 1 --to not_interested --reason listened",
+    "job kinds",
+    "job pause deliver.v1",
+    "job resume deliver.v1",
     "import list --campaign Spring",
     "import show ID",
     "import notes ID",

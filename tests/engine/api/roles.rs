@@ -34,6 +34,7 @@ impl Things {
             ("{account}", world.account.to_string()),
             ("{number}", NUMBER.to_owned()),
             ("{playbook}", "minimal".to_owned()),
+            ("{kind}", "deliver.v1".to_owned()),
         ];
         let names = |thing: &str| route.contains(thing) || query(route).contains(thing);
         if ["{campaign}", "{schedule}", "{lead}", "{call}", "{attempt}"].into_iter().any(names) {
@@ -129,7 +130,7 @@ impl Things {
 }
 
 /// What addresses name.
-const NAMED: [&str; 16] = [
+const NAMED: [&str; 17] = [
     "{client}",
     "{account}",
     "{number}",
@@ -146,6 +147,7 @@ const NAMED: [&str; 16] = [
     "{sheet}",
     "{subscriber}",
     "{playbook}",
+    "{kind}",
 ];
 const NUMBER: &str = "+918040000000";
 
@@ -187,6 +189,9 @@ fn body(route: &str, world: &World) -> Option<Value> {
             "through": { "account": world.account.to_string() },
         })),
         "POST /v1/clients/{client}/calls/{call}/transfer" => Some(json!({ "to": "+14155550177" })),
+        "POST /v1/attempts/{attempt}/outcome" => {
+            Some(json!({ "outcome": "not_interested", "reason": "a test" }))
+        }
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
         "POST /v1/clients/{client}/accounts" => Some(account(&format!("Account {}", Uuid::new_v4()))),
@@ -365,10 +370,14 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/leads/{lead}/attempts", Viewer),
         ("GET /v1/campaigns/{campaign}/attempts", Viewer),
         ("GET /v1/attempts/{attempt}", Viewer),
+        ("POST /v1/attempts/{attempt}/outcome", Operator),
         ("GET /v1/calls", Viewer),
         ("GET /v1/clients/{client}/jobs", Viewer),
         ("GET /v1/clients/{client}/jobs/counts", Viewer),
         ("GET /v1/jobs/{job}", Viewer),
+        ("GET /v1/job-kinds", Viewer),
+        ("POST /v1/job-kinds/{kind}/pause", Admin),
+        ("POST /v1/job-kinds/{kind}/resume", Admin),
         ("POST /v1/jobs/{job}/retry", Operator),
         ("POST /v1/jobs/{job}/discard", Admin),
         ("GET /v1/clients/{client}/audit", Viewer),

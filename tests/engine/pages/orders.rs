@@ -1,10 +1,15 @@
 //! What people do from pages: each order is carried out as the API's is, and the next page says so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::analytics::{self, Asked};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{Part, campaigns, leads, suppressions};
 use outdial_jobs::providers::http_client;
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey};
+use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::State;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -256,5 +261,82 @@ async fn a_page_is_told_of_what_changes_while_it_is_looked_at() {
     let answer = browser.order(&format!("/admin/leads/{lead}/orders"), &[("order", "pause")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     crate::support::world::soon("the change is told", read_until("Release")).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_came_of_a_call_is_corrected_with_a_reason_and_the_record_keeps_both() {
+    let mut world = World::working().await;
+    let campaign = world.campaign(json!({ "retry": { "max_attempts": 1 } })).await;
+    let talk = Scenario::answered(Duration::from_secs(30));
+    let lead = world.scripted(campaign, "+919876500001", [talk]).await;
+    world.finished(lead).await;
+    let key = DialKey(AttemptRef { client: world.client, lead, number: AttemptNumber::FIRST });
+    let (here, order) = (format!("/admin/calls/{key}"), format!("/admin/calls/{key}/outcome"));
+    let mut viewer = Browser::signed_in(&world, Role::Viewer, Some(world.client)).await;
+    let refused = viewer.order(&order, &[("outcome", "not_interested"), ("reason", "I say so")]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let mut browser = Browser::signed_in(&world, Role::Operator, Some(world.client)).await;
+    for (outcome, reason) in [("not_interested", " "), ("happy", "a typo"), ("", "nothing chosen")] {
+        let refused = browser.order(&order, &[("outcome", outcome), ("reason", reason)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{outcome}: {reason}");
+    }
+    let given = [("outcome", "not_interested"), ("reason", "listened to the recording")];
+    let answer = browser.order(&order, &given).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains("It is recorded as not interested."), "{}", page.body);
+    // Said again, it is so already.
+    let answer = browser.order(&order, &given).await;
+    done(&mut browser, answer).await;
+    let record = world.record(lead).await;
+    assert_eq!(record.workflow.outcome, Some(Outcome::NotInterested));
+    assert_eq!(record.attempts[0].outcome, Some(Outcome::NotInterested));
+    let story = browser.get(&format!("/admin/leads/{lead}")).await.body;
+    assert!(story.contains("listened to the recording") && story.contains("not interested"), "{story}");
+    let audited = "select count(*) from audit where action = 'correct' and reason = 'listened to the recording'
+        and details -> 'before' ->> 'outcome' = 'successful' and details -> 'after' ->> 'outcome' = 'not_interested'";
+    assert_eq!(world.count(audited).await, 1);
+    assert!(browser.get(&here).await.body.contains("Recorded"));
+    let counted = analytics::calls(&world.engine, world.client, Asked::default()).await.expect("counted");
+    assert_eq!(counted.by_outcome, [("not_interested".to_owned(), 1)].into(), "charts follow");
+    world.stop_workers().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hanging_up_is_offered_only_where_there_is_a_way_to() {
+    let mut world = World::working().await;
+    let campaign = world.campaign(json!({})).await;
+    let talk = Scenario::answered(Duration::from_secs(3_600));
+    let lead = world.scripted(campaign, "+919876500001", [talk]).await;
+    world.until(lead, |record| record.workflow.state == State::Calling).await;
+    let key = DialKey(AttemptRef { client: world.client, lead, number: AttemptNumber::FIRST });
+    let mut browser = Browser::signed_in(&world, Role::Operator, Some(world.client)).await;
+    // A flow at Exotel talks: there is no way to end it from here.
+    for path in [format!("/admin/calls/{key}"), format!("/admin/leads/{lead}")] {
+        let page = browser.get(&path).await;
+        assert!(!page.body.contains(">Hang up<"), "{path}: {}", page.body);
+    }
+    world.stop_workers().await;
+}
+
+#[tokio::test]
+async fn a_kind_of_job_is_paused_and_resumed_by_who_administers_all_clients() {
+    let world = World::new().await;
+    let path = format!("/admin/clients/{}/jobs/kinds", world.client);
+    let pause = [("kind", "deliver.v1"), ("order", "pause"), ("reason", "their server is being moved")];
+    let mut one = Browser::signed_in(&world, Role::Admin, Some(world.client)).await;
+    assert_eq!(one.order(&path, &pause).await.status, StatusCode::FORBIDDEN, "workers are shared");
+    let mut browser = Browser::signed_in(&world, Role::Admin, None).await;
+    let answer = browser.order(&path, &pause).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains(">Undo<") && page.body.contains("is paused for all clients"), "{}", page.body);
+    let seen = one.get(&format!("/admin/clients/{}/jobs", world.client)).await;
+    assert!(seen.body.contains("their server is being moved"), "whoever wonders sees why: {}", seen.body);
+    let refused = browser.order(&path, &[("kind", "dial.v1"), ("order", "pause")]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let answer = browser.order(&path, &[("kind", "deliver.v1"), ("order", "resume")]).await;
+    let page = done(&mut browser, answer).await;
+    assert!(!page.body.contains("is paused for all clients"), "{}", page.body);
     world.end().await;
 }

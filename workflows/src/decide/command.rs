@@ -5,7 +5,9 @@ use crate::Moment;
 use crate::attempt::Ledger;
 use crate::gate::{MayCall, may_call};
 use crate::history::Event;
+use crate::ids::AttemptNumber;
 use crate::input::{Answer, Command, JobOrder};
+use crate::outcome::Outcome;
 use crate::why::Why;
 use crate::workflow::{Intent, State};
 
@@ -36,6 +38,11 @@ impl Deciding<'_> {
             Command::Prioritise { priority } => {
                 self.note(order.noted(false));
                 self.run.workflow.priority = *priority;
+                Answer::Done
+            }
+            Command::Correct { attempt, outcome } => {
+                self.note(order.noted(false));
+                self.correct(*attempt, *outcome);
                 Answer::Done
             }
         }
@@ -70,6 +77,7 @@ impl Deciding<'_> {
             }
             // Why it cannot be is told by what follows.
             (Command::Transfer { .. }, _) => None,
+            (Command::Correct { attempt, outcome }, _) => self.correction_needless(*attempt, *outcome),
             (Command::Prioritise { priority }, _) if *priority == workflow.priority => Some(Answer::Done),
             (_, State::Finished) if *command != Command::Retry => {
                 Some(Answer::Declined(format!("the lead is finished: {}", workflow.why)))
@@ -92,6 +100,19 @@ impl Deciding<'_> {
                 | Command::Undo,
                 _,
             ) => None,
+        }
+    }
+
+    fn correction_needless(&self, number: AttemptNumber, outcome: Outcome) -> Option<Answer> {
+        let Some(attempt) = self.run.attempt(number) else {
+            return Some(Answer::Declined(format!("the lead has no attempt {number}")));
+        };
+        match attempt.outcome {
+            None => Some(Answer::Declined(format!(
+                "attempt {number} has no outcome yet: {}; correct it once there is one",
+                self.run.workflow.why
+            ))),
+            Some(recorded) => (recorded == outcome).then_some(Answer::Done),
         }
     }
 
@@ -258,7 +279,10 @@ impl Order {
             Command::Resume => Why::ResumedBy { actor },
             Command::Retry => Why::RetriedBy { actor },
             Command::Reschedule { at } => Why::RescheduledBy { actor, at },
-            Command::Prioritise { .. } | Command::HangUp | Command::Transfer { .. } => Why::New,
+            Command::Prioritise { .. }
+            | Command::HangUp
+            | Command::Transfer { .. }
+            | Command::Correct { .. } => Why::New,
         }
     }
 

@@ -149,6 +149,18 @@ impl Deciding<'_> {
         Answer::Noted
     }
 
+    /// Somebody says what came of an attempt, against what is recorded of it. What is reported later does not undo it
+    /// unless it says something new.
+    pub(super) fn correct(&mut self, number: AttemptNumber, outcome: Outcome) {
+        let Some(attempt) = self.attempt(number) else { return };
+        attempt.verdict = Some(outcome);
+        if outcome == Outcome::DoNotCall {
+            self.suppress = Some(number);
+            self.note(Event::Suppressed { attempt: number });
+        }
+        self.amend(number, outcome);
+    }
+
     /// A late result amends the record. One after which nobody would have been
     /// called again also ends the lead; none ever causes a dial.
     pub(super) fn amend(&mut self, number: AttemptNumber, outcome: Outcome) {

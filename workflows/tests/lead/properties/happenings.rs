@@ -168,6 +168,8 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         Command::Prioritise { priority: Priority::Low },
         Command::Undo,
         Command::HangUp,
+        Command::Correct { attempt: AttemptNumber::FIRST, outcome: Outcome::DoNotCall },
+        Command::Correct { attempt: AttemptNumber::FIRST, outcome: Outcome::NoAnswer },
         Command::Transfer { to: "+14155550123".parse().expect("a number") },
         Command::Transfer { to: "+14155550123".parse().expect("a number") },
     ];

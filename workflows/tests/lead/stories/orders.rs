@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use outdial_workflows::call::{CallResult, RefusalKind};
+use outdial_workflows::ids::AttemptNumber;
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::workflow::Priority;
@@ -566,5 +567,65 @@ fn a_call_is_ended_in_the_states_that_have_one() {
     [finished]
     Mon 12:00:00 orders hang up: declined (no call is under way: invalid number) → finished
     finished: invalid number
+    ");
+}
+
+#[test]
+fn an_outcome_is_corrected_in_every_state_in_which_there_is_one() {
+    let attempt = AttemptNumber::FIRST;
+    let order = Command::Correct { attempt, outcome: Outcome::NotInterested };
+    assert_snapshot!(in_every_state(&Step::Orders(order)), @r"
+    [waiting]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (the lead has no attempt 1) → waiting until Mon 12:00:00
+    waiting: accepted, and due
+    [held]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (the lead has no attempt 1) → held until Mon 12:00:00
+    held: the time zone `Asia/Bangalore` is unknown, so the hours cannot be told; correct the lead's zone
+    [reserved]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (attempt 1 has no outcome yet: attempt 1 is reserved and about to be dialled; correct it once there is one) → dialling until Mon 12:00:05
+    dialling: attempt 1 is reserved and about to be dialled
+    [submitted]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (attempt 1 has no outcome yet: attempt 1 is being sent to the carrier; correct it once there is one) → dialling until Mon 12:00:20
+    dialling: attempt 1 is being sent to the carrier
+    [unknown]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (attempt 1 has no outcome yet: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known; correct it once there is one) → dialling until Mon 12:00:05
+    dialling: it is not known whether attempt 1 reached the phone; the carrier is being asked, and nobody is dialled until it is known
+    [calling]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (attempt 1 has no outcome yet: attempt 1 is with the carrier; correct it once there is one) → calling until Mon 12:01:00
+    calling: attempt 1 is with the carrier
+    [settling]
+    Mon 12:00:00 orders correct attempt 1 to not interested: declined (attempt 1 has no outcome yet: attempt 1 is over; results may come until 06:31:00 UTC; correct it once there is one) → settling until Mon 12:01:00
+    settling: attempt 1 is over; results may come until 06:31:00 UTC
+    [waiting again]
+    Mon 12:00:00 orders correct attempt 1 to not interested: amended 1 (not interested), finished (not interested) → finished
+    finished: not interested
+    [finished]
+    Mon 12:00:00 orders correct attempt 1 to not interested: amended 1 (not interested) → finished
+    finished: not interested
+    ");
+}
+
+#[test]
+fn a_correction_causes_no_call_and_is_noted_once() {
+    let attempt = AttemptNumber::FIRST;
+    let corrects = |outcome| Step::Orders(Command::Correct { attempt, outcome });
+    let told = [
+        Step::Ends(CallResult::NoAnswer),
+        corrects(Outcome::Successful),
+        corrects(Outcome::Successful),
+        corrects(Outcome::NoAnswer),
+        corrects(Outcome::DoNotCall),
+        Step::Wait("3h"),
+    ];
+    assert_snapshot!(story("{}", &steps(&[&DIAL, &told])), @r"
+    Mon 12:00:00 admit: reserved 1 → dialling until Mon 12:00:05
+    Mon 12:00:00 submit: submitted 1, SEND 1 → dialling until Mon 12:00:20
+    Mon 12:00:00 accepted: bound 1 → calling until Mon 12:01:00
+    Mon 12:00:00 ends no answer: ended 1 (no answer), recorded 1 (no answer), again Mon 14:00:00 → waiting until Mon 14:00:00
+    Mon 12:00:00 orders correct attempt 1 to successful: amended 1 (successful), finished (successful) → finished
+    Mon 12:00:00 orders correct attempt 1 to successful: nothing new → finished
+    Mon 12:00:00 orders correct attempt 1 to no answer: amended 1 (no answer) → finished
+    Mon 12:00:00 orders correct attempt 1 to do not call: suppressed, amended 1 (do not call) → finished
+    finished: do not call
     ");
 }
