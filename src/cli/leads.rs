@@ -10,7 +10,7 @@ use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey};
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
-use outdial_workflows::transfer::TransferTo;
+use outdial_workflows::transfer::{Briefing, TransferTo};
 use outdial_workflows::workflow::Priority;
 use serde_json::json;
 
@@ -102,6 +102,9 @@ pub(super) enum LeadCommand {
         /// To whom: a number in E.164, or a SIP address, as sip:desk@pbx.example.com.
         #[arg(long)]
         to: TransferTo,
+        /// What they are told as they answer, before they are put through; the person does not hear it.
+        #[arg(long)]
+        briefing: Option<Briefing>,
         #[command(flatten)]
         target: Target,
     },
@@ -159,9 +162,9 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         LeadCommand::Cancel(target) => target.order(to, Command::Cancel, output).await?,
         LeadCommand::Retry(target) => target.order(to, Command::Retry, output).await?,
         LeadCommand::HangUp(target) => target.order(to, Command::HangUp, output).await?,
-        LeadCommand::Transfer { to: whom, target } => {
+        LeadCommand::Transfer { to: whom, briefing, target } => {
             let (client, lead) = to.find_lead(&target.lead).await?;
-            to.transfer_call((client, lead), &whom, target.reason.as_deref()).await?;
+            to.transfer_call((client, lead), &whom, briefing, target.reason.as_deref()).await?;
             let value = json!({ "lead": lead, "command": "transfer" });
             output.say(format!("transfer to {whom}: ordered; the carrier is being asked"), &value);
         }

@@ -1,6 +1,7 @@
 //! HTTP: health, metrics, webhooks and streams.
 
 mod access;
+mod briefings;
 mod metrics;
 mod pages;
 mod problem;
@@ -85,6 +86,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/campaigns/{campaign}/status/{file}", get(v1::status::public))
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .route("/streams/telnyx/{key}/{secret}", get(streams::telnyx))
+        .route("/briefings/{key}/{secret}/{transfer}", get(briefings::briefing))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(

@@ -28,7 +28,7 @@ use super::{Api, webhooks};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Set by whoever passes a stream on: it is passed on for a seat once at most.
-const PASSED: HeaderName = HeaderName::from_static("outdial-passed");
+pub(super) const PASSED: HeaderName = HeaderName::from_static("outdial-passed");
 
 /// Another process answers within this, or is not there; the person waits meanwhile.
 const REACHED_WITHIN: Duration = Duration::from_secs(1);

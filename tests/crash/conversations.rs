@@ -3,14 +3,21 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
+use outdial::played::Played;
 use outdial_emulators::media::{Line, Says};
-use outdial_jobs::providers::Provider;
+use outdial_emulators::telnyx;
+use outdial_jobs::providers::{Provider, http_client};
+use outdial_jobs::seal::SealKey;
 use outdial_workflows::conversation::Ending;
+use outdial_workflows::ids::{AttemptRef, DialKey};
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::transfer::TransferState;
+use reqwest::StatusCode;
 use rustix::process::Signal;
 
 use super::cluster::TestDb;
 use super::exposition::{CONVERSATIONS, documented, families};
+use super::services::BRIEFING;
 use super::world::World;
 
 /// As long as a conversation of a few short sentences may take, and its end.
@@ -132,6 +139,46 @@ async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
     world.assert_promises_kept().await;
     worker.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_takes_a_call_over_is_told_first_what_it_is_about() {
+    const COLLEAGUE: &str = "+14155550177";
+    let database = TestDb::new().await;
+    let asks = Says::Lines(vec![Line::in_answer("A person, please.")]);
+    let world = World::with_our_agent(database.url(), asks).await;
+    let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
+    carrier.script(COLLEAGUE, [telnyx::Scenario::answered(Duration::from_secs(2))]);
+    // The carrier fetches the briefing from a process that has no voice, and has it from the other.
+    let worker = world.worker(&["--role", "api,worker"]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let media = world.media(&flags);
+    world.start().await;
+    world.all_finished(TALK).await;
+    let calls = carrier.calls();
+    let leg = calls.iter().find(|call| call.number == COLLEAGUE).expect("they were rung");
+    assert_eq!(leg.briefed.as_deref(), Some(BRIEFING), "{leg:#?}");
+    let records = world.records().await;
+    let transfer = records[0].attempts[0].transfer.as_ref().expect("a transfer");
+    assert_eq!(transfer.state, TransferState::Done);
+    let results = world.results().await;
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::Transferred);
+    // Not to whoever guesses an address, and not of a transfer that never was.
+    let key = DialKey(AttemptRef { client: records[0].client, lead: records[0].lead, number: records[0].attempts[0].number });
+    let secret = SealKey::parse(&world.key).expect("a key").secret_of(key);
+    for (path, status) in [
+        (format!("{key}/{secret}/1"), StatusCode::OK),
+        (format!("{key}/{secret}/2"), StatusCode::NOT_FOUND),
+        (format!("{key}/guessed/1"), StatusCode::UNAUTHORIZED),
+    ] {
+        let asked = http_client().expect("a client").get(world.address(&format!("briefings/{path}"))).send().await;
+        assert_eq!(asked.expect("an answer").status(), status, "{path}");
+    }
+    world.assert_promises_kept().await;
+    worker.stop().await;
+    media.stop().await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ pub(super) const PLAYBOOK: &str = r#"
 name = "Short"
 language = "en"
 agent = "You call for {{ client.name }}."
+transfer_to = "+14155550177"
 
 [says]
 greeting = "Hi."
@@ -18,9 +19,14 @@ goodbye = "Bye."
 [[stages]]
 name = "talk"
 goal = "Talk."
+tools = ["transfer"]
 "#;
 
-/// Services whose model takes leave of whoever says yes, and finds that they qualify.
+/// What the model has a colleague told of whoever asks for a person.
+pub(super) const BRIEFING: &str = "Asha wants two rooms.";
+
+/// Services whose model takes leave of whoever says yes, and finds that they qualify; whoever asks for a person is handed
+/// to one.
 pub(super) async fn services() -> Services {
     let bye = Answer { text: Some("Bye.".into()), ..Answer::call("end_call", r#"{"reason":"done"}"#) };
     let analysis = json!({
@@ -30,6 +36,10 @@ pub(super) async fn services() -> Services {
     let rules = vec![
         Rule::new(When::schema("call_analysis"), Answer::json(analysis)),
         Rule::new(When::user("yes"), bye),
+        Rule::new(
+            When::user("a person"),
+            Answer::call("transfer", &json!({ "briefing": BRIEFING }).to_string()),
+        ),
     ];
     Services::start(rules, Delays::NONE).await.expect("free ports")
 }

@@ -91,7 +91,7 @@ pub(super) async fn eventually<T>(
 pub(super) struct World {
     pub(super) carrier: Exotel,
     /// The carrier instead of Exotel, in worlds of another.
-    played: Option<Played>,
+    pub(super) played: Option<Played>,
     pub(super) pool: PgPool,
     engine: Engine,
     pub(super) key: String,
@@ -271,7 +271,7 @@ impl World {
         let by = By { actor: "the test", reason: None };
         let ordered = eventually(Duration::from_secs(30), async || {
             let lead = self.records().await.first()?.lead;
-            transferring::transfer(&self.engine, self.client, lead, "+14155550177", by).await.ok()
+            transferring::transfer(&self.engine, (self.client, lead), "+14155550177", None, by).await.ok()
         });
         ordered.await.expect("the order is taken");
     }
@@ -446,10 +446,15 @@ impl World {
         self.serve(&self.database, &media, further)
     }
 
+    /// An address of the process that the carrier reaches.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
     /// What the process shows that the carrier reaches.
     pub(super) async fn metrics(&self) -> String {
         let client = http_client().expect("a client");
-        let asked = client.get(format!("http://127.0.0.1:{}/metrics", self.port)).send().await;
+        let asked = client.get(self.address("metrics")).send().await;
         asked.expect("an answer").text().await.expect("text")
     }
 

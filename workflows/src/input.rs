@@ -16,7 +16,7 @@ use crate::money::Cost;
 use crate::outcome::Outcome;
 use crate::results::CallResults;
 use crate::rules::Rules;
-use crate::transfer::{CannotTransfer, Transfer, TransferTo, TransferTold};
+use crate::transfer::{Briefing, CannotTransfer, Transfer, TransferTo, TransferTold};
 use crate::why::Why;
 use crate::workflow::{Priority, Workflow};
 
@@ -213,6 +213,9 @@ pub enum Command {
     Transfer {
         /// To whom.
         to: TransferTo,
+        /// What they are told before they are put through.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        briefing: Option<Briefing>,
     },
     /// End it as if it had never come, unless it was ever called: for what was imported by mistake.
     Undo,

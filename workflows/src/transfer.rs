@@ -108,6 +108,74 @@ impl fmt::Debug for TransferTo {
     }
 }
 
+/// The longest briefing, in characters: about a minute of speech. Whom the call goes to listens to it while the person
+/// waits.
+pub const LONGEST_BRIEFING: usize = 800;
+
+/// What whoever a call is handed to is told before they are put through. The person does not hear it.
+///
+/// It tells of the person, so that no log shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Briefing(String);
+
+/// What is no briefing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give what is to be said, in at most {LONGEST_BRIEFING} characters")]
+pub struct NoBriefing;
+
+impl Briefing {
+    /// What is to be said.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As much of a text as can be said, in whole words; `None` if there is nothing in it. Models do not count.
+    pub fn cut(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let whole = match text.char_indices().nth(LONGEST_BRIEFING) {
+            None => text,
+            Some((end, _)) => {
+                let most = text.get(..end).unwrap_or_default();
+                most.rsplit_once(char::is_whitespace).map_or(most, |(whole, _)| whole)
+            }
+        };
+        whole.parse().ok()
+    }
+}
+
+impl FromStr for Briefing {
+    type Err = NoBriefing;
+
+    fn from_str(text: &str) -> Result<Self, NoBriefing> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > LONGEST_BRIEFING {
+            return Err(NoBriefing);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Briefing {
+    type Error = NoBriefing;
+
+    fn try_from(text: String) -> Result<Self, NoBriefing> {
+        text.parse()
+    }
+}
+
+impl From<Briefing> for String {
+    fn from(briefing: Briefing) -> Self {
+        briefing.0
+    }
+}
+
+impl fmt::Debug for Briefing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Briefing({} characters)", self.0.chars().count())
+    }
+}
+
 /// Where a transfer stands.
 ///
 /// ```text
@@ -152,6 +220,8 @@ pub struct Transfer {
     pub number: NonZeroU16,
     /// Whom the call is handed to.
     pub to: TransferTo,
+    /// What they are told before they are put through.
+    pub briefing: Option<Briefing>,
     /// Where it stands.
     pub state: TransferState,
 }
@@ -265,6 +335,23 @@ mod tests {
         let shown = |text: &str| format!("{:?}", text.parse::<TransferTo>());
         assert_eq!(shown("+14155550123"), "Ok(TransferTo(+1******23))");
         assert_eq!(shown("sip:asha.rao@pbx.example.com"), "Ok(TransferTo(sip:******@pbx.example.com))");
+    }
+
+    #[test]
+    fn a_briefing_is_words_of_a_minute_and_shows_in_no_log() {
+        let said: Briefing = " Asha Rao asks about a flat with two bedrooms. ".parse().expect("a briefing");
+        assert_eq!(said.as_str(), "Asha Rao asks about a flat with two bedrooms.");
+        assert_eq!(format!("{said:?}"), "Briefing(45 characters)");
+        let long = "é".repeat(LONGEST_BRIEFING + 1);
+        for bad in ["", " \n", long.as_str()] {
+            assert_eq!(bad.parse::<Briefing>(), Err(NoBriefing), "{bad}");
+        }
+        assert_eq!(Briefing::cut("  "), None);
+        let words = "word ".repeat(300);
+        let cut = Briefing::cut(&words).expect("as much as can be said");
+        assert!(cut.as_str().ends_with("word") && cut.as_str().chars().count() == LONGEST_BRIEFING - 1, "{cut:?}");
+        let unbroken = Briefing::cut(&long).expect("as much as can be said");
+        assert_eq!(unbroken.as_str().chars().count(), LONGEST_BRIEFING);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) struct Transfer {
     pub(super) hooks: Hooks,
     pub(super) has_hooks: bool,
     pub(super) amd: Option<Amd>,
+    /// What is played to whoever answers, before the legs are bridged.
+    pub(super) audio_url: Option<String>,
 }
 
 /// Keys to wait for.
@@ -136,6 +138,7 @@ impl Transfer {
             hooks: Hooks::read(fields)?,
             has_hooks,
             amd: Amd::read(fields)?,
+            audio_url: fields.text("audio_url")?.map(str::to_owned),
         })
     }
 }

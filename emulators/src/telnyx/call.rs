@@ -96,6 +96,8 @@ pub struct CallReport {
     pub stream: Option<stream::StreamReport>,
     /// Keys that commands had the carrier press.
     pub digits_sent: String,
+    /// What was played to whoever answered a second leg, before it was bridged, as far as it is words.
+    pub briefed: Option<String>,
     /// What in the TeXML is not emulated and was left out.
     pub ignored: Vec<String>,
 }
@@ -120,6 +122,7 @@ pub struct Call {
     pub(super) stream: Option<stream::StreamReport>,
     pub(super) recordings: Arc<[Saved]>,
     pub(super) digits_sent: Arc<str>,
+    pub(super) briefed: Option<Arc<str>>,
     pub(super) ignored: Arc<[String]>,
     /// What it was like, for reads that lag behind.
     pub(super) past: Vec<(Instant, texml::Shown)>,
@@ -189,6 +192,7 @@ impl Call {
             stream: None,
             recordings: Arc::new([]),
             digits_sent: "".into(),
+            briefed: None,
             ignored: Arc::new([]),
             past: Vec::new(),
             mailbox: Arc::default(),
@@ -264,6 +268,7 @@ impl carrier::Call for Call {
             talk: self.talk,
             stream: self.stream.clone(),
             digits_sent: self.digits_sent.to_string(),
+            briefed: self.briefed.as_deref().map(str::to_owned),
             ignored: self.ignored.to_vec(),
         }
     }

@@ -46,6 +46,8 @@ pub(super) struct DialRequest {
     pub(super) texml: Option<texml::Request>,
     /// The call that this one is a second leg of.
     pub(super) partner: Option<Partner>,
+    /// What is played to whoever answers a second leg, before it is bridged.
+    pub(super) audio_url: Option<String>,
 }
 
 /// The first leg, as its second one knows it.
@@ -154,6 +156,7 @@ impl DialRequest {
             record: Recording::from_answer(fields)?,
             texml: None,
             partner: None,
+            audio_url: None,
         })
     }
 

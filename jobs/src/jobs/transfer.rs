@@ -11,7 +11,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadI
 use outdial_workflows::input::{Answer, Input};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
-use outdial_workflows::transfer::{TransferTo, TransferTold};
+use outdial_workflows::transfer::{Transfer as Ordered, TransferTold};
 use serde::{Deserialize, Serialize};
 
 use super::{Ctx, Job, JobError};
@@ -59,7 +59,7 @@ impl Job for Transfer {
         };
         crash::point("transfer.before_send");
         let told = match ready {
-            Ok(ready) => self.ask(ctx, &ready, &transfer.to, reply.seen).await,
+            Ok(ready) => self.ask(ctx, &ready, &transfer, reply.seen).await,
             // Said only by whoever may ask: another that had begun might have asked.
             Err(cause) => TransferTold::Refused { cause: cause.to_owned() },
         };
@@ -111,14 +111,16 @@ impl Transfer {
         &self,
         ctx: &Ctx,
         Ready { attempt, phone, rules, carrier, now }: &Ready,
-        to: &TransferTo,
+        transfer: &Ordered,
         seen: Instant,
     ) -> TransferTold {
         let key = DialKey(AttemptRef { client: self.client, lead: self.lead, number: self.number });
         let requests = Requests::default();
         let question = Question { key, attempt, rules, phone, now: *now, requests: &requests, others: &[] };
         let public_url = ctx.engine.public_url();
-        let order = TransferOrder { question, number: self.transfer, to, public_url };
+        let secret = ctx.engine.key().secret_of(key);
+        let (number, to, has_briefing) = (self.transfer, &transfer.to, transfer.briefing.is_some());
+        let order = TransferOrder { question, number, to, has_briefing, secret: &secret, public_url };
         carrier.transfer(Permit::from_commit(seen), &order).await
     }
 }

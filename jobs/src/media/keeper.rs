@@ -8,7 +8,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::conversation::{Act, Ending, Heard, Transferred};
 use outdial_workflows::ids::{AttemptRef, DialKey};
 use outdial_workflows::results::{CallResults, Course, Turn};
-use outdial_workflows::transfer::TransferState;
+use outdial_workflows::transfer::{Briefing, TransferState};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -101,10 +101,10 @@ impl Keeper {
                 let results = CallResults { call_back_at: self.kept.call_back_at, ..CallResults::default() };
                 reports::result(&self.engine, DialKey(self.attempt), results).await?;
             }
-            Act::Transfer { to } => {
+            Act::Transfer { to, briefing } => {
                 let (engine, attempt, tell) = (self.engine.clone(), self.attempt, self.tell.clone());
                 let task = tokio::spawn(async move {
-                    let what = transfer(&engine, attempt, &to).await;
+                    let what = transfer(&engine, attempt, &to, briefing).await;
                     // A conversation that is over need not know.
                     let _ = tell.send(Heard::Transferred(what)).await;
                 });
@@ -143,9 +143,14 @@ fn moment(local: NaiveDateTime, zone: Tz) -> Moment {
 }
 
 /// Has the call handed over, and waits for what comes of it.
-async fn transfer(engine: &Engine, attempt: AttemptRef, to: &str) -> Transferred {
+async fn transfer(
+    engine: &Engine,
+    attempt: AttemptRef,
+    to: &str,
+    briefing: Option<Briefing>,
+) -> Transferred {
     let by = By { actor: "agent", reason: None };
-    let ordered = transferring::transfer(engine, attempt.client, attempt.lead, to, by).await;
+    let ordered = transferring::transfer(engine, (attempt.client, attempt.lead), to, briefing, by).await;
     if let Err(error) = ordered {
         return Transferred::Failed(error.to_string());
     }

@@ -9,6 +9,7 @@
 //! - [`recording`]: both sides, written to a file.
 //! - [`session`]: one conversation, held.
 //! - [`reception`]: where sockets reach the conversations of a process; `keeper` stores what is said in one.
+//! - [`briefing`]: what whoever takes a call over is told first.
 //! - [`telling`]: what a conversation is told, and tells, from process to process.
 //! - [`speech`]: the services of an installation.
 //! - [`services`]: what recognises, answers and speaks: three small traits, with a client behind each.
@@ -16,6 +17,7 @@
 //! - [`http`]: what they go through.
 
 pub mod audio;
+pub mod briefing;
 pub mod deepgram;
 pub mod elevenlabs;
 pub mod http;

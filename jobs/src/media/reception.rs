@@ -250,6 +250,19 @@ async fn address_of(engine: &Engine, node: NodeId) -> Result<Option<Url>, StoreE
     store::seats::address_of(&mut conn, node).await
 }
 
+/// Where a process that has a voice takes requests: whichever holds the conversation, or else one that has a seat.
+pub(super) async fn voice_elsewhere(engine: &Engine, attempt: AttemptRef) -> Result<Option<Url>, StoreError> {
+    let holder = store::in_time(holder(engine, attempt)).await?.filter(|node| *node != engine.node());
+    let held = match holder {
+        Some(node) => store::in_time(address_of(engine, node)).await?,
+        None => None,
+    };
+    match held {
+        Some(address) => Ok(Some(address)),
+        None => store::in_time(most_room(engine)).await,
+    }
+}
+
 /// Another process that has a seat.
 async fn most_room(engine: &Engine) -> Result<Option<Url>, StoreError> {
     let mut conn = engine.pool().acquire().await?;
@@ -263,7 +276,7 @@ async fn is_known(engine: &Engine, attempt: AttemptRef) -> Result<bool, StoreErr
 }
 
 /// An attempt's campaign, its playbook, and its version if it is a certain one.
-async fn named(
+pub(super) async fn named(
     engine: &Engine,
     attempt: AttemptRef,
 ) -> Result<Option<(CampaignId, String, Option<u32>)>, OperationError> {

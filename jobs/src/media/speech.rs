@@ -7,6 +7,7 @@ use super::deepgram::{self, Deepgram, Listener};
 use super::elevenlabs::{self, ElevenLabs, Speaker};
 use super::http::{SetupError, http_client};
 use super::openai::{Endpoint, OpenAi};
+use super::audio::Format;
 use super::wire::Dialect;
 
 /// How to reach them.
@@ -75,6 +76,14 @@ impl Speech {
             model: self.openai.clone(),
             voice: self.elevenlabs.for_call(format, script.voice.as_deref())?,
         })
+    }
+
+    /// What speaks, outside of a conversation; the installation's usual voice unless another is named.
+    ///
+    /// # Errors
+    /// If it does not speak in that format.
+    pub fn voice(&self, format: Format, voice: Option<&str>) -> Result<Speaker, SetupError> {
+        self.elevenlabs.for_call(format, voice)
     }
 
     /// What answers, for what is asked after calls.

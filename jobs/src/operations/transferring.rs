@@ -3,7 +3,7 @@
 use outdial_workflows::attempt::Attempt;
 use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
-use outdial_workflows::transfer::{CannotTransfer, NoTransferTo, TransferTo};
+use outdial_workflows::transfer::{Briefing, CannotTransfer, NoBriefing, NoTransferTo, TransferTo};
 
 use super::{By, OperationError, calls, leads};
 use crate::engine::Engine;
@@ -12,7 +12,8 @@ use crate::reads;
 use crate::store;
 
 /// Has the call that is under way with a lead handed to somebody else. Once this returns, the order is
-/// committed; the carrier is asked by a job, once, and the lead's story tells what came of it.
+/// committed; the carrier is asked by a job, once, and the lead's story tells what came of it. Whom it goes to is told
+/// the briefing as they answer, and is put through then.
 ///
 /// # Errors
 /// If the client has no such lead, `to` is no place to hand a call to, or the person's own or a suppressed
@@ -20,9 +21,9 @@ use crate::store;
 /// has no way to.
 pub async fn transfer(
     engine: &Engine,
-    client: ClientId,
-    lead: LeadId,
+    (client, lead): (ClientId, LeadId),
     to: &str,
+    briefing: Option<Briefing>,
     by: By<'_>,
 ) -> Result<(), OperationError> {
     let of = leads::get(engine, lead).await?;
@@ -36,14 +37,19 @@ pub async fn transfer(
     let carrier = engine.carrier(client, attempt.account).await?;
     let carrier = carrier.ok_or(CannotTransfer::NoCall)?;
     let rules = engine.rules(client, of.campaign, attempt.revision).await?;
-    if let Some(why) = rules.and_then(|rules| carrier.cannot_transfer(&rules.agent)) {
+    if let Some(why) = rules.as_ref().and_then(|rules| carrier.cannot_transfer(&rules.agent)) {
+        return Err(OperationError::NoWay(why));
+    }
+    if briefing.is_some()
+        && let Some(why) = rules.and_then(|rules| carrier.cannot_brief(&rules.agent))
+    {
         return Err(OperationError::NoWay(why));
     }
     if !attempt.is_in_conversation() {
         look(engine, &of, &attempt, &carrier).await?;
     }
     let input = Input::Command {
-        command: Command::Transfer { to },
+        command: Command::Transfer { to, briefing },
         actor: by.actor.to_owned(),
         reason: by.reason.map(str::to_owned),
     };
@@ -53,6 +59,32 @@ pub async fn transfer(
         Answer::Declined(why) => Err(OperationError::NotPossible(why)),
         _ => Ok(()),
     }
+}
+
+/// What whom a call goes to is to be told first, as it was written.
+///
+/// # Errors
+/// If nothing is to be said, or too much.
+pub fn briefing(text: &str) -> Result<Briefing, OperationError> {
+    text.parse().map_err(|problem: NoBriefing| OperationError::Invalid {
+        place: "briefing".into(),
+        problem: problem.to_string(),
+    })
+}
+
+/// Whether whom this call is handed to can be told something first.
+///
+/// # Errors
+/// The database.
+pub async fn can_brief(engine: &Engine, made: &Made) -> Result<bool, OperationError> {
+    let client = made.key.0.client;
+    let (Some(carrier), Some(rules)) = (
+        engine.carrier(client, made.account).await?,
+        engine.rules(client, made.campaign, Revision(made.revision)).await?,
+    ) else {
+        return Ok(false);
+    };
+    Ok(carrier.cannot_transfer(&rules.agent).or(carrier.cannot_brief(&rules.agent)).is_none())
 }
 
 fn not_there(problem: &dyn std::error::Error) -> OperationError {

@@ -151,6 +151,10 @@ pub struct TransferOrder<'a> {
     pub number: NonZeroU16,
     /// Whom the call goes to.
     pub to: &'a TransferTo,
+    /// Whether they are told something before they are put through.
+    pub has_briefing: bool,
+    /// The unguessable last part of the addresses of this attempt.
+    pub secret: &'a str,
     /// Where the carrier reaches us, without a trailing slash.
     pub public_url: &'a Url,
 }
@@ -163,6 +167,16 @@ impl TransferOrder<'_> {
     pub fn webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
         let Question { key, attempt, .. } = &self.question;
         webhook_url(self.public_url, provider, key.0.client, attempt.account)
+    }
+
+    /// Where the carrier has what whom the call goes to is told before they are put through, as a WAV file; `None`: nothing.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn briefing_url(&self) -> Result<Option<String>, CannotCompose> {
+        let base = public_url(self.public_url)?;
+        let Self { question, number, secret, .. } = self;
+        Ok(self.has_briefing.then(|| format!("{base}/briefings/{}/{secret}/{number}", question.key)))
     }
 }
 
@@ -352,6 +366,12 @@ pub trait Carrier: Send + Sync {
     fn cannot_transfer(&self, agent: &Agent) -> Option<&'static str> {
         let _ = agent;
         Some("the carrier has no way to transfer calls by order")
+    }
+
+    /// Why whom a call of this agent is handed to cannot be told anything before they are put through; `None` if they can.
+    fn cannot_brief(&self, agent: &Agent) -> Option<&'static str> {
+        let _ = agent;
+        Some("the carrier has no way to tell whom a call goes to anything before they are put through; transfer it without a briefing")
     }
 
     /// Hands a call to somebody else. It rings them, so that it is asked once; again only where the carrier is

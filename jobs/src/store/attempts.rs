@@ -52,6 +52,7 @@ struct AttemptRow {
     transfer_number: Option<i16>,
     transfer_to: Option<String>,
     transfer_state: Option<Lenient<TransferStateRow>>,
+    transfer_briefing: Option<String>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -74,6 +75,7 @@ impl TryFrom<AttemptRow> for Attempt {
                 number: NonZeroU16::new(count("attempts", id, number)?)
                     .ok_or_else(|| unreadable("attempts", id, "transfer number 0"))?,
                 to: to.parse().map_err(|problem| unreadable("attempts", id, problem))?,
+                briefing: row.transfer_briefing.and_then(|briefing| briefing.parse().ok()),
                 state: state.read("attempts", id)?.into(),
             }),
             _ => None,
@@ -125,7 +127,8 @@ pub async fn load(
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
-            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>"
+            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>",
+            transfer_briefing
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -151,7 +154,8 @@ pub async fn of_leads(
             second_call_id, status as "status: Lenient<CallStatusRow>", answered_at, ended_at,
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
-            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>"
+            transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>",
+            transfer_briefing
         from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
@@ -251,6 +255,7 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
     let talk = |attempt: &Attempt| {
         end(attempt).and_then(|end| end.talk).map(|talk| i32::try_from(talk.ms).unwrap_or(i32::MAX))
     };
+    let briefing = |attempt: &Attempt| attempt.transfer.as_ref().and_then(|to| to.briefing.clone());
     sqlx::query!(
         "update attempts a set ledger = x.ledger, counts = x.counts, submitted_at = x.submitted_at,
             submit_token = x.submit_token, replied_at = x.replied_at, call_id = x.call_id,
@@ -258,16 +263,16 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
             recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros,
             results_digest = x.results_digest, transfer_number = x.transfer_number,
-            transfer_to = x.transfer_to, transfer_state = x.transfer_state
+            transfer_to = x.transfer_to, transfer_state = x.transfer_state, transfer_briefing = x.transfer_briefing
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
             $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
             $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
             $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[], $22::bigint[],
-            $23::smallint[], $24::text[], $25::transfer_state[])
+            $23::smallint[], $24::text[], $25::transfer_state[], $26::text[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
                 recording_url, asked, cost_micros, results_digest, transfer_number, transfer_to,
-                transfer_state) offset 0) x
+                transfer_state, transfer_briefing) offset 0) x
         where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
@@ -297,7 +302,9 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
         &each().map(|a| a.transfer.as_ref().map(|to| to.to.dialled().to_owned())).collect::<Vec<_>>()
             as &[Option<String>],
         &each().map(|a| a.transfer.as_ref().map(|to| to.state.into())).collect::<Vec<_>>()
-            as &[Option<TransferStateRow>]
+            as &[Option<TransferStateRow>],
+        &each().map(|a| briefing(a).map(|briefing| briefing.as_str().to_owned())).collect::<Vec<_>>()
+            as &[Option<String>]
     )
     .execute(conn)
     .await?;

@@ -171,7 +171,7 @@ async fn lead_rows(
 async fn attempts(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {
     let emptied = sqlx::query!(
         "update attempts set phone = null, recording_url = null, cause = null,
-            transfer_to = case when transfer_to is not null then 'erased' end
+            transfer_to = case when transfer_to is not null then 'sip:erased@erased.invalid' end, transfer_briefing = null
         where client_id = $1 and lead_id = any($2)",
         client.0,
         person.leads

@@ -5,7 +5,7 @@ use outdial_workflows::explain::Explanation;
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
-use outdial_workflows::transfer::TransferTo;
+use outdial_workflows::transfer::{Briefing, TransferTo};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -74,16 +74,17 @@ impl Backend<'_> {
         &self,
         (client, lead): (ClientId, LeadId),
         to: &TransferTo,
+        briefing: Option<Briefing>,
         reason: Option<&str>,
     ) -> anyhow::Result<()> {
         match self {
             Self::Database(app, actor) => {
                 let by = by(actor, reason);
-                Ok(transferring::transfer(&app.engine, client, lead, to.dialled(), by).await?)
+                Ok(transferring::transfer(&app.engine, (client, lead), to.dialled(), briefing, by).await?)
             }
             Self::Server(server) => {
                 let path = format!("/v1/clients/{client}/calls/{lead}/transfer");
-                let call = Call::post(path).because(reason)?.json(json!({ "to": to.dialled() }));
+                let call = Call::post(path).because(reason)?.json(json!({ "to": to.dialled(), "briefing": briefing }));
                 server.read::<IgnoredAny>(&call).await?;
                 Ok(())
             }

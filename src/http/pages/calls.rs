@@ -125,6 +125,8 @@ struct CallNow<'a> {
     campaign: String,
     /// Whether there is a way to end the call.
     can_end: bool,
+    /// Whether whom it is transferred to can be told something first.
+    can_brief: bool,
     /// Whether its carrier lets somebody listen.
     can_listen: bool,
     results: CallResults,
@@ -203,11 +205,12 @@ async fn call_now(visit: &Visit, shell: &Shell, made: Made) -> Result<String, Fa
     let goes_on = made.ended_at.is_none() && made.submitted_at.is_some();
     let can_end = goes_on && hanging_up::can_be_ended(engine, made.key.0, made.account).await?;
     let can_listen = goes_on && made.answered_at.is_some() && account.provider == Provider::LiveKit;
+    let can_brief = goes_on && transferring::can_brief(engine, &made).await?;
     let account = account.name;
     let campaign = overview::names(engine, client, [made.campaign]).await?.remove(&made.campaign);
     let analysis = (!results.analysis.is_empty()).then(|| show::json(&results.analysis));
     let campaign = campaign.unwrap_or_default();
-    let part = CallNow { shell, made, account, campaign, can_end, can_listen, results, analysis };
+    let part = CallNow { shell, made, account, campaign, can_end, can_brief, can_listen, results, analysis };
     Ok(part.render().map_err(|error| Problem::ours(&error))?)
 }
 
@@ -249,6 +252,8 @@ async fn hang_up(visit: Visit, Named(key): Named<String>) -> Result<Done, Failur
 #[derive(Deserialize)]
 struct TransferForm {
     to: String,
+    #[serde(default)]
+    briefing: String,
 }
 
 async fn transfer(
@@ -263,7 +268,9 @@ async fn transfer(
         return Err(wrong("to", "say whom the call goes to: a number, or a SIP address").into());
     }
     let (client, lead) = (made.key.0.client, made.key.0.lead);
-    transferring::transfer(&visit.api.engine, client, lead, to, visit.caller.by()).await?;
+    let briefing = Some(form.briefing.trim()).filter(|briefing| !briefing.is_empty());
+    let briefing = briefing.map(transferring::briefing).transpose()?;
+    transferring::transfer(&visit.api.engine, (client, lead), to, briefing, visit.caller.by()).await?;
     Ok(Done::at(format!("/admin/calls/{key}"), format!("The call is being handed to {to}.")))
 }
 

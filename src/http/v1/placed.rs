@@ -467,6 +467,10 @@ pub(crate) struct TransferInput {
     /// A number in E.164, or a SIP address: `sip:` or `sips:`, a user, and a host with perhaps a port.
     #[schema(example = "+14155550100")]
     to: String,
+    /// What they are told as they answer, before they are put through; the person does not hear it. Only of calls that our
+    /// own agent talks on, through Telnyx.
+    #[schema(max_length = 800, example = "Asha asks about a flat with two bedrooms, and wants to see it on Friday.")]
+    briefing: Option<String>,
     /// Why, for the record. Takes the place of `X-Outdial-Reason`.
     reason: Option<String>,
 }
@@ -485,7 +489,7 @@ pub(crate) struct TransferInput {
     (status = 409, description = "It cannot be transferred now, by its type: `no-call`, `not-answered`, \
         `transfer-under-way`, `already-transferred`, `carrier-cannot`, `quarantined`", body = ProblemDetails,
         content_type = "application/problem+json"),
-    (status = 422, description = "`to` is no such address, or the person's own or a suppressed number", body = ProblemDetails,
+    (status = 422, description = "`to` is no such address, or the person's own or a suppressed number; or `briefing` is none", body = ProblemDetails,
         content_type = "application/problem+json"),
 ))]
 pub(crate) async fn transfer(
@@ -497,7 +501,8 @@ pub(crate) async fn transfer(
     caller.is(Role::Operator)?;
     let client = caller.client(&api, client).await?;
     let by = caller.by_for(input.reason.as_deref());
-    transferring::transfer(&api.engine, client, LeadId(call), &input.to, by).await?;
+    let briefing = input.briefing.as_deref().map(transferring::briefing).transpose()?;
+    transferring::transfer(&api.engine, (client, LeadId(call)), &input.to, briefing, by).await?;
     let (standing, results) = calls::get(&api.engine, client, LeadId(call)).await?;
     Ok((StatusCode::ACCEPTED, Json(Call { results, ..standing.into() })))
 }

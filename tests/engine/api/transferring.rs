@@ -188,6 +188,28 @@ async fn a_call_that_was_not_taken_goes_on_and_may_be_transferred_again() {
 }
 
 #[tokio::test]
+async fn whom_a_call_goes_to_is_told_something_first_only_where_our_own_agent_can_say_it() {
+    let world = World::working().await;
+    let (emulator, lead) = with_telnyx(&world, telnyx_emulator::Scenario::answered(LONG)).await;
+    let caller = key(&world, Role::Operator, Some(world.client)).await;
+    let order = async |briefing: &str| {
+        caller.post(&path(&world, lead), json!({ "to": COLLEAGUE, "briefing": briefing })).await
+    };
+    for wrong in ["  ", &"long ".repeat(200)] {
+        let refused = order(wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert_eq!(place(&refused), "briefing", "{refused:?}");
+    }
+    // Nobody of ours talks in this call.
+    let refused = order("Asha wants two rooms.").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{refused:?}");
+    assert_eq!(refused.body["type"], "urn:outdial:problem:carrier-cannot", "{refused:?}");
+    assert!(!emulator.dials().numbers.contains_key(COLLEAGUE), "nobody was rung");
+    hang_up(&caller, lead).await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn whether_somebody_answered_is_asked_before_an_order_is_refused_for_it() {
     let world = World::working().await;
     let (emulator, lead) = with_livekit(&world, Transfer::Completed).await;

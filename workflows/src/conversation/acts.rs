@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{AskId, CallTime, SentenceId, ToolCall};
 use crate::playbook::{Tool, ToolSpec};
 use crate::results::Speaker;
+use crate::transfer::Briefing;
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +59,8 @@ pub enum Act {
     Transfer {
         /// To whom.
         to: String,
+        /// What they are told before they are put through.
+        briefing: Option<Briefing>,
     },
     /// End the call, and why. Nothing follows.
     End(Ending),

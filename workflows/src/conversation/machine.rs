@@ -17,6 +17,7 @@ use super::{
 };
 use crate::playbook::{Script, Tool, tools};
 use crate::results::Speaker;
+use crate::transfer::Briefing;
 
 /// So often in a row the model may use tools without a word to the person, before it is asked no more.
 const MOST_ROUNDS: usize = 4;
@@ -94,7 +95,7 @@ struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
     Listen,
-    Transfer(String),
+    Transfer(String, Option<Briefing>),
     End(Ending),
 }
 
@@ -472,11 +473,11 @@ impl Conversation {
                 };
                 self.say(&last, true, at);
             }
-            After::Transfer(_) if text.is_empty() => {
+            After::Transfer(..) if text.is_empty() => {
                 let last = self.script.says.transfer.clone();
                 self.say(&last, true, at);
             }
-            After::End(_) | After::Transfer(_) => {}
+            After::End(_) | After::Transfer(..) => {}
         }
     }
 
@@ -511,7 +512,8 @@ impl Conversation {
             }
             Tool::Transfer => {
                 let to = self.script.transfer_to.clone().ok_or("nobody can be transferred to")?;
-                self.after = After::Transfer(to);
+                let briefing = arguments.get("briefing").and_then(Value::as_str).and_then(Briefing::cut);
+                self.after = After::Transfer(to, briefing);
             }
         }
         Ok("done".into())
@@ -650,9 +652,9 @@ impl Conversation {
                 }
                 self.listen(false, at);
             }
-            After::Transfer(to) => {
+            After::Transfer(to, briefing) => {
                 self.phase = Phase::Transferring { since: at };
-                self.out.push_back(Act::Transfer { to });
+                self.out.push_back(Act::Transfer { to, briefing });
             }
             After::End(ending) => self.end(ending, at),
         }
@@ -876,11 +878,11 @@ impl Conversation {
     fn ordered(&mut self, order: Order, at: CallTime) {
         match order {
             Order::HangUp => self.end(Ending::Ordered, at),
-            Order::Transfer { to } => {
+            Order::Transfer { to, briefing } => {
                 let says = self.script.says.transfer.clone();
                 self.close(&says, Ending::Ordered, at);
                 self.closing = false;
-                self.after = After::Transfer(to);
+                self.after = After::Transfer(to, briefing);
             }
         }
     }

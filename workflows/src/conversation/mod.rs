@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::transfer::Briefing;
+
 pub use self::acts::{Act, Ending, Latency, Message, Prompt, Spoken};
 pub use self::duties::Duties;
 pub use self::machine::Conversation;
@@ -192,6 +194,8 @@ pub enum Order {
     Transfer {
         /// A number or a SIP address.
         to: String,
+        /// What they are told before they are put through.
+        briefing: Option<Briefing>,
     },
 }
 

@@ -34,7 +34,7 @@ impl Deciding<'_> {
             Command::Resume => self.resume(order),
             Command::Retry => self.retry(order),
             Command::Reschedule { at } => self.reschedule(&order, *at),
-            Command::Transfer { to } => self.transfer(&order, to),
+            Command::Transfer { to, briefing } => self.transfer(&order, to, briefing.as_ref()),
             Command::Prioritise { priority } => {
                 self.note(order.noted(false));
                 self.run.workflow.priority = *priority;

@@ -8,7 +8,7 @@ use crate::attempt::{Attempt, Ledger};
 use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::{Answer, JobOrder};
-use crate::transfer::{CannotTransfer, Transfer, TransferState, TransferTo, TransferTold};
+use crate::transfer::{Briefing, CannotTransfer, Transfer, TransferState, TransferTo, TransferTold};
 
 impl Deciding<'_> {
     /// Orders the job that asks the carrier, if there is a conversation to hand over.
@@ -16,14 +16,20 @@ impl Deciding<'_> {
     /// After a refusal the call goes on, and may be handed over anew. So may one of which it is not known
     /// whether it was: that nobody repeats by themselves what may have taken effect does not bind a person who
     /// hears that the call goes on.
-    pub(super) fn transfer(&mut self, order: &Order, to: &TransferTo) -> Answer {
+    pub(super) fn transfer(
+        &mut self,
+        order: &Order,
+        to: &TransferTo,
+        briefing: Option<&Briefing>,
+    ) -> Answer {
         let (number, last) = match self.transferable(to) {
             Ok(transferable) => transferable,
             Err(why) => return Answer::NoTransfer(why),
         };
         let next = last.map_or(NonZeroU16::MIN, |last| last.saturating_add(1));
         if let Some(attempt) = self.attempt(number) {
-            attempt.transfer = Some(Transfer { number: next, to: to.clone(), state: TransferState::Ordered });
+            let (to, briefing) = (to.clone(), briefing.cloned());
+            attempt.transfer = Some(Transfer { number: next, to, briefing, state: TransferState::Ordered });
         }
         self.note(order.noted(false));
         self.jobs.push(JobOrder::Transfer(number, next));

@@ -111,7 +111,9 @@ pub fn tools(script: &Script, stage: usize) -> Vec<ToolSpec> {
             Tool::Transfer => (
                 "Hand the call to a person, who takes over after what you say now.",
                 object(
-                    &json!({ "reason": { "type": "string", "description": "Why, for the colleague." } }),
+                    &json!({ "briefing": { "type": "string", "description":
+                        "What the colleague hears before they are put through, and the person does not: who the person \
+                         is, what they want, what is settled. Two sentences." } }),
                     &[],
                 ),
             ),

@@ -66,7 +66,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         1 => Just(Heard::StreamBack),
         1 => Just(Heard::Transferred(Transferred::Failed("busy".into()))),
         1 => Just(Heard::Transferred(Transferred::Done)),
-        1 => Just(Heard::Ordered(Order::Transfer { to: "+918040000001".into() })),
+        1 => Just(Heard::Ordered(Order::Transfer { to: "+918040000001".into(), briefing: None })),
         4 => Just(Heard::Time),
     ]
 }

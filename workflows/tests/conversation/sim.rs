@@ -266,7 +266,10 @@ impl Sim {
             Act::Note { name, value, turn } => self.tell(&format!("note {name} = {value}, from turn {turn}")),
             Act::Suppress => self.tell("never call again"),
             Act::CallBack { at } => self.tell(&format!("call back at {at}")),
-            Act::Transfer { to } => self.tell(&format!("transfer to {to}")),
+            Act::Transfer { to, briefing: None } => self.tell(&format!("transfer to {to}")),
+            Act::Transfer { to, briefing: Some(briefing) } => {
+                self.tell(&format!("transfer to {to}, who is told: {}", briefing.as_str()));
+            }
             Act::End(ending) => {
                 self.tell(&format!("end: {ending:?}"));
                 self.events.clear();

@@ -310,7 +310,7 @@ fn a_call_is_handed_over_after_the_last_words() {
     sim.model([
         says(200, "Shall I connect you?")
             .using("note", r#"{"interest": "high", "amount_lakh": "5", "employed": true}"#),
-        says(200, "").using("transfer", "{}"),
+        says(200, "").using("transfer", r#"{"briefing": "Asha, employed, wants five lakh."}"#),
     ]);
     sim.at(40_000, Heard::Transferred(Transferred::Done));
     assert_snapshot!(sim.run(), @r#"
@@ -328,7 +328,7 @@ fn a_call_is_handed_over_after_the_last_words() {
     23.226 4. person: Yes please.
     23.226 say: Thank you. I am connecting you to a loan adviser now; please stay on the line.
     28.524 5. agent: Thank you. I am connecting you to a loan adviser now; please stay on the line. [650 = turn 500 + model 0 + sentence 0 + speech 150]
-    28.524 transfer to +911204000000
+    28.524 transfer to +911204000000, who is told: Asha, employed, wants five lakh.
     40.000 end: Transferred
     "#);
 }
@@ -336,7 +336,7 @@ fn a_call_is_handed_over_after_the_last_words() {
 #[test]
 fn a_call_that_nobody_takes_over_goes_on() {
     let mut sim = talk();
-    sim.at(4_000, Heard::Ordered(Order::Transfer { to: "+918040000001".into() }));
+    sim.at(4_000, Heard::Ordered(Order::Transfer { to: "+918040000001".into(), briefing: None }));
     sim.at(9_000, Heard::Transferred(Transferred::Failed("busy".into())));
     sim.model([says(200, "Nobody is free. Goodbye.").using("end_call", "{}")]);
     assert_snapshot!(sim.run(), @r#"

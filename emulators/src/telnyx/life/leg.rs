@@ -1,16 +1,23 @@
 //! Second legs: transfers, and TeXML's `<Dial>`.
 
+use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::Life;
+use super::{Interrupt, Life};
+use crate::speech;
 use crate::telnyx::{
     action::{Action, Transfer},
     call::{Call, Letter, Status},
     dial::{DialRequest, Partner},
+    hangup::Hangup,
     place::place_leg,
 };
+
+/// Whoever answered hears nothing meanwhile.
+const FETCHED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Life {
     pub(super) fn transfer(&mut self, transfer: &Transfer) {
@@ -25,6 +32,7 @@ impl Life {
             ring_timeout: transfer.ring_timeout,
             time_limit: transfer.time_limit,
             amd: transfer.amd,
+            audio_url: transfer.audio_url.clone(),
             ..self.second_leg()
         };
         self.ring_second(request);
@@ -43,6 +51,7 @@ impl Life {
             stream_first: false,
             record: None,
             texml: None,
+            audio_url: None,
             ..(*self.call.request).clone()
         }
     }
@@ -56,6 +65,46 @@ impl Life {
         });
         self.hub.set_off(leg.clone(), scenario);
         self.second = Some(leg);
+    }
+
+    /// Plays what is to be played to whoever answered a second leg; the end is returned if it comes meanwhile. What cannot
+    /// be had is not played.
+    pub(super) async fn brief(&mut self) -> Option<Hangup> {
+        let url = self.call.request.audio_url.clone()?;
+        let (heard, length) = match self.fetched(&url).await {
+            Ok(fetched) => fetched,
+            Err(problem) => {
+                tracing::warn!(problem, "what is to be played to a second leg cannot be had");
+                return None;
+            }
+        };
+        self.update(|call| call.briefed = Some(heard.into()));
+        let until = self.after(length);
+        loop {
+            match self.pass(Some(until)).await {
+                Interrupt::Elapsed => return None,
+                Interrupt::End(end) => return Some(end),
+                Interrupt::Nudged => return Some(Hangup::by_callee()),
+                Interrupt::Digit(_) | Interrupt::Redirect(_) => {}
+                Interrupt::StreamOver | Interrupt::LegOver(_) => {}
+            }
+        }
+    }
+
+    /// The words of a WAV file, and how long it is.
+    async fn fetched(&self, url: &str) -> Result<(String, Duration), String> {
+        let asked = self.hub.http.get(url).timeout(FETCHED_WITHIN).send().await;
+        let answer = asked.and_then(reqwest::Response::error_for_status);
+        let file = answer.map_err(|error| error.to_string())?.bytes().await.map_err(|error| error.to_string())?;
+        let mut file = hound::WavReader::new(Cursor::new(file)).map_err(|error| error.to_string())?;
+        let (spec, moments) = (file.spec(), file.duration());
+        let samples: Result<Vec<i16>, _> = file.samples().collect();
+        let samples = samples.map_err(|error| error.to_string())?;
+        if spec.channels != 1 {
+            return Err(format!("it has {} channels", spec.channels));
+        }
+        let length = Duration::from_secs_f64(f64::from(moments) / f64::from(spec.sample_rate));
+        Ok((speech::heard(&samples, spec.sample_rate), length))
     }
 
     /// A second leg that is answered is bridged with its first one.

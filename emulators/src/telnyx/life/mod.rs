@@ -146,6 +146,9 @@ impl Life {
         self.speech_until = now;
         self.enter(Status::InProgress);
         self.tell("call.answered", &tell::answered(&self.call));
+        if let Some(end) = self.brief().await {
+            return end;
+        }
         self.meet_partner();
         self.agenda.note(self.after(talk), Due::CallerLeaves);
         self.agenda.note(self.after(self.call.request.time_limit), Due::TimeLimit);

@@ -124,6 +124,7 @@ pub(super) fn read(fields: Fields<'_>, connection: &str, config: &Config) -> Res
         record: recording(fields)?,
         texml: Some(texml(fields, connection, config)?),
         partner: None,
+        audio_url: None,
     })
 }
 

@@ -249,6 +249,11 @@ impl Carrier for Telnyx {
         texml::answers(agent).then_some("a TeXML application transfers its calls itself; have it use <Dial>")
     }
 
+    fn cannot_brief(&self, agent: &Agent) -> Option<&'static str> {
+        let why = "a briefing is spoken by our own agent, and the campaign has none; transfer the call without one";
+        agent.playbook().is_none().then_some(why)
+    }
+
     async fn transfer(&self, permit: Permit, order: &TransferOrder<'_>) -> TransferTold {
         match self.cannot_transfer(&order.question.rules.agent) {
             Some(why) => TransferTold::Refused { cause: why.to_owned() },

@@ -43,6 +43,9 @@ struct Transfer<'a> {
     webhook_url: String,
     webhook_url_method: &'static str,
     timeout_secs: u32,
+    /// Played to whom the call goes to as they answer, and before they are put through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_url: Option<String>,
 }
 
 impl Telnyx {
@@ -95,6 +98,7 @@ impl Telnyx {
             webhook_url: order.webhook_url(Provider::Telnyx)?,
             webhook_url_method: "POST",
             timeout_secs: RING_S,
+            audio_url: order.briefing_url()?,
         };
         let text = serde_json::to_string(&transfer).map_err(|problem| CannotCompose(problem.to_string()))?;
         Ok(DialBody { content_type: "application/json".into(), text })

@@ -170,8 +170,8 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         Command::HangUp,
         Command::Correct { attempt: AttemptNumber::FIRST, outcome: Outcome::DoNotCall },
         Command::Correct { attempt: AttemptNumber::FIRST, outcome: Outcome::NoAnswer },
-        Command::Transfer { to: "+14155550123".parse().expect("a number") },
-        Command::Transfer { to: "+14155550123".parse().expect("a number") },
+        Command::Transfer { to: "+14155550123".parse().expect("a number"), briefing: None },
+        Command::Transfer { to: "+14155550123".parse().expect("a number"), briefing: None },
     ];
     select(commands.to_vec()).prop_map(|command| Input::Command {
         command,

@@ -11,7 +11,7 @@ use crate::telling::{DIAL, Step, steps, story};
 const COLLEAGUE: &str = "+14155550123";
 
 fn to(whom: &str) -> Step {
-    Step::Orders(Command::Transfer { to: whom.parse().expect("a place to transfer to") })
+    Step::Orders(Command::Transfer { to: whom.parse().expect("a place to transfer to"), briefing: None })
 }
 
 fn refused() -> TransferTold {
