@@ -31,6 +31,7 @@ pub mod queue;
 mod reads;
 pub mod seal;
 pub mod sheets;
+pub mod sse;
 pub mod store;
 pub mod sweeps;
 pub mod tls;

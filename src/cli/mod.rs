@@ -6,6 +6,7 @@ mod backend;
 mod campaigns;
 mod config;
 mod consents;
+mod conversations;
 mod doctor;
 mod emulator;
 mod exit;
@@ -35,6 +36,7 @@ use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
 use crate::{bench, demo};
 use backend::{Backend, Way};
+pub(crate) use conversations::line as line_of_turn;
 use exit::usage;
 pub use exit::{EXIT_CODES, Exit, WrongUsage};
 use orders::confirmed;
@@ -122,6 +124,9 @@ enum Command {
     /// People who want to be forgotten.
     #[command(subcommand)]
     Person(people::PersonCommand),
+    /// What our own agent says and hears, as it goes on.
+    #[command(subcommand)]
+    Conversation(conversations::ConversationCommand),
     /// What people agreed to, and took back.
     #[command(subcommand)]
     Consent(consents::ConsentCommand),
@@ -275,6 +280,9 @@ async fn carry_out(
         }
         Command::Person(command) => {
             with(&way, global, async |to| people::run(to, command, output).await).await?;
+        }
+        Command::Conversation(command) => {
+            return with(&way, global, async |to| conversations::run(to, command, output).await).await;
         }
         Command::Consent(command) => {
             with(&way, global, async |to| consents::run(to, command, output).await).await?;

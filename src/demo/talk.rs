@@ -7,13 +7,13 @@ use outdial_emulators::openai::{Answer, Rule, When};
 use outdial_jobs::operations::judging::{self, Evidence};
 use outdial_jobs::operations::leads;
 use outdial_jobs::store;
-use outdial_workflows::conversation::Latency;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, LeadId};
-use outdial_workflows::results::{CallResults, Speaker, Turn};
+use outdial_workflows::results::CallResults;
 use serde_json::{Value, json};
 
 use super::stage::{Part, Stage};
 use super::watch::Screen;
+use crate::cli::line_of_turn;
 
 /// The playbook, of those that come with the program.
 pub(super) const PLAYBOOK: &str = "property-enquiry";
@@ -128,7 +128,7 @@ async fn watched(stage: &Stage, screen: &Screen, call: AttemptRef) -> anyhow::Re
         let known = known.unwrap_or_default();
         let turns = underway.map_or_else(|| known.transcript.clone(), |underway| underway.turns);
         for turn in turns.iter().skip(shown) {
-            screen.say(&line(turn));
+            screen.say(&line_of_turn(turn));
             shown += 1;
         }
         // Until a model has said what came of it.
@@ -137,25 +137,6 @@ async fn watched(stage: &Stage, screen: &Screen, call: AttemptRef) -> anyhow::Re
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-fn line(turn: &Turn) -> String {
-    let who = match turn.speaker {
-        Speaker::Agent => "agent ",
-        Speaker::Person => "person",
-        Speaker::Other => "other ",
-    };
-    let cut = if turn.interrupted { " —" } else { "" };
-    let at = f64::from(turn.at_ms.unwrap_or_default()) / 1_000.0;
-    let latency = turn.latency.as_ref().map(|latency| format!("\n                 {}", split(latency)));
-    format!("{at:>6.1} s  {who}  {}{cut}{}", turn.text, latency.unwrap_or_default())
-}
-
-fn split(latency: &Latency) -> String {
-    let Latency { turn_ms, model_ms, sentence_ms, speech_ms, total_ms } = latency;
-    format!(
-        "{total_ms} ms after the person: {turn_ms} end of turn + {model_ms} model + {sentence_ms} sentence + {speech_ms} voice"
-    )
 }
 
 fn show_results(screen: &Screen, results: &CallResults) {

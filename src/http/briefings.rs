@@ -37,7 +37,9 @@ pub(super) async fn briefing(
     };
     match wav {
         // It tells of a person, and nobody else is to keep it.
-        Ok(Some(wav)) => ([(CONTENT_TYPE, "audio/wav"), (CACHE_CONTROL, "no-store")], Body::from(wav)).into_response(),
+        Ok(Some(wav)) => {
+            ([(CONTENT_TYPE, "audio/wav"), (CACHE_CONTROL, "no-store")], Body::from(wav)).into_response()
+        }
         Ok(None) => Problem::not_found("nothing is to be said here").into_response(),
         Err(error) => {
             tracing::warn!(attempt = %key, error = &*error as &dyn std::error::Error, "a briefing was not told");

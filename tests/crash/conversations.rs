@@ -39,6 +39,12 @@ async fn a_person_talks_with_our_agent_and_what_was_said_is_kept_with_what_came_
     assert_eq!((course.playbook.as_str(), &course.ending), ("short", &Ending::Finished("done".into())));
     assert_eq!(results.summary.as_deref(), Some("They said yes."), "it was analysed");
     assert_eq!(world.outcomes().await, [Some(Outcome::QualifiedLead)]);
+    // Whoever follows the call late is told all of it.
+    let told: Vec<serde_json::Value> =
+        world.says(&["conversation", "follow", "+919870000000", "--json"]).await;
+    let texts: Vec<&str> = told.iter().filter_map(|told| told["text"].as_str()).collect();
+    assert_eq!(texts, said, "{told:?}");
+    assert_eq!(told.last().expect("a status")["status"], "completed", "{told:?}");
     let shown = world.metrics().await;
     let families = families(&shown);
     for (name, family) in &documented()[CONVERSATIONS] {
@@ -166,14 +172,19 @@ async fn whoever_takes_a_call_over_is_told_first_what_it_is_about() {
     let course = results.course.as_ref().expect("a conversation of ours");
     assert_eq!(course.ending, Ending::Transferred);
     // Not to whoever guesses an address, and not of a transfer that never was.
-    let key = DialKey(AttemptRef { client: records[0].client, lead: records[0].lead, number: records[0].attempts[0].number });
+    let key = DialKey(AttemptRef {
+        client: records[0].client,
+        lead: records[0].lead,
+        number: records[0].attempts[0].number,
+    });
     let secret = SealKey::parse(&world.key).expect("a key").secret_of(key);
     for (path, status) in [
         (format!("{key}/{secret}/1"), StatusCode::OK),
         (format!("{key}/{secret}/2"), StatusCode::NOT_FOUND),
         (format!("{key}/guessed/1"), StatusCode::UNAUTHORIZED),
     ] {
-        let asked = http_client().expect("a client").get(world.address(&format!("briefings/{path}"))).send().await;
+        let asked =
+            http_client().expect("a client").get(world.address(&format!("briefings/{path}"))).send().await;
         assert_eq!(asked.expect("an answer").status(), status, "{path}");
     }
     world.assert_promises_kept().await;

@@ -67,6 +67,11 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     ] {
         assert_eq!(world.run(&row).await, 1, "{row}");
     }
+    let handed = format!(
+        "update attempts set transfer_number = 1, transfer_state = 'refused', transfer_to = 'sip:quillfeather@pbx.example.com',
+            transfer_briefing = 'Zebedee Quillfeather asks for a lotus pond' where phone = '{PHONE}'"
+    );
+    assert_eq!(world.run(&handed).await, 1);
     let spec = KeySpec { name: "a key", role: Role::Admin, client: None, expires_at: None };
     let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
     let answer = format!(

@@ -349,7 +349,10 @@ mod tests {
         assert_eq!(Briefing::cut("  "), None);
         let words = "word ".repeat(300);
         let cut = Briefing::cut(&words).expect("as much as can be said");
-        assert!(cut.as_str().ends_with("word") && cut.as_str().chars().count() == LONGEST_BRIEFING - 1, "{cut:?}");
+        assert!(
+            cut.as_str().ends_with("word") && cut.as_str().chars().count() == LONGEST_BRIEFING - 1,
+            "{cut:?}"
+        );
         let unbroken = Briefing::cut(&long).expect("as much as can be said");
         assert_eq!(unbroken.as_str().chars().count(), LONGEST_BRIEFING);
     }

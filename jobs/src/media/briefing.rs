@@ -104,7 +104,8 @@ async fn briefing(
         store::attempts::load(&mut conn, client, &[lead.0], &[number]).await
     });
     let attempt = loaded.await?.pop().transpose().map_err(|(_, error)| error)?;
-    let ordered = attempt.and_then(|(_, attempt)| attempt.transfer).filter(|ordered| ordered.number == transfer);
+    let ordered =
+        attempt.and_then(|(_, attempt)| attempt.transfer).filter(|ordered| ordered.number == transfer);
     Ok(ordered.and_then(|ordered| match ordered.state {
         // That it is done may be told before whoever answered was told anything.
         TransferState::Asked | TransferState::UnderWay | TransferState::Unknown | TransferState::Done => {

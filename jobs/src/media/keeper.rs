@@ -143,12 +143,7 @@ fn moment(local: NaiveDateTime, zone: Tz) -> Moment {
 }
 
 /// Has the call handed over, and waits for what comes of it.
-async fn transfer(
-    engine: &Engine,
-    attempt: AttemptRef,
-    to: &str,
-    briefing: Option<Briefing>,
-) -> Transferred {
+async fn transfer(engine: &Engine, attempt: AttemptRef, to: &str, briefing: Option<Briefing>) -> Transferred {
     let by = By { actor: "agent", reason: None };
     let ordered = transferring::transfer(engine, (attempt.client, attempt.lead), to, briefing, by).await;
     if let Err(error) = ordered {

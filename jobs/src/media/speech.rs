@@ -3,11 +3,11 @@
 use outdial_workflows::playbook::Script;
 use secrecy::ExposeSecret;
 
+use super::audio::Format;
 use super::deepgram::{self, Deepgram, Listener};
 use super::elevenlabs::{self, ElevenLabs, Speaker};
 use super::http::{SetupError, http_client};
 use super::openai::{Endpoint, OpenAi};
-use super::audio::Format;
 use super::wire::Dialect;
 
 /// How to reach them.

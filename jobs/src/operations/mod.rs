@@ -12,6 +12,7 @@ pub mod conversations;
 pub mod correcting;
 pub mod erasing;
 pub mod exports;
+pub mod following;
 pub mod forecast;
 pub mod hanging_up;
 pub mod idempotency;

@@ -371,7 +371,9 @@ pub trait Carrier: Send + Sync {
     /// Why whom a call of this agent is handed to cannot be told anything before they are put through; `None` if they can.
     fn cannot_brief(&self, agent: &Agent) -> Option<&'static str> {
         let _ = agent;
-        Some("the carrier has no way to tell whom a call goes to anything before they are put through; transfer it without a briefing")
+        Some(
+            "the carrier has no way to tell whom a call goes to anything before they are put through; transfer it without a briefing",
+        )
     }
 
     /// Hands a call to somebody else. It rings them, so that it is asked once; again only where the carrier is

@@ -84,7 +84,9 @@ impl Backend<'_> {
             }
             Self::Server(server) => {
                 let path = format!("/v1/clients/{client}/calls/{lead}/transfer");
-                let call = Call::post(path).because(reason)?.json(json!({ "to": to.dialled(), "briefing": briefing }));
+                let call = Call::post(path)
+                    .because(reason)?
+                    .json(json!({ "to": to.dialled(), "briefing": briefing }));
                 server.read::<IgnoredAny>(&call).await?;
                 Ok(())
             }

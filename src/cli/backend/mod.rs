@@ -3,6 +3,7 @@
 
 mod bulk;
 mod campaigns;
+mod conversations;
 mod exports;
 mod files;
 mod forecast;
@@ -18,6 +19,7 @@ mod setup;
 mod sheets;
 mod subscribers;
 
+pub(super) use conversations::Followed;
 pub(super) use files::opened;
 pub(super) use imports::Sending;
 pub(super) use people::Entered;

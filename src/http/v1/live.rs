@@ -3,7 +3,6 @@
 // Written so by `utoipa::path` for parameters of the handler's own module.
 #![allow(unused_qualifications)]
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -16,16 +15,13 @@ use axum::response::{Response, Sse};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use outdial_jobs::engine::Engine;
+use outdial_jobs::operations::following::{Followed, Following};
 use outdial_jobs::operations::keys::Role;
-use outdial_jobs::operations::{OperationError, calls, conversations, listening};
-use outdial_workflows::call::CallStatus;
+use outdial_jobs::operations::{OperationError, conversations, listening};
 use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::broadcast;
-use tokio::time::Instant;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
@@ -36,8 +32,6 @@ use super::{Asked, Caller, Named};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
 
-/// How often is looked at least: how far a call has come is not told by its conversation.
-const LOOK: Duration = Duration::from_secs(1);
 /// How often a silent stream says that it lives, so that nothing between cuts it.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -201,85 +195,24 @@ pub(crate) async fn follow(
             return Err(OperationError::Invalid { place: "Last-Event-ID".into(), problem }.into());
         }
     };
-    // Before the first look, so that nothing is missed after it.
-    let sayings = api.engine.hub().sayings();
-    calls::get(&api.engine, client, LeadId(call)).await?;
-    let following = Following {
-        engine: api.engine,
-        client,
-        call: LeadId(call),
-        told,
-        status: None,
-        sayings,
-        read: VecDeque::new(),
-        over: false,
+    let following = Following::begin(&api.engine, client, LeadId(call), told).await?;
+    Ok(Sse::new(unfold(following, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
+}
+
+/// The next event; the stream ends as the process stops, or where the database fails, and can be taken up again.
+async fn next(mut following: Following) -> Option<(Result<Event, Infallible>, Following)> {
+    let event = match following.next().await {
+        Ok(Some(Followed::Turn { place, turn })) => event("turn", &json!(turn)).id(place.to_string()),
+        Ok(Some(Followed::Status(status))) => {
+            event("status", &json!({ "status": CallStatusName::from(status) }))
+        }
+        Ok(None) => return None,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a call is not followed any more");
+            return None;
+        }
     };
-    Ok(Sse::new(unfold(following, Following::next)).keep_alive(KeepAlive::new().interval(ALIVE)))
-}
-
-struct Following {
-    engine: Engine,
-    client: ClientId,
-    call: LeadId,
-    /// How many turns were told.
-    told: usize,
-    /// As it was told last.
-    status: Option<CallStatus>,
-    sayings: broadcast::Receiver<AttemptRef>,
-    read: VecDeque<Event>,
-    over: bool,
-}
-
-impl Following {
-    /// The next event; the stream ends as the process stops, or where the database fails, and can be taken up again.
-    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
-        let mut looked = false;
-        loop {
-            if let Some(event) = self.read.pop_front() {
-                return Some((Ok(event), self));
-            }
-            if self.over || self.engine.is_stopping() {
-                return None;
-            }
-            if looked {
-                self.wait().await;
-            }
-            looked = true;
-            if let Err(error) = self.look().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a call is not followed any more");
-                return None;
-            }
-        }
-    }
-
-    /// Until something is said in the call, or it is time to look.
-    async fn wait(&mut self) {
-        let until = Instant::now() + LOOK;
-        loop {
-            match tokio::time::timeout_at(until, self.sayings.recv()).await {
-                Ok(Ok(attempt)) if (attempt.client, attempt.lead) != (self.client, self.call) => {}
-                // Having missed some is a reason to look, too.
-                Ok(Ok(_) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => return,
-                Ok(Err(broadcast::error::RecvError::Closed)) => return tokio::time::sleep_until(until).await,
-            }
-        }
-    }
-
-    async fn look(&mut self) -> Result<(), OperationError> {
-        let (standing, results) = calls::get(&self.engine, self.client, self.call).await?;
-        let turns = results.map(|results| results.transcript).unwrap_or_default();
-        for (at, turn) in turns.iter().enumerate().skip(self.told) {
-            self.read.push_back(event("turn", &json!(turn)).id((at + 1).to_string()));
-        }
-        self.told = self.told.max(turns.len());
-        if self.status != Some(standing.status) {
-            self.status = Some(standing.status);
-            let status = CallStatusName::from(standing.status);
-            self.read.push_back(event("status", &json!({ "status": status })));
-        }
-        self.over = standing.lead.state == outdial_workflows::workflow::State::Finished;
-        Ok(())
-    }
+    Some((Ok(event), following))
 }
 
 fn event(kind: &str, data: &serde_json::Value) -> Event {

@@ -469,7 +469,10 @@ pub(crate) struct TransferInput {
     to: String,
     /// What they are told as they answer, before they are put through; the person does not hear it. Only of calls that our
     /// own agent talks on, through Telnyx.
-    #[schema(max_length = 800, example = "Asha asks about a flat with two bedrooms, and wants to see it on Friday.")]
+    #[schema(
+        max_length = 800,
+        example = "Asha asks about a flat with two bedrooms, and wants to see it on Friday."
+    )]
     briefing: Option<String>,
     /// Why, for the record. Takes the place of `X-Outdial-Reason`.
     reason: Option<String>,

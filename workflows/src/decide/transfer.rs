@@ -16,12 +16,7 @@ impl Deciding<'_> {
     /// After a refusal the call goes on, and may be handed over anew. So may one of which it is not known
     /// whether it was: that nobody repeats by themselves what may have taken effect does not bind a person who
     /// hears that the call goes on.
-    pub(super) fn transfer(
-        &mut self,
-        order: &Order,
-        to: &TransferTo,
-        briefing: Option<&Briefing>,
-    ) -> Answer {
+    pub(super) fn transfer(&mut self, order: &Order, to: &TransferTo, briefing: Option<&Briefing>) -> Answer {
         let (number, last) = match self.transferable(to) {
             Ok(transferable) => transferable,
             Err(why) => return Answer::NoTransfer(why),

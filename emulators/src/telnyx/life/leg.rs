@@ -95,7 +95,8 @@ impl Life {
     async fn fetched(&self, url: &str) -> Result<(String, Duration), String> {
         let asked = self.hub.http.get(url).timeout(FETCHED_WITHIN).send().await;
         let answer = asked.and_then(reqwest::Response::error_for_status);
-        let file = answer.map_err(|error| error.to_string())?.bytes().await.map_err(|error| error.to_string())?;
+        let file =
+            answer.map_err(|error| error.to_string())?.bytes().await.map_err(|error| error.to_string())?;
         let mut file = hound::WavReader::new(Cursor::new(file)).map_err(|error| error.to_string())?;
         let (spec, moments) = (file.spec(), file.duration());
         let samples: Result<Vec<i16>, _> = file.samples().collect();

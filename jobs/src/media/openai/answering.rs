@@ -10,10 +10,10 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
 use super::Endpoint;
-use super::sse::{Events, TooLong};
 use super::wire::{CallPiece, Choice, Chunk, error_words};
 use crate::media::http::reason;
 use crate::providers::answer::Answer;
+use crate::sse::{Events, TooLong};
 
 /// The data that says that nothing comes any more.
 const DONE: &str = "[DONE]";

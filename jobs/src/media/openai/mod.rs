@@ -6,7 +6,6 @@
 
 mod answering;
 mod extract;
-mod sse;
 mod wire;
 
 use std::sync::Arc;

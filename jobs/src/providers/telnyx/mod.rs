@@ -250,7 +250,8 @@ impl Carrier for Telnyx {
     }
 
     fn cannot_brief(&self, agent: &Agent) -> Option<&'static str> {
-        let why = "a briefing is spoken by our own agent, and the campaign has none; transfer the call without one";
+        let why =
+            "a briefing is spoken by our own agent, and the campaign has none; transfer the call without one";
         agent.playbook().is_none().then_some(why)
     }
 

@@ -1,4 +1,4 @@
-//! Events of a stream (WHATWG HTML, 9.2), as far as chat completions have them: their data alone.
+//! Server-sent events (WHATWG HTML, 9.2), as far as chat completions and our own streams need them: their data alone.
 //!
 //! The crates for it are either unmaintained since 2022 (eventsource-stream) or bring their own client; it is forty
 //! lines.
@@ -11,11 +11,11 @@ const EVENT_MAX: usize = 1024 * 1024;
 
 /// An event was too long to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// Makes events of bytes that come in any pieces.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub struct Events {
     line: Vec<u8>,
     /// The lines of data so far, each with its end.
     data: Vec<u8>,
@@ -25,7 +25,10 @@ pub(super) struct Events {
 
 impl Events {
     /// The data of the events that end in these bytes.
-    pub(super) fn read(&mut self, bytes: &[u8], events: &mut VecDeque<String>) -> Result<(), TooLong> {
+    ///
+    /// # Errors
+    /// If one is too long to be one.
+    pub fn read(&mut self, bytes: &[u8], events: &mut VecDeque<String>) -> Result<(), TooLong> {
         for byte in bytes {
             let after_return = mem::replace(&mut self.after_return, *byte == b'\r');
             match byte {
@@ -40,7 +43,7 @@ impl Events {
 
     /// What is left at the end of the stream. By the standard it is no event; some gateways leave the last line's end
     /// out.
-    pub(super) fn end(&mut self) -> Option<String> {
+    pub fn end(&mut self) -> Option<String> {
         self.end_line().or_else(|| self.end_line())
     }
 
