@@ -85,6 +85,34 @@ async fn the_calls_of_a_process_that_died_are_ended_by_another_within_a_lease() 
 }
 
 #[tokio::test]
+async fn a_process_that_stood_still_for_longer_than_its_lease_lets_go_of_a_call_that_another_ended() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    let quick = ["--pace-lease-ms", "1500"];
+    let worker = world.worker(&["--role", "api,worker", "--pace-lease-ms", "1500"]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(quick).collect();
+    let late = world.media(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    late.signal(Signal::STOP);
+    late.frozen().await;
+    world.finished_an_attempt().await;
+    let ended = world.results().await;
+    late.signal(Signal::CONT);
+    // It holds the next calls, and what was recorded of the one that it lost stays.
+    world.all_finished(TALK).await;
+    let results = world.results().await;
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::HolderLost);
+    assert_eq!(results.transcript, ended.transcript);
+    assert!(world.records().await[0].attempts.len() > 1);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+    late.stop().await;
+}
+
+#[tokio::test]
 async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
     let database = TestDb::new().await;
     let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
