@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::{Field, Kind, Knowledge, Playbook, Says, Stage, Tool, Way};
 use crate::conversation::timing::Timing;
 use crate::template::Template;
+use crate::transfer::TransferTo;
 
 /// Something that is wrong with a playbook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,7 +243,7 @@ impl Reader<'_> {
             voice,
             says,
             opt_out_key,
-            transfer_to: file.transfer_to.map(Spanned::into_inner),
+            transfer_to: file.transfer_to.map(|to| self.transfer_to(&to)),
             timing: file.timing.map(Spanned::into_inner).unwrap_or_default(),
             fields,
             stages,
@@ -290,6 +291,13 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn transfer_to(&mut self, to: &Told) -> String {
+        if let Err(problem) = to.get_ref().parse::<TransferTo>() {
+            self.wrong(to, "transfer_to", problem.to_string());
+        }
+        to.get_ref().clone()
     }
 
     fn template(&mut self, text: &Told, place: impl Into<String>) -> Template {

@@ -171,6 +171,19 @@ fn a_voice_is_named_by_the_speech_services_id() {
 }
 
 #[test]
+fn whom_calls_are_handed_to_is_a_number_or_a_sip_address() {
+    let with = |to: &str| minimal().replacen("agent =", &format!("transfer_to = '{to}'\nagent ="), 1);
+    for right in ["+14155550177", "sip:desk@pbx.example.com"] {
+        let read = playbook::read(&with(right)).expect(right);
+        assert_eq!(read.transfer_to.as_deref(), Some(right));
+    }
+    for wrong in ["", "the desk", "4155550177", "https://pbx.example.com"] {
+        let told = playbook::read(&with(wrong)).expect_err(wrong).to_string();
+        assert!(told.contains(": transfer_to: give a number in E.164"), "{wrong}: {told}");
+    }
+}
+
+#[test]
 fn a_name_is_made_of_what_a_playbook_calls_itself() {
     for (title, name) in [
         ("Property enquiry, Bangalore", Some("property-enquiry-bangalore")),
