@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use outdial_workflows::results::{Latency, Speaker, Turn};
+use outdial_workflows::conversation::Latency;
+use outdial_workflows::results::{Speaker, Turn};
 use serde_json::json;
 
 use super::backend::{Backend, Followed};

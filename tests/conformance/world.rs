@@ -158,7 +158,14 @@ impl<P: Played> World<P> {
         let attempt = self.attempt(key, Some(call));
         let to = to.parse().expect("a place to transfer to");
         let (question, number) = (self.question(key, &attempt), NonZeroU16::MIN);
-        let order = TransferOrder { question, number, to: &to, public_url: &self.public_url };
+        let order = TransferOrder {
+            question,
+            number,
+            to: &to,
+            has_briefing: false,
+            secret: "s3cret",
+            public_url: &self.public_url,
+        };
         self.adapter.transfer(Permit::from_commit(Instant::now()), &order).await
     }
 

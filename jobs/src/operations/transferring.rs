@@ -1,6 +1,6 @@
 //! Handing calls that are under way to somebody else.
 
-use outdial_workflows::attempt::Attempt;
+use outdial_workflows::attempt::{Attempt, Revision};
 use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
 use outdial_workflows::transfer::{Briefing, CannotTransfer, NoBriefing, NoTransferTo, TransferTo};
@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::providers::{Question, Requests, SharedCarrier};
 use crate::reads;
 use crate::store;
+use crate::store::ledger::Made;
 
 /// Has the call that is under way with a lead handed to somebody else. Once this returns, the order is
 /// committed; the carrier is asked by a job, once, and the lead's story tells what came of it. Whom it goes to is told

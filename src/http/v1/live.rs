@@ -18,7 +18,7 @@ use futures_util::stream::unfold;
 use outdial_jobs::operations::following::{Followed, Following};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{OperationError, conversations, listening};
-use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
+use outdial_workflows::ids::{AttemptRef, DialKey, LeadId};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

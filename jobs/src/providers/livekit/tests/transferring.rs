@@ -19,7 +19,8 @@ async fn transfer(to: &str, act: Act, permit: Permit) -> (String, Vec<String>) {
         Question { key, attempt: &attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
     let (to, public_url) =
         (to.parse().expect("a place"), "https://calls.example.com/".parse().expect("a URL"));
-    let order = TransferOrder { question, number: NonZeroU16::MIN, to: &to, public_url: &public_url };
+    let (number, has_briefing, secret) = (NonZeroU16::MIN, false, "s3cret");
+    let order = TransferOrder { question, number, to: &to, has_briefing, secret, public_url: &public_url };
     let told = match fixtures::livekit(&stub.url).transfer(permit, &order).await {
         TransferTold::UnderWay => "under way".to_owned(),
         TransferTold::Done => "done".to_owned(),

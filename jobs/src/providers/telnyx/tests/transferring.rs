@@ -34,10 +34,12 @@ async fn transfer(attempt: &Attempt, to: &str, acts: Vec<Act>, permit: Permit) -
     let (rules, phone, requests) = (fixtures::rules(), fixtures::phone(), &Requests::default());
     let (key, now) = (fixtures::key(), fixtures::submitted_at());
     let question = Question { key, attempt, rules: &rules, phone: &phone, now, requests, others: &[] };
+    // Numbers are told something first, and SIP addresses nothing.
+    let (has_briefing, secret) = (to.starts_with('+'), "s3cret");
     let (to, public_url) =
         (to.parse().expect("a place"), "https://calls.example.com/".parse().expect("a URL"));
     let number = NonZeroU16::new(12).expect("not zero");
-    let order = TransferOrder { question, number, to: &to, public_url: &public_url };
+    let order = TransferOrder { question, number, to: &to, has_briefing, secret, public_url: &public_url };
     let told = match fixtures::telnyx(&stub.url).transfer(permit, &order).await {
         TransferTold::UnderWay => "under way".to_owned(),
         TransferTold::Done => "done".to_owned(),
@@ -73,12 +75,14 @@ async fn the_second_leg_shows_our_number_and_says_whose_it_is() {
             "webhook_url": format!("https://calls.example.com/webhooks/telnyx/{client}/{account}"),
             "webhook_url_method": "POST",
             "timeout_secs": 30,
+            "audio_url": format!("https://calls.example.com/briefings/{}/s3cret/12", fixtures::key()),
         })
     );
     let anonymous = Attempt { caller_id: Some(CallerId("08040000000".into())), ..bound() };
     let (_, sent) = transfer(&anonymous, "sip:desk@pbx.example.com", vec![ok()], now()).await;
     let body = body(&sent[0]);
     assert_eq!((&body["to"], &body["from"]), (&json!("sip:desk@pbx.example.com"), &Value::Null));
+    assert_eq!(body["audio_url"], Value::Null);
 }
 
 #[tokio::test]
