@@ -58,7 +58,7 @@ async fn no_page_and_no_list_reads_a_large_table_whole() {
     let report = said.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
     let report = report.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)));
     // How soon pages come is for a machine that does nothing else; whatever the machine, its plans are these.
-    assert_eq!(report["whole_reads"], serde_json::json!([]));
+    assert_eq!(report["whole_reads"], serde_json::json!([]), "{report}");
     for (place, least) in [
         ("/explained", 300),
         ("/rows/workflows", 300_000),

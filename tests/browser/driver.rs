@@ -66,25 +66,40 @@ impl Drop for Chromium {
     }
 }
 
+/// Nobody has so many of the ports that a driver tries, one after the other.
+const STARTS: u32 = 8;
+
+/// A driver, and the port that it has. It takes a free one of IPv6 and then the same of IPv4, and ends if somebody has that
+/// one: `None`.
+async fn driver() -> Option<(Child, String)> {
+    let started = Command::new("chromedriver")
+        .args(["--port=0", "--log-level=SEVERE"])
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    let mut driver = started.expect("chromedriver starts: apt-get install chromium chromium-driver");
+    let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
+    loop {
+        let line = soon("chromedriver's port", lines.next_line()).await.expect("it can be read")?;
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            return Some((driver, port.trim_end_matches('.').to_owned()));
+        }
+    }
+}
+
 impl Chromium {
     /// Starts one that shows pages of `base`.
     pub(crate) async fn start(base: &str, screen: Screen) -> Self {
         let room = ROOM.acquire().await.expect("nobody closes it");
-        let started = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn();
-        let mut driver = started.expect("chromedriver starts: apt-get install chromium chromium-driver");
-        let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
-        let port = loop {
-            let line = soon("chromedriver's port", lines.next_line()).await;
-            let line = line.expect("it can be read").expect("it says its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+        let mut started = None;
+        for _ in 0..STARTS {
+            started = driver().await;
+            if started.is_some() {
+                break;
             }
-        };
+        }
+        let (driver, port) = started.expect("it says its port");
         let driver_at = format!("http://127.0.0.1:{port}/session");
         let (width, height) = screen.size();
         // Chromium's sandbox wants rights that root in a container does not have; it shows our own pages alone.

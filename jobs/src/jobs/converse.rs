@@ -225,6 +225,15 @@ impl Converse {
 
     /// Records what a conversation yielded, and has the call ended that it was held on.
     async fn record(&self, ctx: &Ctx, results: CallResults) -> Result<(), JobError> {
+        let holder = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::conversations::holder(&mut conn, self.attempt()).await
+        });
+        if holder.await?.is_none() {
+            // Whoever found its holder silent for longer than its lease has ended it, and what they recorded stands.
+            tracing::warn!(attempt = %DialKey(self.attempt()), "a conversation was ended by another process before");
+            return Ok(());
+        }
         let ending = results.course.as_ref().map(|course| course.ending.clone());
         if ending.as_ref().is_some_and(Ending::is_our_failure) && results.outcome().is_none() {
             fail(&ctx.engine, self.attempt()).await?;

@@ -84,7 +84,7 @@ async fn limits_and_pauses_are_set_alike() {
             "{order}: {told}"
         );
     }
-    let number = |name| ["number", "limit", name, "080 4000 0000", "--max-concurrent", "1"];
+    let number = |name| ["number", "limit", name, "08040000000", "--max-concurrent", "1"];
     both(&remote, |name| number(name).map(str::to_owned).to_vec(), &[]).await;
     remote.alike(&["account", "list"]).await;
     remote.alike(&["number", "list", "one"]).await;

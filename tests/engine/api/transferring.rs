@@ -204,7 +204,8 @@ async fn whom_a_call_goes_to_is_told_something_first_only_where_our_own_agent_ca
     let refused = order("Asha wants two rooms.").await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{refused:?}");
     assert_eq!(refused.body["type"], "urn:outdial:problem:carrier-cannot", "{refused:?}");
-    assert!(!emulator.dials().numbers.contains_key(COLLEAGUE), "nobody was rung");
+    let rung = emulator.dials().numbers.get(COLLEAGUE).map_or(0, |rung| rung.accepted);
+    assert_eq!(rung, 0, "nobody was rung");
     hang_up(&caller, lead).await;
     world.end().await;
 }

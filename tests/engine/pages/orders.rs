@@ -317,7 +317,8 @@ async fn hanging_up_is_offered_only_where_there_is_a_way_to() {
         let page = browser.get(&path).await;
         assert!(!page.body.contains(">Hang up<"), "{path}: {}", page.body);
     }
-    world.stop_workers().await;
+    world.settle().await;
+    world.judge().await;
 }
 
 #[tokio::test]
