@@ -70,22 +70,30 @@ pub(super) async fn play(stage: &Stage, progress: &Progress) -> anyhow::Result<V
     for part in &parts {
         wait_for_tomorrow(stage, part, people.by_ref().take(SCHEDULED).collect()).await?;
     }
+    let mut conn = engine.pool().acquire().await?;
+    let least = i64::try_from(parts.len())?;
     for part in &parts {
-        let talking: Vec<LeadSpec> = people.by_ref().take(IN_CALLS).collect();
-        for lead in &talking[1..] {
+        let talking: Vec<LeadSpec> = people.by_ref().take(IN_CALLS - 1).collect();
+        for lead in &talking {
             part.carrier.script_first(lead.phone.as_str(), Some(LONG), &[]);
         }
-        let silent = Quirk::Hang { accepted: true, times: 1 };
-        part.carrier.script_first(talking[0].phone.as_str(), Some(LONG), &[silent]);
         leads::accept(engine, client, part.campaign, &talking).await?;
     }
-    let mut conn = engine.pool().acquire().await?;
-    until(async || {
-        let [dialling, calling, _] = store::seed::in_calls(&mut conn, client).await?;
-        Ok(dialling > 0 && calling >= i64::try_from(parts.len())?)
-    })
-    .await
-    .context("nobody is called")?;
+    until(async || Ok(store::seed::in_calls(&mut conn, client).await?[1] >= least))
+        .await
+        .context("nobody is called")?;
+    // Only then, since a dial without an answer is looked after within seconds.
+    for part in &parts {
+        let silent: Vec<LeadSpec> = people.by_ref().take(1).collect();
+        for lead in &silent {
+            let quirk = Quirk::Hang { accepted: true, times: 1 };
+            part.carrier.script_first(lead.phone.as_str(), Some(LONG), &[quirk]);
+        }
+        leads::accept(engine, client, part.campaign, &silent).await?;
+    }
+    until(async || Ok(store::seed::in_calls(&mut conn, client).await?[0] > 0))
+        .await
+        .context("nobody is being dialled")?;
     store::seed::take_models(&mut conn, client).await?;
     Ok(parts)
 }
