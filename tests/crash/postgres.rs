@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cluster::{TestCluster, TestDb};
+use super::process::ready;
 use super::proxy::{Proxy, Target};
 use super::world::{World, anything, well_behaved};
 
@@ -86,6 +87,8 @@ async fn cut(target: Target, every: u32) {
     world.start().await;
     let proxy = Proxy::to(database.url(), target, every).await;
     let worker = world.worker_over(proxy.url());
+    ready(world.port()).await;
+    proxy.begin();
     let all = world.all_finished(Duration::from_secs(90)).await;
     let cuts = proxy.cuts();
     println!("{target:?}: {cuts:?} over {all:.1?}");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -41,6 +41,7 @@ pub(super) struct Cuts {
 struct Counts {
     target: Target,
     every: u32,
+    begun: AtomicBool,
     met: AtomicU32,
     answered: AtomicU32,
     unsent: AtomicU32,
@@ -53,7 +54,7 @@ enum Fate {
 }
 
 impl Proxy {
-    /// A proxy that cuts every so many: now before they are sent, now before they are answered.
+    /// A proxy that, once told to begin, cuts every so many: now before they are sent, now before they are answered.
     pub(super) async fn to(database: &str, target: Target, every: u32) -> Self {
         let mut url = Url::parse(database).expect("a URL");
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
@@ -65,7 +66,14 @@ impl Proxy {
         url.set_port(Some(port)).expect("a port");
         url.set_query(Some("sslmode=disable"));
         let zero = || AtomicU32::new(0);
-        let counts = Arc::new(Counts { target, every, met: zero(), answered: zero(), unsent: zero() });
+        let counts = Arc::new(Counts {
+            target,
+            every,
+            begun: AtomicBool::new(false),
+            met: zero(),
+            answered: zero(),
+            unsent: zero(),
+        });
         let silence = watch::Sender::new(());
         tokio::spawn(listen(listener, socket, Arc::clone(&counts), silence.clone()));
         Self { url: url.to_string(), counts, silence }
@@ -74,6 +82,12 @@ impl Proxy {
     /// The database, through the proxy.
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Cuts from now on. What starts anew when its database fails is to be through with its start by then: that takes
+    /// more statements with each migration.
+    pub(super) fn begin(&self) {
+        self.counts.begun.store(true, Ordering::Relaxed);
     }
 
     /// From now on nothing passes over the connections that there are, and nobody is told: as when
@@ -97,6 +111,7 @@ impl Counts {
             // The end of a statement with its arguments.
             Target::Statements => message == b"S\0\0\0\x04",
         };
+        let meets = meets && self.begun.load(Ordering::Relaxed);
         let n = self.met.fetch_add(u32::from(meets), Ordering::Relaxed) + 1;
         if !meets || !n.is_multiple_of(self.every) {
             return Fate::Pass;
