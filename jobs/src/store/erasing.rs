@@ -116,6 +116,7 @@ pub async fn erase(
         "conversations": "delete from conversations where client_id = $1 and lead_id = any($2)"
         "dial_requests": "delete from dial_requests where client_id = $1 and lead_id = any($2)"
         "quarantine": "delete from quarantine where client_id = $1 and lead_id = any($2)"
+        "finished_jobs": "delete from finished_jobs where client_id = $1 and lead_id = any($2)"
     }
     count("webhook_inbox", inbox(conn, client, person).await?);
     count("strange_webhooks", strange_webhooks(conn, client, person).await?);

@@ -83,6 +83,8 @@ const THERE: &[&str] = &[
     "lead prioritise ID --to high",
     "lead hang-up ID",
     "lead correct ID --attempt 1 --to not_interested --reason listened",
+    "job list --client Acme --state done",
+    "job show ID",
     "job kinds",
     "job pause deliver.v1",
     "job resume deliver.v1",

@@ -67,6 +67,7 @@ async fn pages(world: &mut World) -> Vec<(String, Role)> {
         (format!("{of_client}/calls"), viewer),
         (format!("{of_client}/jobs"), viewer),
         (format!("{of_client}/jobs?state=quarantined&kind=dial.v1"), viewer),
+        (format!("{of_client}/jobs?state=done&error=timed+out"), viewer),
         (format!("{of_client}/operations"), viewer),
         (format!("{of_client}/operations/new?campaign={campaign}&state=waiting"), operator),
         (format!("{of_client}/accounts"), viewer),
