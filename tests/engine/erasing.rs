@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use outdial::postgres::{Search, find_installation};
 use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::editing::{self, Edit};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::suppressions::{self, Whose};
 use outdial_jobs::operations::{By, OperationError, Part, erasing};
+use outdial_workflows::ids::LeadId;
 use outdial_workflows::phone::PhoneNumber;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::support::world::World;
 
@@ -67,6 +70,12 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     ] {
         assert_eq!(world.run(&row).await, 1, "{row}");
     }
+    // Somebody put their data right, and it is on record how.
+    let found = world.db.pool();
+    let lead: Uuid =
+        sqlx::query_scalar(&format!("select lead_id {leads}")).fetch_one(found).await.expect("a lead");
+    let edit = Edit { name: Some(Some("Zebedee Quillfeather-Smith".into())), ..Edit::default() };
+    editing::edit(&world.engine, world.client, LeadId(lead), &edit, BY).await.expect("edited");
     let spec = KeySpec { name: "a key", role: Role::Admin, client: None, expires_at: None };
     let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
     let answer = format!(

@@ -303,6 +303,13 @@ impl Event {
         }
     }
 
+    /// Whether somebody edited where the person is, or on which number.
+    pub fn moves_person(&self) -> bool {
+        let Self::Commanded { command, .. } = self else { return false };
+        let parts = command.strip_prefix("edit ").unwrap_or_default().split(", ");
+        parts.into_iter().any(|part| matches!(part, "number" | "zone" | "region"))
+    }
+
     /// The step it belongs to.
     pub fn step(&self) -> Step {
         match self {

@@ -10,6 +10,7 @@ pub mod campaigns;
 pub mod consents;
 pub mod conversations;
 pub mod correcting;
+pub mod editing;
 pub mod erasing;
 pub mod exports;
 pub mod forecast;

@@ -214,13 +214,21 @@ async fn answers(conn: &mut PgConnection, person: Person<'_>) -> Result<u64, Sto
 
 /// Who ordered what stays on record; whom it was about does not.
 async fn audit(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {
+    // What a person's data was before an edit, and what it is.
+    let edits = sqlx::query!(
+        r#"update audit set details = '{"erased": true}'
+        where client_id = $1 and subject_id = any($2) and subject = 'lead' and action = 'edit'"#,
+        client.0,
+        person.leads
+    );
+    let edits = edits.execute(&mut *conn).await?.rows_affected();
     let emptied = sqlx::query!(
         "update audit set details = replace(details::text, $2, 'erased')::jsonb, reason = replace(reason, $2, 'erased')
         where client_id = $1 and (position($2 in details::text) > 0 or position($2 in reason) > 0)",
         client.0,
         person.phone
     );
-    Ok(emptied.execute(conn).await?.rows_affected())
+    Ok(edits + emptied.execute(conn).await?.rows_affected())
 }
 
 async fn orders(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {

@@ -82,6 +82,7 @@ const THERE: &[&str] = &[
     "lead reschedule ID --at 2h",
     "lead prioritise ID --to high",
     "lead hang-up ID",
+    "lead edit ID --name Asha --attribute city=Pune",
     "lead correct ID --attempt 1 --to not_interested --reason listened",
     "job list --client Acme --state done",
     "job show ID",

@@ -340,3 +340,41 @@ async fn a_kind_of_job_is_paused_and_resumed_by_who_administers_all_clients() {
     assert!(!page.body.contains("is paused for all clients"), "{}", page.body);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_person_is_edited_and_erased_from_the_leads_page_once_their_number_is_typed() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let lead = world.lead(campaign, "+919876500001").await;
+    let here = format!("/admin/leads/{lead}");
+    let mut browser = Browser::signed_in(&world, Role::Admin, Some(world.client)).await;
+    let person = format!("{here}/person");
+    let fields = [("phone", "+91 98765 00002"), ("name", "Asha"), ("attributes", "city=Pune\nrooms=3")];
+    let answer = browser.order(&person, &fields).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains("Edited: number, name, attributes."), "{page:?}");
+    let found = leads::get(&world.engine, lead).await.expect("there");
+    assert_eq!((found.phone.as_deref(), found.name.as_deref()), (Some("+919876500002"), Some("Asha")));
+    assert_eq!(found.attributes, json!({ "city": "Pune", "rooms": 3 }));
+    // A line that was taken out is an attribute that was.
+    let fields = [
+        ("phone", "+919876500002"),
+        ("name", "Asha"),
+        ("attributes", "rooms=3"),
+        ("known", "city=Pune\nrooms=3"),
+    ];
+    let answer = browser.order(&person, &fields).await;
+    done(&mut browser, answer).await;
+    let found = leads::get(&world.engine, lead).await.expect("there");
+    assert_eq!(found.attributes, json!({ "rooms": 3 }));
+    let erase = format!("{here}/erase");
+    for typed in ["", "+919876500001"] {
+        let refused = browser.order(&erase, &[("number", typed)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+    }
+    let answer = browser.order(&erase, &[("number", "+91 98765 00002"), ("reason", "their wish")]).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains("A person who was erased") && page.body.contains("Certificate"), "{page:?}");
+    assert_eq!(leads::get(&world.engine, lead).await.expect("there").phone, None);
+    world.end().await;
+}

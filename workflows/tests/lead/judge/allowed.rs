@@ -62,6 +62,24 @@ fn the_zone_is_the_leads_own_or_its_campaigns() {
 }
 
 #[test]
+fn a_call_is_judged_by_where_the_person_was_and_not_by_what_was_edited_since() {
+    let moved = |case: &mut Case| {
+        case.record.zone = Some("America/New_York".into()); // 01:30 there
+        case.record.phone = Some("+14155550123".parse().expect("a number"));
+    };
+    caught(&answered(), moved, Rule::Zone);
+    for (edited, allowed) in [("edit number, zone", true), ("edit name", false)] {
+        let verdict = spoilt(&answered(), |case| {
+            moved(case);
+            let actor = "somebody".to_owned();
+            let event = Event::Commanded { command: edited.into(), actor, reason: None, deferred: false };
+            case.insert(is("finished"), event);
+        });
+        assert_eq!(verdict.kept(), allowed, "{edited}: {verdict}");
+    }
+}
+
+#[test]
 fn the_open_calendar_serves_emulated_accounts_only() {
     fn open(case: &mut Case, emulated: bool) {
         let rules = case.world.rules.get_mut(&(CAMPAIGN, Revision(1))).expect("the revision");
