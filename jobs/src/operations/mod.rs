@@ -13,6 +13,7 @@ pub mod correcting;
 pub mod editing;
 pub mod erasing;
 pub mod exports;
+pub mod filters;
 pub mod forecast;
 pub mod hanging_up;
 pub mod idempotency;

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
+use outdial_jobs::operations::filters::FilteredPage;
 use outdial_jobs::operations::jobs::{self, Fits, JobState, Listed};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::kinds::{self, Kind};
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::clients::{After, Reason, cut};
+use super::filters::Menu;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
@@ -94,6 +96,7 @@ struct JobsPage {
     wanted: Wanted,
     live: String,
     kinds: Vec<String>,
+    filters: Menu,
     now: Html,
 }
 
@@ -163,7 +166,8 @@ async fn list(
     let shell = visit.shell(client, "jobs", "Jobs").await?;
     let (now, kinds) = jobs_now(&visit, &shell, client, &wanted).await?;
     let live = format!("/admin/clients/{client}/jobs/live?{}", wanted.query(Some(&wanted.after.after)));
-    page(&JobsPage { shell, wanted, live, kinds, now: Html(now) })
+    let filters = Menu::of(&visit, FilteredPage::Jobs, &wanted.query(None)).await?;
+    page(&JobsPage { shell, wanted, live, kinds, filters, now: Html(now) })
 }
 
 async fn follow(

@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 use outdial_jobs::operations::attempts::{self, Fits, Made, Whose};
 use outdial_jobs::operations::editing::{self, Edit};
 use outdial_jobs::operations::erasing;
+use outdial_jobs::operations::filters::FilteredPage;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::leads::{self, Listed};
 use outdial_jobs::operations::overview::Campaign;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 
 use super::campaigns::{Names, Top, top};
 use super::clients::Reason;
+use super::filters::Menu;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
@@ -145,6 +147,7 @@ struct LeadsPage {
     leads: Vec<Listed>,
     asked: Asked,
     next: Option<String>,
+    filters: Menu,
     /// What the same filter is called where leads are ordered about.
     bulk: String,
 }
@@ -207,7 +210,8 @@ async fn list(
         }
     }
     let bulk = bulk.finish();
-    page(&LeadsPage { shell, top, leads, asked, next, bulk })
+    let filters = Menu::of(&visit, FilteredPage::Leads, &pairs("cursor").finish()).await?;
+    page(&LeadsPage { shell, top, leads, asked, next, filters, bulk })
 }
 
 #[derive(Template)]

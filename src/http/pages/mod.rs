@@ -11,6 +11,7 @@ mod campaigns;
 mod charts;
 mod clients;
 mod contact;
+mod filters;
 mod jobs;
 mod keys;
 mod leads;
@@ -55,6 +56,7 @@ pub(super) fn router(api: &Api) -> Router<Api> {
         .merge(orders::routes())
         .merge(calls::routes())
         .merge(jobs::routes())
+        .merge(filters::routes())
         .merge(accounts::routes())
         .merge(contact::routes())
         .merge(playbooks::routes())
