@@ -8,11 +8,9 @@ use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::editing::{self, Edit};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::suppressions::{self, Whose};
-use outdial_jobs::operations::{By, OperationError, Part, erasing};
-use outdial_workflows::ids::LeadId;
+use outdial_jobs::operations::{By, OperationError, Part, erasing, leads};
 use outdial_workflows::phone::PhoneNumber;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::support::world::World;
 
@@ -59,23 +57,21 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     assert!(code.is_some(), "it was read");
     world.all_finished().await;
     // What calls and webhooks leave, and what people ordered.
-    let leads = format!("from leads where phone = '{PHONE}'");
+    let theirs = format!("from leads where phone = '{PHONE}'");
     let result = r#"{"transcript": [{"who": "person", "text": "This is Zebedee Quillfeather"}]}"#;
     for row in [
-        format!("insert into call_results (client_id, lead_id, number, results, updated_at) select client_id, lead_id, 1, '{result}', now() {leads}"),
-        format!("insert into turns (client_id, lead_id, number, turn, spoken) select client_id, lead_id, 1, 1, '{result}' {leads}"),
+        format!("insert into call_results (client_id, lead_id, number, results, updated_at) select client_id, lead_id, 1, '{result}', now() {theirs}"),
+        format!("insert into turns (client_id, lead_id, number, turn, spoken) select client_id, lead_id, 1, 1, '{result}' {theirs}"),
         format!("insert into conversations (client_id, lead_id, number, node_id, playbook, version, known, began_at, ended_at)
-            select client_id, lead_id, 1, gen_random_uuid(), 'minimal', 0, '{{\"name\": \"Quillfeather\"}}', now(), now() {leads}"),
+            select client_id, lead_id, 1, gen_random_uuid(), 'minimal', 0, '{{\"name\": \"Quillfeather\"}}', now(), now() {theirs}"),
         format!("insert into strange_webhooks values ('{}', '{}', gen_random_uuid(), 'new', 'from {PHONE}', now())", world.client, world.account),
     ] {
         assert_eq!(world.run(&row).await, 1, "{row}");
     }
     // Somebody put their data right, and it is on record how.
-    let found = world.db.pool();
-    let lead: Uuid =
-        sqlx::query_scalar(&format!("select lead_id {leads}")).fetch_one(found).await.expect("a lead");
+    let found = leads::named(&world.engine, Some(world.client), PHONE).await.expect("looked for");
     let edit = Edit { name: Some(Some("Zebedee Quillfeather-Smith".into())), ..Edit::default() };
-    editing::edit(&world.engine, world.client, LeadId(lead), &edit, BY).await.expect("edited");
+    editing::edit(&world.engine, world.client, found[0].lead, &edit, BY).await.expect("edited");
     let spec = KeySpec { name: "a key", role: Role::Admin, client: None, expires_at: None };
     let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
     let answer = format!(
