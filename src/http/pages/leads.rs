@@ -202,6 +202,8 @@ async fn list(
         pairs
     };
     let next = next.map(|next| pairs("cursor").append_pair("cursor", &next.to_string()).finish());
+    let query = pairs("cursor").finish();
+    let filters = Menu::of(&visit, FilteredPage::Leads, &query).await?;
     let mut bulk = Serializer::new(String::new());
     bulk.append_pair("campaign", &top.campaign.id.to_string());
     for name in ["state", "outcome"] {
@@ -210,7 +212,6 @@ async fn list(
         }
     }
     let bulk = bulk.finish();
-    let filters = Menu::of(&visit, FilteredPage::Leads, &pairs("cursor").finish()).await?;
     page(&LeadsPage { shell, top, leads, asked, next, filters, bulk })
 }
 
