@@ -275,8 +275,9 @@ async fn hand_back(
     error: &str,
 ) -> Result<(), StoreError> {
     let mut tx = engine.pool().begin().await?;
-    let run_at = engine.now_in(&mut tx).await? + pause;
-    let given = store::queue::hand_back(&mut tx, claimed.lease, run_at, unharmed, Some(error)).await?;
+    let now = engine.now_in(&mut tx).await?;
+    let run_at = now + pause;
+    let given = store::queue::hand_back(&mut tx, claimed.lease, run_at, unharmed, Some(error), now).await?;
     if given && pause.is_zero() {
         // Another process may take it at once, and should not have to look for it.
         store::notify(&mut tx, &Signal::JOBS.payload(claimed.lease.client)).await?;

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use outdial_jobs::operations::editing::{Edit, Edited};
 use outdial_jobs::operations::judging::{self, Evidence};
+use outdial_workflows::history::PersonPart;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey};
 use outdial_workflows::input::Command;
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::transfer::{Briefing, TransferTo};
 use outdial_workflows::workflow::Priority;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::backend::Backend;
 use super::imports;
@@ -124,6 +127,27 @@ pub(super) enum LeadCommand {
         #[command(flatten)]
         target: Target,
     },
+    /// Edit who its person is. Nobody is called for it; a new number is asked everything that any number is asked before
+    /// the next call. What is given empty, as --name '', is taken away.
+    Edit {
+        /// The number, with + and its country code.
+        #[arg(long)]
+        phone: Option<String>,
+        /// The name.
+        #[arg(long)]
+        name: Option<String>,
+        /// The zone by whose clock the person lives, as Asia/Kolkata.
+        #[arg(long)]
+        zone: Option<String>,
+        /// Where the person is, as US-FL.
+        #[arg(long)]
+        region: Option<String>,
+        /// An attribute, as city=Pune; city= takes it away. Repeatable.
+        #[arg(long = "attribute", value_name = "NAME=VALUE")]
+        attributes: Vec<String>,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Record another outcome of an attempt that is over. Nobody is called for it; an outcome after which nobody is
     /// called again ends the lead.
     Correct {
@@ -175,6 +199,17 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         LeadCommand::Prioritise { to: priority, target } => {
             target.order(to, Command::Prioritise { priority }, output).await?;
         }
+        LeadCommand::Edit { phone, name, zone, region, attributes, target } => {
+            let phone = phone.map(|phone| PhoneNumber::parse(&phone, None)).transpose()?;
+            let attributes =
+                attributes.iter().map(|given| attribute(given)).collect::<anyhow::Result<_>>()?;
+            let given = |text: Option<String>| text.map(|text| Some(text).filter(|text| !text.is_empty()));
+            let edit =
+                Edit { phone, name: given(name), zone: given(zone), region: given(region), attributes };
+            let whose = to.find_lead(&target.lead).await?;
+            let edited = to.edit_person(whose, &edit, target.reason.as_deref()).await?;
+            output.say(told(&edited), &edited);
+        }
         LeadCommand::Correct { to: outcome, attempt, lead, reason } => {
             let (client, lead) = to.find_lead(&lead).await?;
             let number =
@@ -185,6 +220,28 @@ pub(super) async fn one(to: &Backend<'_>, command: LeadCommand, output: &Output)
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What reads as a number, as true, as false or as JSON is that; everything else is text.
+fn attribute(given: &str) -> anyhow::Result<(String, Value)> {
+    let named = given.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = named.with_context(|| format!("`{given}`: give a name and a value, as city=Pune"))?;
+    let value = match value {
+        "" => Value::Null,
+        value => serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn told(edited: &Edited) -> String {
+    let mut told = match edited.changed.as_slice() {
+        [] => "all of it was so already".to_owned(),
+        changed => format!("edited: {}", PersonPart::list(changed)),
+    };
+    if edited.suppressed {
+        told += "; the number is suppressed: nobody calls it";
+    }
+    told
 }
 
 impl Target {

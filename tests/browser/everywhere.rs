@@ -14,7 +14,7 @@ use super::signed_in;
 use crate::support::world::World;
 
 /// axe-core, which `.ci/axe` takes from the npm registry and holds against its hash.
-fn axe() -> String {
+pub(crate) fn axe() -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let told = Command::new(format!("{root}/.ci/axe")).output().expect("bash runs it");
     assert!(told.status.success(), ".ci/axe: {}", String::from_utf8_lossy(&told.stderr));
@@ -54,6 +54,7 @@ pub(crate) async fn pages(world: &mut World) -> Vec<(&'static str, String)> {
         ("call", format!("/admin/calls/{key}")),
         ("calls", format!("{of_client}/calls")),
         ("jobs", format!("{of_client}/jobs")),
+        ("jobs-over", format!("{of_client}/jobs?state=done&kind=bulk.v1&error=zzz")),
         ("operations", format!("{of_client}/operations")),
         ("new-operation", format!("{of_client}/operations/new")),
         ("accounts", format!("{of_client}/accounts")),
@@ -69,7 +70,7 @@ pub(crate) async fn pages(world: &mut World) -> Vec<(&'static str, String)> {
 }
 
 /// What keeps somebody from using the page, as axe-core finds it: what it calls serious, or worse.
-async fn barriers(browser: &Chromium, axe: &str) -> Vec<String> {
+pub(crate) async fn barriers(browser: &Chromium, axe: &str) -> Vec<String> {
     browser.script(&format!("{axe}; return true"), json!([])).await;
     const RUN: &str = "const done = arguments[arguments.length - 1]; axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
         .filter((it) => ['serious', 'critical'].includes(it.impact))

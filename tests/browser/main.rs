@@ -4,6 +4,7 @@ mod driver;
 mod everywhere;
 mod keyboard;
 mod pictures;
+mod records;
 mod talk;
 mod work;
 
@@ -23,6 +24,11 @@ use support::world::World;
 /// A browser that is signed in with a new key.
 async fn signed_in(world: &World, role: Role, screen: Screen) -> Chromium {
     let spec = KeySpec { name: "a key", role, client: Some(world.client), expires_at: None };
+    signed_in_with(world, spec, screen).await
+}
+
+/// The same with a key of this kind.
+async fn signed_in_with(world: &World, spec: KeySpec<'_>, screen: Screen) -> Chromium {
     let by = By { actor: "a test", reason: None };
     let (_, token) = create(&world.engine, spec, by).await.expect("a key");
     let browser = Chromium::start(world.public_url().as_str(), screen).await;

@@ -163,12 +163,12 @@ async fn a_filter_is_saved_under_a_name_and_found_again_in_another_campaign() {
     world.lead(one, "+919876500001").await;
     let browser = signed_in(&world, Role::Viewer, Screen::Desk).await;
     browser.open(&format!("/admin/campaigns/{one}/leads?state=held")).await;
-    browser.press("Saved…").await;
-    browser.write(".filters details input", "Held ones").await;
+    browser.press("Saved filters…").await;
+    browser.write("form[action='/admin/filters'] input[name=name]", "Held ones").await;
     browser.press("Save").await;
     browser.shows("Saved as Held ones").await;
     browser.open(&format!("/admin/campaigns/{other}/leads")).await;
-    browser.press("Saved…").await;
+    browser.press("Saved filters…").await;
     browser.press("Held ones").await;
     browser.arrives(|path| path == format!("/admin/campaigns/{other}/leads?state=held")).await;
     browser.end().await;

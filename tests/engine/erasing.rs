@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use outdial::postgres::{Search, find_installation};
 use outdial_emulators::exotel::Scenario;
+use outdial_jobs::operations::editing::{self, Edit};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::operations::suppressions::{self, Whose};
-use outdial_jobs::operations::{By, OperationError, Part, erasing};
+use outdial_jobs::operations::{By, OperationError, Part, erasing, leads};
 use outdial_workflows::phone::PhoneNumber;
 use serde_json::json;
 
@@ -56,13 +57,13 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     assert!(code.is_some(), "it was read");
     world.all_finished().await;
     // What calls and webhooks leave, and what people ordered.
-    let leads = format!("from leads where phone = '{PHONE}'");
+    let theirs = format!("from leads where phone = '{PHONE}'");
     let result = r#"{"transcript": [{"who": "person", "text": "This is Zebedee Quillfeather"}]}"#;
     for row in [
-        format!("insert into call_results (client_id, lead_id, number, results, updated_at) select client_id, lead_id, 1, '{result}', now() {leads}"),
-        format!("insert into turns (client_id, lead_id, number, turn, spoken) select client_id, lead_id, 1, 1, '{result}' {leads}"),
+        format!("insert into call_results (client_id, lead_id, number, results, updated_at) select client_id, lead_id, 1, '{result}', now() {theirs}"),
+        format!("insert into turns (client_id, lead_id, number, turn, spoken) select client_id, lead_id, 1, 1, '{result}' {theirs}"),
         format!("insert into conversations (client_id, lead_id, number, node_id, playbook, version, known, began_at, ended_at)
-            select client_id, lead_id, 1, gen_random_uuid(), 'minimal', 0, '{{\"name\": \"Quillfeather\"}}', now(), now() {leads}"),
+            select client_id, lead_id, 1, gen_random_uuid(), 'minimal', 0, '{{\"name\": \"Quillfeather\"}}', now(), now() {theirs}"),
         format!("insert into strange_webhooks values ('{}', '{}', gen_random_uuid(), 'new', 'from {PHONE}', now())", world.client, world.account),
     ] {
         assert_eq!(world.run(&row).await, 1, "{row}");
@@ -72,6 +73,10 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
             transfer_briefing = 'Zebedee Quillfeather asks for a lotus pond' where phone = '{PHONE}'"
     );
     assert_eq!(world.run(&handed).await, 1);
+    // Somebody put their data right, and it is on record how.
+    let found = leads::named(&world.engine, Some(world.client), PHONE).await.expect("looked for");
+    let edit = Edit { name: Some(Some("Zebedee Quillfeather-Smith".into())), ..Edit::default() };
+    editing::edit(&world.engine, world.client, found[0].lead, &edit, BY).await.expect("edited");
     let spec = KeySpec { name: "a key", role: Role::Admin, client: None, expires_at: None };
     let (key, _) = keys::create(&world.engine, spec, BY).await.expect("a key");
     let answer = format!(
@@ -114,6 +119,33 @@ async fn of_a_person_who_is_erased_the_whole_database_says_nothing_but_that() {
     assert_eq!(unknown, json!([]));
     let erased = "select count(*) from audit where action = 'erase' and subject = 'person'";
     assert_eq!(world.count(erased).await, 1, "the order is on record");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whoever_was_called_on_a_number_that_was_wrong_is_erased_and_the_lead_is_not() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({ "retry": { "max_attempts": 1 } })).await;
+    let lead = world.scripted(campaign, PHONE, vec![Scenario::answered(Duration::from_secs(20))]).await;
+    world.finished(lead).await;
+    let heard = r#"{"transcript": [{"who": "person", "text": "There is no Rosalind here"}]}"#;
+    let results = format!(
+        "insert into call_results (client_id, lead_id, number, results, updated_at)
+        select client_id, lead_id, 1, '{heard}', now() from leads where phone = '{PHONE}'"
+    );
+    assert_eq!(world.run(&results).await, 1);
+    let right = "+919876500078".parse().expect("a number");
+    let edit = Edit { name: Some(Some("Rosalind Other".into())), phone: Some(right), ..Edit::default() };
+    editing::edit(&world.engine, world.client, lead, &edit, BY).await.expect("edited");
+    let erased = erasing::erase(&world.engine, world.client, &phone(), false, BY).await.expect("erased");
+    assert_eq!(erased.erased.get("attempts"), Some(&1), "{erased:?}");
+    assert_eq!(erased.erased.get("leads"), None, "{erased:?}");
+    let dump = dumped(&world);
+    assert!(
+        !dump.contains("9876500077") && !dump.contains("no Rosalind here"),
+        "of whom it was nothing is told"
+    );
+    assert!(dump.contains("Rosalind Other") && dump.contains("+919876500078"), "of whom it is all is there");
     world.end().await;
 }
 

@@ -4,6 +4,7 @@
 mod api;
 mod barrier;
 mod contactability;
+mod editing;
 mod erasing;
 mod events;
 mod exports;

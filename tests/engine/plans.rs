@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use outdial_jobs::store;
 use outdial_jobs::store::attempts::Unpriced;
 use outdial_jobs::store::bulk::Place;
+use outdial_jobs::store::jobs::Fits;
 use outdial_jobs::store::lead_lists;
 use outdial_jobs::store::ledger::Made;
 use outdial_jobs::store::paging::{Direction, Part};
@@ -258,11 +259,15 @@ async fn what_people_look_through_is_read_by_index() {
             assert_eq!(listed.len(), 10, "{index}");
         }
         uses(&world, "quarantine_listed", async |conn| {
-            store::jobs::aside(conn, client, None, part).await.expect("read")
+            store::jobs::aside(conn, client, Fits::default(), part).await.expect("read")
         })
         .await;
         uses(&world, "jobs_pkey", async |conn| {
-            store::jobs::live(conn, client, None, None, part, now).await.expect("read")
+            store::jobs::live(conn, client, Fits::default(), part, now).await.expect("read")
+        })
+        .await;
+        uses(&world, "finished_jobs_pkey", async |conn| {
+            store::jobs::finished(conn, client, Fits::default(), part).await.expect("read")
         })
         .await;
     }

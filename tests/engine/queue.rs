@@ -173,7 +173,8 @@ async fn run(args: Value, ctx: Ctx) -> Result<(), JobError> {
 
 async fn finish(ctx: &Ctx) -> Result<(), JobError> {
     let mut conn = ctx.engine.pool().acquire().await.map_err(store::StoreError::from)?;
-    Ok(store::queue::finish(&mut conn, ctx.lease.client, &[ctx.lease]).await?)
+    let now = ctx.engine.now_in(&mut conn).await?;
+    Ok(store::queue::finish(&mut conn, ctx.lease.client, &[ctx.lease], now).await?)
 }
 
 /// Runs `end` at the end of a scope, however that is left.
@@ -341,9 +342,9 @@ async fn a_job_that_somebody_else_took_is_not_finished_by_its_former_owner() {
     let second = take(now + TimeDelta::seconds(1)).await.expect("its lease has run out");
     assert_eq!((first.tries, second.tries), (1, 2));
     let client = lab.world.client;
-    store::queue::finish(&mut conn, client, &[first.lease]).await.expect("asked");
+    store::queue::finish(&mut conn, client, &[first.lease], now).await.expect("asked");
     assert_eq!(lab.world.count("select count(*) from jobs").await, 1);
-    store::queue::finish(&mut conn, client, &[second.lease]).await.expect("asked");
+    store::queue::finish(&mut conn, client, &[second.lease], now).await.expect("asked");
     drop(conn);
     lab.end().await;
 }
@@ -544,14 +545,14 @@ async fn a_renewal_waits_for_no_job_that_is_being_finished() {
     let claimed = store::queue::claim(&mut conn, node, &[KIND.to_owned()], &[2], now, until).await;
     let [one, other] = claimed.expect("claimed").try_into().expect("both");
     let mut finishing = pool.begin().await.expect("a transaction");
-    store::queue::finish(&mut finishing, world.client, &[one.lease]).await.expect("finished");
+    store::queue::finish(&mut finishing, world.client, &[one.lease], now).await.expect("finished");
     let tokens = [one.lease.token, other.lease.token];
     let renewed = store::queue::renew(&mut conn, node, &tokens, until + TimeDelta::seconds(4)).await;
     assert_eq!(renewed.expect("renewed"), [other.lease.token]);
     finishing.rollback().await.expect("taken back");
     let renewed = store::queue::renew(&mut conn, node, &tokens, until + TimeDelta::seconds(8)).await;
     assert_eq!(renewed.expect("renewed").len(), 2);
-    store::queue::finish(&mut conn, world.client, &[one.lease, other.lease]).await.expect("finished");
+    store::queue::finish(&mut conn, world.client, &[one.lease, other.lease], now).await.expect("finished");
     drop(conn);
     world.end().await;
 }

@@ -50,6 +50,45 @@ impl Step {
     }
 }
 
+/// A part of what is known of a lead's person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonPart {
+    /// The number they are called on.
+    Number,
+    /// What they are called.
+    Name,
+    /// The zone by whose clock they live.
+    Zone,
+    /// Where they are.
+    Region,
+    /// What else is known of them.
+    Attributes,
+}
+
+impl PersonPart {
+    /// The name used in data and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Name => "name",
+            Self::Zone => "zone",
+            Self::Region => "region",
+            Self::Attributes => "attributes",
+        }
+    }
+
+    /// Some of them, for people.
+    pub fn list(parts: &[Self]) -> String {
+        parts.iter().map(|part| part.name()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether the rules of a call ask for it: those are other rules, maybe, once it is another.
+    pub fn moves(self) -> bool {
+        matches!(self, Self::Number | Self::Zone | Self::Region)
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -243,6 +282,15 @@ pub enum Event {
         /// Whether it waits for the live attempt to resolve.
         deferred: bool,
     },
+    /// Somebody put right who its person is. What was edited is not told here: histories name nobody.
+    PersonEdited {
+        /// What was edited; at least one.
+        parts: Vec<PersonPart>,
+        /// Who did it.
+        actor: String,
+        /// In their words.
+        reason: Option<String>,
+    },
     /// The carrier is asked, once, to hand the call to somebody else.
     TransferAsked {
         /// Which.
@@ -297,10 +345,17 @@ impl Event {
             Self::Finished { .. } => "finished",
             Self::Suppressed { .. } => "suppressed",
             Self::Commanded { .. } => "commanded",
+            Self::PersonEdited { .. } => "person_edited",
             Self::TransferAsked { .. } => "transfer_asked",
             Self::Transferred { .. } => "transferred",
             Self::JobQuarantined { .. } => "job_quarantined",
         }
+    }
+
+    /// Whether somebody edited where the person is, or on which number.
+    pub fn moves_person(&self) -> bool {
+        let Self::PersonEdited { parts, .. } = self else { return false };
+        parts.iter().any(|part| part.moves())
     }
 
     /// The step it belongs to.
@@ -329,7 +384,10 @@ impl Event {
             | Self::Priced { .. }
             | Self::Suppressed { .. }
             | Self::Finished { .. } => Step::RecordOutcome,
-            Self::Commanded { .. } | Self::TransferAsked { .. } | Self::Transferred { .. } => Step::Operate,
+            Self::Commanded { .. }
+            | Self::PersonEdited { .. }
+            | Self::TransferAsked { .. }
+            | Self::Transferred { .. } => Step::Operate,
         }
     }
 
@@ -363,6 +421,7 @@ impl Event {
             | Self::RetryScheduled { .. }
             | Self::Finished { .. }
             | Self::Commanded { .. }
+            | Self::PersonEdited { .. }
             | Self::JobQuarantined { .. } => None,
         }
     }
@@ -451,6 +510,10 @@ impl std::fmt::Display for Event {
                     write!(f, ": {reason}")?;
                 }
                 if *deferred { f.write_str(" (once the call under way has resolved)") } else { Ok(()) }
+            }
+            Self::PersonEdited { parts, actor, reason } => {
+                write!(f, "{} edited by {actor}", PersonPart::list(parts))?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
             }
             Self::TransferAsked { attempt, .. } => {
                 write!(f, "the carrier is asked to transfer the call of attempt {attempt}")

@@ -12,7 +12,7 @@ use crate::history::Event;
 use crate::transfer::TransferTold;
 
 /// Every type of event that is told, with what it means.
-pub const TYPES: [(&str, &str); 31] = [
+pub const TYPES: [(&str, &str); 32] = [
     ("campaign.started", "A campaign dials for the first time: `actor`, `reason`."),
     ("campaign.paused", "It dials no more until it is resumed: `actor`, `reason`, `resume_at`."),
     ("campaign.resumed", "It dials again: `actor`, `reason`."),
@@ -26,6 +26,10 @@ pub const TYPES: [(&str, &str); 31] = [
     ("lead.postponed", "It is called later: `until`, `reason`."),
     ("lead.held", "It waits for somebody to mend what is wrong, or to let it go: `reason`."),
     ("lead.retry_scheduled", "Another attempt follows: `at`, `reason`."),
+    (
+        "lead.edited",
+        "Somebody put right who its person is: `parts` (number, name, zone, region, attributes), `actor`, `reason`.",
+    ),
     ("lead.ordered", "A person stepped in: `order`, `actor`, `reason`, `deferred`."),
     ("lead.finished", "It is done: `outcome`, `reason`."),
     ("call.submitted", "From now on the phone may ring."),
@@ -94,6 +98,9 @@ pub fn told(event: &Event) -> Option<Told> {
         Event::Held { reason } => Told::new("lead.held", json!({ "reason": reason.to_string() })),
         Event::RetryScheduled { at, reason } => {
             Told::new("lead.retry_scheduled", json!({ "at": at, "reason": reason.to_string() }))
+        }
+        Event::PersonEdited { parts, actor, reason } => {
+            Told::new("lead.edited", json!({ "parts": parts, "actor": actor, "reason": reason }))
         }
         Event::Commanded { command, actor, reason, deferred } => Told::new(
             "lead.ordered",

@@ -14,9 +14,10 @@ export function live(root) {
   source.addEventListener("part", (event) => {
     const { id, html } = JSON.parse(event.data);
     const part = root.getElementById(id);
-    // Nobody's typing is interrupted, nor a menu closed.
+    // Nobody's typing or listening is interrupted, nor a menu or an open form closed.
     const busy = part?.contains(root.activeElement) && root.activeElement.matches("input, select, textarea");
-    if (!part || busy || part.querySelector("details.menu[open]")) return;
+    const plays = part && [...part.querySelectorAll("audio")].some((audio) => !audio.paused);
+    if (!part || busy || plays || part.querySelector("details.menu[open], details[open] form")) return;
     const focus = part.contains(root.activeElement) ? [...part.querySelectorAll("a, button, time, g[tabindex]")].indexOf(root.activeElement) : -1;
     part.innerHTML = html;
     if (focus >= 0) part.querySelectorAll("a, button, time, g[tabindex]")[focus]?.focus({ preventScroll: true });

@@ -4,8 +4,7 @@ import { files } from "./files.js";
 import { forms } from "./forms.js";
 import { keys } from "./keys.js";
 import { live } from "./live.js";
-import { saved } from "./saved.js";
 import { times } from "./times.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [times, toasts, forms, charts, live, keys, files, saved]) start(document);
+for (const start of [times, toasts, forms, charts, live, keys, files]) start(document);

@@ -95,7 +95,8 @@ impl Job for Analyse {
         }
         store::in_time(async {
             let mut conn = ctx.engine.pool().acquire().await?;
-            store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+            let now = ctx.engine.now_in(&mut conn).await?;
+            store::queue::finish(&mut conn, self.client, &[ctx.lease], now).await?;
             Ok::<_, StoreError>(())
         })
         .await?;

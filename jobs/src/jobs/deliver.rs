@@ -133,7 +133,8 @@ impl Deliver {
             None => None,
         };
         if pause.is_none() {
-            store::queue::finish(&mut tx, self.client, &[ctx.lease]).await?;
+            let now = ctx.engine.now_in(&mut tx).await?;
+            store::queue::finish(&mut tx, self.client, &[ctx.lease], now).await?;
         }
         tx.commit().await?;
         Ok(pause)

@@ -61,7 +61,8 @@ impl EndCampaign {
         let last = Place(self.campaign, LeadId(Uuid::max()));
         let page = store::bulk::walk(&mut conn, self.client, after, last, PAGE).await?;
         if page.is_empty() {
-            store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+            let now = ctx.engine.now_in(&mut conn).await?;
+            store::queue::finish(&mut conn, self.client, &[ctx.lease], now).await?;
         }
         Ok(page)
     }

@@ -37,7 +37,8 @@ impl Job for RefreshSheet {
 impl RefreshSheet {
     async fn finish(&self, ctx: &Ctx) -> Result<(), StoreError> {
         let mut conn = ctx.engine.pool().acquire().await?;
-        store::queue::finish(&mut conn, self.client, &[ctx.lease]).await?;
+        let now = ctx.engine.now_in(&mut conn).await?;
+        store::queue::finish(&mut conn, self.client, &[ctx.lease], now).await?;
         Ok(())
     }
 }

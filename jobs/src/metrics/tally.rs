@@ -94,6 +94,7 @@ impl Tally {
             | Event::Finished { .. }
             | Event::Suppressed { .. }
             | Event::Commanded { .. }
+            | Event::PersonEdited { .. }
             | Event::TransferAsked { .. }
             | Event::Transferred { .. }
             | Event::JobQuarantined { .. } => {}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use outdial_workflows::ids::{ClientId, LeadId};
+use outdial_workflows::ids::{AttemptRef, ClientId, LeadId};
 
 use super::{OperationError, leads};
 use crate::engine::Engine;
@@ -30,6 +30,19 @@ pub async fn recording(engine: &Engine, client: ClientId, lead: LeadId) -> Resul
         true => Ok(path),
         false => Err(not_found("recording of call")),
     }
+}
+
+/// Where the recorded conversation of an attempt lies; `None` if it was not recorded by us, or is not there.
+///
+/// # Errors
+/// The database.
+pub async fn recording_of(engine: &Engine, attempt: AttemptRef) -> Result<Option<PathBuf>, OperationError> {
+    let recorded = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        store::conversations::recording_of(&mut conn, attempt).await
+    });
+    let path = engine.recordings().zip(recorded.await?).map(|(directory, recorded)| directory.join(recorded));
+    Ok(path.filter(|path| path.is_file()))
 }
 
 /// The conversations that are under way, of a client or of all, the latest first; at most 1,000.

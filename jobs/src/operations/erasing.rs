@@ -45,7 +45,8 @@ pub async fn erase(
             return Ok(Err(hindered));
         }
         let leads: Vec<Uuid> = found.iter().map(|lead| lead.lead.0).collect();
-        let files = erasing::recordings(conn, client, &leads).await?;
+        let calls = erasing::calls(conn, client, phone.as_str(), &leads).await?;
+        let files = erasing::recordings(conn, client, &calls).await?;
         if directory.is_none() && !files.is_empty() {
             return Ok(Err(
                 "calls of theirs are recorded, and this process has no directory of recordings: give the \
@@ -59,7 +60,7 @@ pub async fn erase(
         }
         let digits: String = phone.as_str().chars().filter(char::is_ascii_digit).collect();
         let digits = &digits[digits.len().saturating_sub(DIGITS)..];
-        let person = Person { phone: phone.as_str(), digits, leads: &leads };
+        let person = Person { phone: phone.as_str(), digits, leads: &leads, calls: &calls };
         let mut erased = erasing::erase(conn, client, person, now).await?;
         let (gone, kept) = erasing::unlist(conn, client, phone.as_str(), lists_too, now).await?;
         let mut count = |table: &str, rows: u64| (rows > 0).then(|| erased.insert(table.to_owned(), rows));

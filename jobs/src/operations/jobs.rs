@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use chrono::TimeDelta;
 use outdial_workflows::ids::ClientId;
 use serde_json::json;
 use uuid::Uuid;
@@ -12,38 +13,36 @@ use crate::engine::wake::Signal;
 use crate::jobs::{Job, bulk::Bulk, registry};
 use crate::store;
 use crate::store::audit::Entry;
-pub use crate::store::jobs::{Counted, JobState, Listed};
+pub use crate::store::jobs::{Counted, Failed, Fits, JobState, Listed};
 
 /// The most jobs that are counted, and the most that are put aside.
 const COUNTED: i64 = 100_000;
 
-/// Which jobs are listed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fits<'a> {
-    /// Only those of this kind.
-    pub kind: Option<&'a str>,
-    /// Only those that stand so.
-    pub state: Option<JobState>,
-}
+/// How long jobs that are over are kept.
+pub const KEPT_FOR: TimeDelta = TimeDelta::days(7);
 
-/// A client's jobs, live and put aside.
+/// A client's jobs: live and put aside, or, where a state is asked for in which they are over, of those the ones that
+/// are kept.
 ///
 /// # Errors
 /// The database.
 pub async fn list(
     engine: &Engine,
     client: ClientId,
-    Fits { kind, state }: Fits<'_>,
+    fits: Fits<'_>,
     part: Part,
 ) -> Result<Vec<Listed>, OperationError> {
     let mut conn = engine.pool().acquire().await?;
+    if fits.state.is_some_and(JobState::is_over) {
+        return Ok(store::jobs::finished(&mut conn, client, fits, part).await?);
+    }
     let now = engine.now_in(&mut conn).await?;
-    let mut found = match state {
+    let mut found = match fits.state {
         Some(JobState::Quarantined) => vec![],
-        _ => store::jobs::live(&mut conn, client, kind, state, part, now).await?,
+        _ => store::jobs::live(&mut conn, client, fits, part, now).await?,
     };
-    if matches!(state, None | Some(JobState::Quarantined)) {
-        found.extend(store::jobs::aside(&mut conn, client, kind, part).await?);
+    if matches!(fits.state, None | Some(JobState::Quarantined)) {
+        found.extend(store::jobs::aside(&mut conn, client, fits, part).await?);
     }
     match part.direction {
         Direction::NewestFirst => found.sort_by_key(|job| Reverse(job.id)),
@@ -67,14 +66,18 @@ fn not_found(id: Uuid) -> OperationError {
     OperationError::NotFound { kind: "job", given: id.to_string() }
 }
 
-/// The job with this id, live or put aside.
+/// The job with this id: live, put aside, or over and kept.
 ///
 /// # Errors
 /// If there is none.
 pub async fn get(engine: &Engine, id: Uuid) -> Result<Listed, OperationError> {
     let mut conn = engine.pool().acquire().await?;
     let now = engine.now_in(&mut conn).await?;
-    store::jobs::find(&mut conn, id, now).await?.ok_or_else(|| not_found(id))
+    let found = match store::jobs::find(&mut conn, id, now).await? {
+        None => store::jobs::find_finished(&mut conn, id).await?,
+        found => found,
+    };
+    found.ok_or_else(|| not_found(id))
 }
 
 /// What a job is to do with, as it is stored.
@@ -119,6 +122,9 @@ pub async fn retry(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) -> R
                 store::quarantine::release(conn, client, lead, now).await?;
             }
             (JobState::Quarantined, None, None) => return not_possible("it names neither a job nor a lead"),
+            (JobState::Done | JobState::Dropped | JobState::Discarded, ..) => {
+                return not_possible("it is over");
+            }
         }
         note(conn, &job, "retry", by, now).await?;
         store::notify(conn, &LET_GO.payload(client)).await?;
@@ -143,8 +149,13 @@ pub async fn discard(engine: &Engine, client: ClientId, id: Uuid, by: By<'_>) ->
             (JobState::Waiting | JobState::BackingOff, Some(Bulk::KIND)) => {
                 return not_possible("an order for many leads is stopped by cancelling its operation");
             }
-            (JobState::Waiting | JobState::BackingOff, _) => store::jobs::remove(conn, client, id).await?,
-            (JobState::Quarantined, Some(_)) => store::jobs::close(conn, client, id, now).await?,
+            (JobState::Waiting | JobState::BackingOff, _) => {
+                store::jobs::discard(conn, client, id, now).await?;
+            }
+            (JobState::Quarantined, Some(_)) => store::jobs::discard_aside(conn, client, id, now).await?,
+            (JobState::Done | JobState::Dropped | JobState::Discarded, _) => {
+                return not_possible("it is over");
+            }
             (JobState::Quarantined, None) => {
                 return not_possible("a lead is not discarded: mend what is wrong with it, and retry");
             }
@@ -180,18 +191,18 @@ pub struct AllAside {
 /// The most that one order deals with: each is a transaction of its own, a few milliseconds long.
 pub const AT_ONCE: usize = 500;
 
-/// Does this with whatever of a kind, or of any, was put aside: the oldest first, each by itself.
+/// Does this with whatever fits of what was put aside: the oldest first, each by itself.
 ///
 /// # Errors
 /// The database.
 pub async fn all_aside(
     engine: &Engine,
     client: ClientId,
-    kind: Option<&str>,
+    Fits { kind, error, .. }: Fits<'_>,
     what: ForAside,
     by: By<'_>,
 ) -> Result<AllAside, OperationError> {
-    let fits = Fits { kind, state: Some(JobState::Quarantined) };
+    let fits = Fits { kind, error, state: Some(JobState::Quarantined) };
     let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX) + 1;
     let mut found =
         list(engine, client, fits, Part { direction: Direction::OldestFirst, after: None, limit }).await?;

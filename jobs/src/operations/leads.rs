@@ -244,7 +244,7 @@ async fn note_page(
 /// A lane is told by what is known of its people alone. A lead of which not enough is known without
 /// the campaign's rules, which may be edited, goes to the lane without a place, where the gate decides;
 /// so do all leads of a campaign on the open calendar.
-async fn lanes_of(
+pub(super) async fn lanes_of(
     engine: &Engine,
     conn: &mut PgConnection,
     client: ClientId,
@@ -285,9 +285,9 @@ fn place(spec: &LeadSpec) -> Option<String> {
     Some(whereabouts(&facts, None).ok()?.to_string())
 }
 
-const SIGNAL: Signal = Signal { jobs: false, admission: true };
+pub(super) const SIGNAL: Signal = Signal { jobs: false, admission: true };
 
-fn row(id: LeadId, campaign: CampaignId, spec: &LeadSpec) -> NewLead {
+pub(super) fn row(id: LeadId, campaign: CampaignId, spec: &LeadSpec) -> NewLead {
     NewLead {
         id,
         phone: spec.phone.clone(),

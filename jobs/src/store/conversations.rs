@@ -128,6 +128,22 @@ pub async fn recording(
     Ok(recording)
 }
 
+/// Where the recorded conversation of an attempt lies; `None` if it was not recorded.
+pub async fn recording_of(
+    conn: &mut PgConnection,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<Option<String>, StoreError> {
+    let recording = sqlx::query_scalar!(
+        "select recording from conversations where client_id = $1 and lead_id = $2 and number = $3",
+        client.0,
+        lead.0,
+        small(number.get())
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(recording.flatten())
+}
+
 /// Adds what was found out.
 pub async fn note(
     conn: &mut PgConnection,

@@ -53,6 +53,16 @@ pub struct Person<'a> {
     pub digits: &'a str,
     /// Their leads.
     pub leads: &'a [Uuid],
+    /// Their calls.
+    pub calls: &'a Calls,
+}
+
+/// Calls of a person: the attempts of their leads, and those on their number that were made for a lead whose number is another
+/// by now.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    leads: Vec<Uuid>,
+    numbers: Vec<i16>,
 }
 
 /// A client's leads with a number. Locks their workflows.
@@ -73,17 +83,38 @@ pub async fn leads(conn: &mut PgConnection, client: ClientId, phone: &str) -> Re
     Ok(rows.into_iter().map(|row| lead(row.lead_id, row.open, row.quarantined)).collect())
 }
 
-/// The recordings of our own of these leads' calls, below the directory of recordings.
+/// The calls of these leads, and those on a number.
+pub async fn calls(
+    conn: &mut PgConnection,
+    client: ClientId,
+    phone: &str,
+    leads: &[Uuid],
+) -> Result<Calls, StoreError> {
+    let found = sqlx::query!(
+        r#"select lead_id as "lead_id!", number as "number!" from attempts where client_id = $1 and lead_id = any($2)
+        union select lead_id, number from attempts where phone = $3 and client_id = $1"#,
+        client.0,
+        leads,
+        phone
+    );
+    let (leads, numbers) =
+        found.fetch_all(conn).await?.into_iter().map(|row| (row.lead_id, row.number)).unzip();
+    Ok(Calls { leads, numbers })
+}
+
+/// The recordings of our own of calls, below the directory of recordings.
 pub async fn recordings(
     conn: &mut PgConnection,
     client: ClientId,
-    leads: &[Uuid],
+    calls: &Calls,
 ) -> Result<Vec<String>, StoreError> {
     let found = sqlx::query_scalar!(
         r#"select recording as "recording!" from conversations
-        where client_id = $1 and lead_id = any($2) and recording is not null"#,
+        where client_id = $1 and (lead_id, number) in (select * from unnest($2::uuid[], $3::smallint[]))
+            and recording is not null"#,
         client.0,
-        leads
+        &calls.leads,
+        &calls.numbers
     );
     Ok(found.fetch_all(conn).await?)
 }
@@ -104,19 +135,31 @@ pub async fn erase(
     count("import_notes", import_notes(conn, client, person).await?);
     count("leads", lead_rows(conn, client, person, now).await?);
     count("attempts", attempts(conn, client, person).await?);
-    macro_rules! of_leads {
-        ($($table:literal: $delete:literal)+) => {$(
-            let gone = sqlx::query!($delete, client.0, person.leads).execute(&mut *conn).await?;
-            count($table, gone.rows_affected());
+    macro_rules! of_calls {
+        ($($table:literal)+) => {$(
+            let gone = sqlx::query!(
+                "delete from " + $table + " where client_id = $1
+                    and (lead_id, number) in (select * from unnest($2::uuid[], $3::smallint[]))",
+                client.0,
+                &person.calls.leads,
+                &person.calls.numbers
+            );
+            count($table, gone.execute(&mut *conn).await?.rows_affected());
         )+};
     }
-    of_leads! {
-        "call_results": "delete from call_results where client_id = $1 and lead_id = any($2)"
-        "turns": "delete from turns where client_id = $1 and lead_id = any($2)"
-        "conversations": "delete from conversations where client_id = $1 and lead_id = any($2)"
-        "dial_requests": "delete from dial_requests where client_id = $1 and lead_id = any($2)"
-        "quarantine": "delete from quarantine where client_id = $1 and lead_id = any($2)"
+    of_calls! { "call_results" "turns" "conversations" "dial_requests" }
+    macro_rules! of_leads {
+        ($($table:literal)+) => {$(
+            let gone = sqlx::query!(
+                "delete from " + $table + " where client_id = $1 and lead_id = any($2)",
+                client.0,
+                person.leads
+            );
+            count($table, gone.execute(&mut *conn).await?.rows_affected());
+        )+};
     }
+    of_leads! { "quarantine" "finished_jobs" }
+    count("finished_jobs", errors(conn, client, person).await?);
     count("webhook_inbox", inbox(conn, client, person).await?);
     count("strange_webhooks", strange_webhooks(conn, client, person).await?);
     count("idempotency_keys", answers(conn, person).await?);
@@ -172,9 +215,20 @@ async fn attempts(conn: &mut PgConnection, client: ClientId, person: Person<'_>)
     let emptied = sqlx::query!(
         "update attempts set phone = null, recording_url = null, cause = null,
             transfer_to = case when transfer_to is not null then 'sip:erased@erased.invalid' end, transfer_briefing = null
-        where client_id = $1 and lead_id = any($2)",
+        where client_id = $1 and (lead_id, number) in (select * from unnest($2::uuid[], $3::smallint[]))",
         client.0,
-        person.leads
+        &person.calls.leads,
+        &person.calls.numbers
+    );
+    Ok(emptied.execute(conn).await?.rows_affected())
+}
+
+/// What other jobs failed with, in the week that it is kept.
+async fn errors(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {
+    let emptied = sqlx::query!(
+        "update finished_jobs set errors = null where client_id = $1 and position($2 in errors::text) > 0",
+        client.0,
+        person.digits
     );
     Ok(emptied.execute(conn).await?.rows_affected())
 }
@@ -213,13 +267,21 @@ async fn answers(conn: &mut PgConnection, person: Person<'_>) -> Result<u64, Sto
 
 /// Who ordered what stays on record; whom it was about does not.
 async fn audit(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {
+    // What a person's data was before an edit, and what it is.
+    let edits = sqlx::query!(
+        r#"update audit set details = '{"erased": true}'
+        where client_id = $1 and subject_id = any($2) and subject = 'lead' and action = 'edit'"#,
+        client.0,
+        person.leads
+    );
+    let edits = edits.execute(&mut *conn).await?.rows_affected();
     let emptied = sqlx::query!(
         "update audit set details = replace(details::text, $2, 'erased')::jsonb, reason = replace(reason, $2, 'erased')
         where client_id = $1 and (position($2 in details::text) > 0 or position($2 in reason) > 0)",
         client.0,
         person.phone
     );
-    Ok(emptied.execute(conn).await?.rows_affected())
+    Ok(edits + emptied.execute(conn).await?.rows_affected())
 }
 
 async fn orders(conn: &mut PgConnection, client: ClientId, person: Person<'_>) -> Result<u64, StoreError> {

@@ -2,11 +2,13 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{ClientId, LeadId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::paging::{Part, part};
+use super::paging::{Direction, Part, part};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub enum JobState {
     Running,
     /// It was put aside after its last try, or what it is about could not be processed.
     Quarantined,
+    /// It was carried out.
+    Done,
+    /// Nothing was left to do for it: its attempt had resolved otherwise.
+    Dropped,
+    /// Somebody gave it up.
+    Discarded,
 }
 
 impl JobState {
@@ -29,8 +37,30 @@ impl JobState {
             Self::BackingOff => "backing_off",
             Self::Running => "running",
             Self::Quarantined => "quarantined",
+            Self::Done => "done",
+            Self::Dropped => "dropped",
+            Self::Discarded => "discarded",
         }
     }
+
+    /// Whether it is over, one way or another.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Waiting | Self::BackingOff | Self::Running | Self::Quarantined => false,
+            Self::Done | Self::Dropped | Self::Discarded => true,
+        }
+    }
+
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::BackingOff,
+        Self::Running,
+        Self::Quarantined,
+        Self::Done,
+        Self::Dropped,
+        Self::Discarded,
+    ];
 
     /// As the statements here tell live jobs apart.
     fn of(name: &str) -> Self {
@@ -38,6 +68,52 @@ impl JobState {
             "running" => Self::Running,
             "backing_off" => Self::BackingOff,
             _ => Self::Waiting,
+        }
+    }
+}
+
+impl std::str::FromStr for JobState {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let state = Self::ALL.into_iter().find(|state| state.name() == name);
+        state
+            .ok_or_else(|| format!("`{name}` is no state of a job: {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+/// A try that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// Which, counted from 1.
+    pub number: i16,
+    /// When it ended.
+    pub at: Moment,
+    /// Why.
+    pub error: String,
+}
+
+/// What is stored of failed tries; what cannot be read is left out.
+fn failed(errors: Option<Value>) -> Vec<Failed> {
+    let Some(Value::Array(errors)) = errors else { return vec![] };
+    errors.into_iter().filter_map(|error| serde_json::from_value(error).ok()).collect()
+}
+
+/// How a job ended, as the database has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "job_end", rename_all = "snake_case")]
+pub(super) enum EndRow {
+    Done,
+    Dropped,
+    Discarded,
+}
+
+impl From<EndRow> for JobState {
+    fn from(end: EndRow) -> Self {
+        match end {
+            EndRow::Done => Self::Done,
+            EndRow::Dropped => Self::Dropped,
+            EndRow::Discarded => Self::Discarded,
         }
     }
 }
@@ -59,12 +135,16 @@ pub struct Listed {
     pub attempt: Option<i16>,
     /// How often it was begun.
     pub tries: Option<i16>,
-    /// From when on it may run; of what was put aside, none.
+    /// From when on it may run; of what was put aside, or is over, none.
     pub run_at: Option<Moment>,
     /// Why it failed last, or was put aside.
     pub error: Option<String>,
+    /// The tries that failed, the first one first.
+    pub failed: Vec<Failed>,
     /// When it was queued, or put aside.
     pub created_at: Moment,
+    /// When it was over.
+    pub finished_at: Option<Moment>,
 }
 
 struct LiveRow {
@@ -76,6 +156,7 @@ struct LiveRow {
     tries: i16,
     run_at: Moment,
     last_error: Option<String>,
+    errors: Option<Value>,
     created_at: Moment,
     state: String,
 }
@@ -92,7 +173,9 @@ impl From<LiveRow> for Listed {
             tries: Some(row.tries),
             run_at: Some(row.run_at),
             error: row.last_error,
+            failed: failed(row.errors),
             created_at: row.created_at,
+            finished_at: None,
         }
     }
 }
@@ -105,6 +188,7 @@ struct AsideRow {
     number: Option<i16>,
     tries: Option<i16>,
     error: String,
+    errors: Option<Value>,
     created_at: Moment,
 }
 
@@ -120,17 +204,62 @@ impl From<AsideRow> for Listed {
             tries: row.tries,
             run_at: None,
             error: Some(row.error),
+            failed: failed(row.errors),
             created_at: row.created_at,
+            finished_at: None,
         }
     }
 }
 
-/// A client's live jobs: of one kind, or all; in one state at `now`, or any.
+struct FinishedRow {
+    job_id: Uuid,
+    client_id: Uuid,
+    kind: String,
+    lead_id: Option<Uuid>,
+    number: Option<i16>,
+    tries: i16,
+    result: EndRow,
+    errors: Option<Value>,
+    created_at: Moment,
+    finished_at: Moment,
+}
+
+impl From<FinishedRow> for Listed {
+    fn from(row: FinishedRow) -> Self {
+        let failed = failed(row.errors);
+        Self {
+            id: row.job_id,
+            client: ClientId(row.client_id),
+            kind: Some(row.kind),
+            state: row.result.into(),
+            lead: row.lead_id.map(LeadId),
+            attempt: row.number,
+            tries: Some(row.tries),
+            run_at: None,
+            error: failed.last().map(|failed| failed.error.clone()),
+            failed,
+            created_at: row.created_at,
+            finished_at: Some(row.finished_at),
+        }
+    }
+}
+
+/// Which jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fits<'a> {
+    /// Only those of this kind.
+    pub kind: Option<&'a str>,
+    /// Only those that stand so.
+    pub state: Option<JobState>,
+    /// Only those with this in an error, whatever the case of its letters.
+    pub error: Option<&'a str>,
+}
+
+/// A client's live jobs that fit, as they stand at `now`.
 pub async fn live(
     conn: &mut PgConnection,
     client: ClientId,
-    kind: Option<&str>,
-    state: Option<JobState>,
+    Fits { kind, state, error }: Fits<'_>,
     part: Part,
     now: Moment,
 ) -> Result<Vec<Listed>, StoreError> {
@@ -139,25 +268,27 @@ pub async fn live(
         conn,
         part,
         "job_id",
-        r#"select job_id, client_id, kind, lead_id, number, tries, run_at, last_error, created_at, state as "state!"
+        r#"select job_id, client_id, kind, lead_id, number, tries, run_at, last_error, errors, created_at, state as "state!"
         from (
             select *, case when lease_until > $5 then 'running' when run_at > $5 then 'backing_off'
                 else 'waiting' end as state
             from jobs where client_id = $3) j
-        where ($4::text is null or kind = $4) and ($6::text is null or state = $6)"#,
+        where ($4::text is null or kind = $4) and ($6::text is null or state = $6)
+            and ($7::text is null or position(lower($7) in lower(last_error)) > 0)"#,
         client.0,
         kind,
         now,
-        state.map(JobState::name)
+        state.map(JobState::name),
+        error
     )?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// What of a client is put aside: jobs of one kind, or everything.
+/// What of a client is put aside and fits: jobs of one kind, or everything.
 pub async fn aside(
     conn: &mut PgConnection,
     client: ClientId,
-    kind: Option<&str>,
+    Fits { kind, error, .. }: Fits<'_>,
     part: Part,
 ) -> Result<Vec<Listed>, StoreError> {
     let rows = part!(
@@ -166,13 +297,82 @@ pub async fn aside(
         part,
         "quarantine_id",
         r#"select quarantine_id, client_id, job_kind, lead_id, (item->>'number')::smallint as number,
-            (item->>'tries')::smallint as tries, error, created_at
+            (item->>'tries')::smallint as tries, error, item->'errors' as errors, created_at
         from quarantine
-        where client_id = $3 and released_at is null and ($4::text is null or job_kind = $4)"#,
+        where client_id = $3 and released_at is null and ($4::text is null or job_kind = $4)
+            and ($5::text is null or position(lower($5) in lower(error)) > 0)"#,
         client.0,
-        kind
+        kind,
+        error
     )?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Of how many jobs that are over the fitting ones are looked for, a page.
+pub const WALKED: i64 = 20_000;
+
+/// Reads those of [`WALKED`] finished jobs beyond a part's beginning that fit, in this order.
+macro_rules! walked {
+    ($conn:expr, $part:expr, $beyond:tt, $order:tt, $client:expr, $fits:expr) => {
+        sqlx::query_as!(
+            FinishedRow,
+            r#"select job_id, client_id, kind, lead_id, number, tries, result as "result: EndRow", errors, created_at,
+                finished_at
+            from (
+                select * from finished_jobs where client_id = $3 and job_id "# + $beyond + " $1
+                order by job_id " + $order + " limit $4) j
+            where ($5::text is null or kind = $5) and ($6::text is null or result::text = $6)
+                and ($7::text is null or position(lower($7) in lower(errors::text)) > 0)
+            order by job_id " + $order + " limit $2",
+            $part.beyond(),
+            $part.limit,
+            $client.0,
+            WALKED,
+            $fits.kind,
+            $fits.state.map(JobState::name),
+            $fits.error
+        )
+        .fetch_all($conn)
+        .await
+    };
+}
+
+/// A client's jobs that are over and fit, by when they were queued. They are looked for among [`WALKED`].
+pub async fn finished(
+    conn: &mut PgConnection,
+    client: ClientId,
+    fits: Fits<'_>,
+    part: Part,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = match part.direction {
+        Direction::NewestFirst => walked!(conn, part, "<", "desc", client, fits)?,
+        Direction::OldestFirst => walked!(conn, part, ">", "asc", client, fits)?,
+    };
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// The job with this id that is over, whosever it is.
+pub async fn find_finished(conn: &mut PgConnection, id: Uuid) -> Result<Option<Listed>, StoreError> {
+    let row = sqlx::query_as!(
+        FinishedRow,
+        r#"select j.job_id, j.client_id, kind, lead_id, number, tries, result as "result: EndRow", errors,
+            j.created_at, finished_at
+        from (select client_id, $1::uuid as job_id from clients offset 0) x
+        join finished_jobs j on j.client_id = x.client_id and j.job_id = x.job_id"#,
+        id
+    );
+    Ok(row.fetch_optional(conn).await?.map(Into::into))
+}
+
+/// Removes jobs that were over before `before`.
+pub async fn erase_finished(conn: &mut PgConnection, before: Moment, limit: i64) -> Result<u64, StoreError> {
+    let erased = sqlx::query!(
+        "delete from finished_jobs where (client_id, job_id) in (
+            select client_id, job_id from finished_jobs where finished_at < $1 order by finished_at limit $2)",
+        before,
+        limit
+    );
+    Ok(erased.execute(conn).await?.rows_affected())
 }
 
 /// Reads the job with an id, whosever it is, live or put aside, by statements that end so.
@@ -181,7 +381,7 @@ macro_rules! one {
         let (conn, id): (&mut PgConnection, Uuid) = ($conn, $id);
         let live = sqlx::query_as!(
             LiveRow,
-            r#"select j.job_id, j.client_id, kind, lead_id, number, tries, run_at, last_error, j.created_at,
+            r#"select j.job_id, j.client_id, kind, lead_id, number, tries, run_at, last_error, errors, j.created_at,
                 case when lease_until > $2 then 'running' when run_at > $2 then 'backing_off' else 'waiting' end as "state!"
             from (select client_id, $1::uuid as job_id from clients offset 0) x
             join jobs j on j.client_id = x.client_id and j.job_id = x.job_id "# + $live,
@@ -196,7 +396,7 @@ macro_rules! one {
         let aside = sqlx::query_as!(
             AsideRow,
             r#"select q.quarantine_id, q.client_id, job_kind, lead_id, (item->>'number')::smallint as number,
-                (item->>'tries')::smallint as tries, error, q.created_at
+                (item->>'tries')::smallint as tries, error, item->'errors' as errors, q.created_at
             from (select client_id, $1::uuid as quarantine_id from clients offset 0) x
             join quarantine q on q.client_id = x.client_id and q.quarantine_id = x.quarantine_id
             where released_at is null "# + $aside,
@@ -219,18 +419,26 @@ pub async fn arguments(
     conn: &mut PgConnection,
     client: ClientId,
     id: Uuid,
-) -> Result<Option<serde_json::Value>, StoreError> {
+) -> Result<Option<Value>, StoreError> {
     let live =
         sqlx::query_scalar!("select args from jobs where client_id = $1 and job_id = $2", client.0, id);
     if let Some(args) = live.fetch_optional(&mut *conn).await? {
         return Ok(Some(args));
     }
     let aside = sqlx::query_scalar!(
-        "select item from quarantine where client_id = $1 and quarantine_id = $2",
+        "select item from quarantine where client_id = $1 and quarantine_id = $2 and released_at is null",
         client.0,
         id
     );
-    Ok(aside.fetch_optional(conn).await?)
+    if let Some(item) = aside.fetch_optional(&mut *conn).await? {
+        return Ok(Some(item));
+    }
+    let over = sqlx::query_scalar!(
+        "select args from finished_jobs where client_id = $1 and job_id = $2",
+        client.0,
+        id
+    );
+    Ok(over.fetch_optional(conn).await?)
 }
 
 /// The same, locked until the transaction ends.
@@ -251,9 +459,51 @@ pub async fn hurry(
     Ok(())
 }
 
-/// Removes a locked live job.
-pub async fn remove(conn: &mut PgConnection, client: ClientId, id: Uuid) -> Result<(), StoreError> {
-    sqlx::query!("delete from jobs where client_id = $1 and job_id = $2", client.0, id).execute(conn).await?;
+/// Gives a locked live job up.
+pub async fn discard(
+    conn: &mut PgConnection,
+    client: ClientId,
+    id: Uuid,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "with gone as (delete from jobs where client_id = $1 and job_id = $2 returning *)
+        insert into finished_jobs (client_id, job_id, kind, lead_id, number, args, tries, result, errors, created_at,
+            finished_at)
+        select client_id, job_id, kind, lead_id, number, args, tries, 'discarded', errors, created_at, $3 from gone
+        on conflict (client_id, job_id) do update set tries = excluded.tries, result = excluded.result,
+            errors = excluded.errors, created_at = excluded.created_at, finished_at = excluded.finished_at",
+        client.0,
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a locked job up that was put aside.
+pub async fn discard_aside(
+    conn: &mut PgConnection,
+    client: ClientId,
+    id: Uuid,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "with gone as (
+            update quarantine set released_at = $3
+            where client_id = $1 and quarantine_id = $2 and job_kind is not null returning *)
+        insert into finished_jobs (client_id, job_id, kind, lead_id, number, args, tries, result, errors, created_at,
+            finished_at)
+        select client_id, quarantine_id, job_kind, lead_id, (item->>'number')::smallint, coalesce(item->'args', '{}'),
+            coalesce((item->>'tries')::smallint, 0), 'discarded', item->'errors', created_at, $3 from gone
+        on conflict (client_id, job_id) do nothing",
+        client.0,
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -265,8 +515,9 @@ pub async fn queue_anew(
     now: Moment,
 ) -> Result<bool, StoreError> {
     let queued = sqlx::query!(
-        "insert into jobs (client_id, job_id, kind, lead_id, number, args, run_at, created_at)
-        select client_id, quarantine_id, job_kind, lead_id, (item->>'number')::smallint, item->'args', $3, $3
+        "insert into jobs (client_id, job_id, kind, lead_id, number, args, run_at, created_at, errors)
+        select client_id, quarantine_id, job_kind, lead_id, (item->>'number')::smallint, item->'args', $3, $3,
+            item->'errors'
         from quarantine where client_id = $1 and quarantine_id = $2 and job_kind is not null
         on conflict do nothing",
         client.0,

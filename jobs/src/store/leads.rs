@@ -189,6 +189,27 @@ pub async fn insert(
     Ok(written.into_iter().map(LeadId).collect())
 }
 
+/// Writes who a lead is anew. The caller holds the client's barrier exclusively.
+pub async fn edit(conn: &mut PgConnection, client: ClientId, lead: &NewLead) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update leads set phone = $3, name = $4, zone = $5, region = $6, attributes = $7, dedupe_key = $8,
+            terms = $9::text::bigint[]
+        where client_id = $1 and lead_id = $2",
+        client.0,
+        lead.id.0,
+        lead.phone.as_str(),
+        lead.name.as_deref(),
+        lead.zone.as_deref(),
+        lead.region.as_deref(),
+        lead.attributes,
+        lead.dedupe_key,
+        array(&lead.terms)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// As Postgres writes an array; none if there is nothing in it.
 fn array(terms: &[i64]) -> Option<String> {
     let each: Vec<String> = terms.iter().map(i64::to_string).collect();

@@ -31,6 +31,7 @@ pub mod erasing;
 mod error;
 pub mod events;
 pub mod exports;
+pub mod filters;
 pub mod gauges;
 pub mod idempotency;
 pub mod imports;

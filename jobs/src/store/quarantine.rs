@@ -51,10 +51,12 @@ pub async fn job(
     let moved = sqlx::query!(
         "with gone as (
             delete from jobs where client_id = $1 and job_id = $2 and lease_token = $3
-            returning lead_id, kind, number, args, tries)
+            returning lead_id, kind, number, args, tries, errors, created_at)
         insert into quarantine (client_id, quarantine_id, lead_id, job_kind, item, error, created_at)
         select $1, $4, lead_id, kind,
-            jsonb_build_object('kind', kind, 'number', number, 'args', args, 'tries', tries), $5, $6 from gone",
+            jsonb_build_object('kind', kind, 'number', number, 'args', args, 'tries', tries, 'created_at', created_at,
+                'errors', coalesce(errors, '[]') || jsonb_build_object('number', tries, 'at', $6::timestamptz, 'error', $5::text)),
+            $5, $6 from gone",
         lease.client.0,
         lease.job.0,
         lease.token,

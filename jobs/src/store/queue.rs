@@ -263,16 +263,40 @@ pub async fn held(
     Ok(tokens)
 }
 
-/// Removes finished jobs. A job whose lease was lost stays: it is somebody else's now.
-pub async fn finish(conn: &mut PgConnection, client: ClientId, leases: &[Lease]) -> Result<(), StoreError> {
-    sqlx::query!(
-        "delete from jobs using (
+/// Removes jobs by a statement that returns them, at `$2`, and keeps those that are worth a look: those of no lead, and
+/// those that failed before. A step that went well at once is told by its lead's history: a row for each would be
+/// one more insert for every job of every call.
+macro_rules! ended {
+    ($gone:tt, $end:tt $(, $argument:expr)+ $(,)?) => {
+        sqlx::query!(
+            $gone + " insert into finished_jobs (client_id, job_id, kind, lead_id, number, args, tries, result, errors,
+                created_at, finished_at)
+            select client_id, job_id, kind, lead_id, number, args, tries, " + $end + ", errors, created_at, $2 from gone
+            where lead_id is null or errors is not null or tries > 1
+            on conflict (client_id, job_id) do update set tries = excluded.tries, result = excluded.result,
+                errors = excluded.errors, created_at = excluded.created_at, finished_at = excluded.finished_at"
+            $(, $argument)+
+        )
+    };
+}
+/// Removes finished jobs, and keeps what is worth a look of them. A job whose lease was lost stays: it is somebody
+/// else's now.
+pub async fn finish(
+    conn: &mut PgConnection,
+    client: ClientId,
+    leases: &[Lease],
+    now: Moment,
+) -> Result<(), StoreError> {
+    ended!(
+        "with gone as (delete from jobs using (
             select j.client_id, j.job_id
-            from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::uuid[]) as x(job_id, token) offset 0) x
+            from (select $1::uuid as client_id, * from unnest($3::uuid[], $4::uuid[]) as x(job_id, token) offset 0) x
             join jobs j on j.client_id = x.client_id and j.job_id = x.job_id and j.lease_token = x.token
             order by j.job_id for update of j) as done
-        where jobs.client_id = done.client_id and jobs.job_id = done.job_id",
+        where jobs.client_id = done.client_id and jobs.job_id = done.job_id returning jobs.*)",
+        "'done'",
         client.0,
+        now,
         &leases.iter().map(|lease| lease.job.0).collect::<Vec<_>>(),
         &leases.iter().map(|lease| lease.token).collect::<Vec<_>>()
     )
@@ -287,16 +311,19 @@ pub async fn drop_steps(
     client: ClientId,
     leads: &[Uuid],
     numbers: &[i16],
+    now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
-        "delete from jobs using (
+    ended!(
+        "with gone as (delete from jobs using (
             select j.client_id, j.job_id
-            from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number)
+            from (select $1::uuid as client_id, * from unnest($3::uuid[], $4::smallint[]) as x(lead_id, number)
                 offset 0) x
             join jobs j on j.client_id = x.client_id and j.lead_id = x.lead_id and j.number = x.number
             order by j.job_id for update of j) as done
-        where jobs.client_id = done.client_id and jobs.job_id = done.job_id",
+        where jobs.client_id = done.client_id and jobs.job_id = done.job_id returning jobs.*)",
+        "'dropped'",
         client.0,
+        now,
         leads,
         numbers
     )
@@ -305,24 +332,28 @@ pub async fn drop_steps(
     Ok(())
 }
 
-/// Gives a job back. `unharmed`: the claim does not count as a try.
+/// Gives a job back. `unharmed`: the claim does not count as a try, and its error is none to be kept.
 pub async fn hand_back(
     conn: &mut PgConnection,
     lease: Lease,
     run_at: Moment,
     unharmed: bool,
     error: Option<&str>,
+    now: Moment,
 ) -> Result<bool, StoreError> {
     let given = sqlx::query!(
         "update jobs set lease_owner = null, lease_token = null, lease_until = null, run_at = $4,
-            tries = tries - $5::int::smallint, last_error = coalesce($6, last_error)
+            tries = tries - $5::int::smallint, last_error = coalesce($6, last_error),
+            errors = case when $5 = 1 or $6 is null then errors
+                else coalesce(errors, '[]') || jsonb_build_object('number', tries, 'at', $7::timestamptz, 'error', $6) end
         where client_id = $1 and job_id = $2 and lease_token = $3",
         lease.client.0,
         lease.job.0,
         lease.token,
         run_at,
         i32::from(unharmed),
-        error
+        error,
+        now
     )
     .execute(conn)
     .await?;

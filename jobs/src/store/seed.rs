@@ -23,13 +23,14 @@ const RARE: i32 = 32_768;
 const RESULTS_EVERY: i64 = 4;
 
 /// The tables that grow with what is called, and those that are as large beside them.
-pub const LARGE: [&str; 10] = [
+pub const LARGE: [&str; 11] = [
     "leads",
     "workflows",
     "attempts",
     "workflow_events",
     "call_results",
     "jobs",
+    "finished_jobs",
     "deliveries",
     "suppressions",
     "consents",
@@ -335,6 +336,16 @@ pub async fn fill_others(
                 case when k % 100 = 7 then '{subscriber}'::uuid end, case when k % 100 = 7 then '{subscriber}'::uuid end,
                 case when k % 100 = 7 then now() + interval '1 day' end
             from generate_series(1::bigint, {jobs}) k"
+        ),
+        // A week of what failed before it was done.
+        format!(
+            "insert into finished_jobs (client_id, job_id, kind, args, tries, result, errors, created_at, finished_at)
+            select '{client}', {others_id}, (array['deliver.v1', 'analyse.v1', 'await_status.v1', 'hang_up.v1'])[1 + k % 4],
+                jsonb_build_object('subscriber', '{subscriber}', 'n', k), 2,
+                (array['done', 'done', 'dropped', 'discarded'])[1 + k % 4]::job_end,
+                jsonb_build_array(jsonb_build_object('number', 1, 'at', now(), 'error', 'HTTP 503: Service unavailable')),
+                now() - k * interval '1 second', now() - k * interval '1 second'
+            from generate_series(1::bigint, {others}) k"
         ),
         format!(
             "insert into quarantine (client_id, quarantine_id, lead_id, job_kind, item, error, created_at)

@@ -55,8 +55,8 @@ pub async fn of_phones(
         .collect())
 }
 
-/// Puts the numbers of these leads on the client's list for good, because of what a call yielded.
-/// The caller holds the barrier exclusively.
+/// Puts the numbers of these leads on the client's list for good, because of what a call yielded: those that they were
+/// called on, too, since a number may have been edited after the call. The caller holds the barrier exclusively.
 pub async fn from_results(
     conn: &mut PgConnection,
     client: ClientId,
@@ -64,9 +64,13 @@ pub async fn from_results(
     now: Moment,
 ) -> Result<(), StoreError> {
     let phones = sqlx::query_scalar!(
-        r#"select distinct phone as "phone!"
-        from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
-        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id where phone is not null"#,
+        r#"with x as materialized (
+            select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id))
+        select phone as "phone!" from x
+        join leads l on l.client_id = x.client_id and l.lead_id = x.lead_id where phone is not null
+        union
+        select phone from x
+        join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id where phone is not null"#,
         client.0,
         &leads.iter().map(|lead| lead.0).collect::<Vec<_>>()
     )

@@ -271,6 +271,24 @@ impl Columns {
     }
 }
 
+/// Lays a lead whose row [`lock`] locked in another lane of its campaign.
+pub async fn move_to(
+    conn: &mut PgConnection,
+    client: ClientId,
+    lead: LeadId,
+    lane: LaneId,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update workflows set lane_id = $3 where client_id = $1 and lead_id = $2",
+        client.0,
+        lead.0,
+        lane.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// A timer that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueTimer {

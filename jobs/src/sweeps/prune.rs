@@ -1,5 +1,5 @@
 //! Erases what need not be kept: request bodies and answers to repeated requests after a day, inbox rows that were taken
-//! in, or that nobody's call answers to, after a week, nodes that nobody has seen for an
+//! in, or that nobody's call answers to, and jobs that are over, after a week, nodes that nobody has seen for an
 //! hour, what came in of files whose rest did not, and webhooks of unknown types after a month.
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::Sweep;
 use crate::engine::Engine;
-use crate::operations::{idempotency, subscribers};
+use crate::operations::{idempotency, jobs, subscribers};
 use crate::store::{self, StoreError};
 
 const BODIES_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -45,7 +45,8 @@ impl Sweep for Prune {
             let abandoned = store::imports::abandon(&mut conn, now - RECEIVING_FOR, now).await?;
             let told = store::deliveries::erase(&mut conn, now - DELIVERIES_AFTER, PAGE).await?;
             let told = told + erase_journals(&mut conn, now).await?;
-            Ok::<_, StoreError>(nodes + inbox + answers + strange + abandoned + told)
+            let jobs = store::jobs::erase_finished(&mut conn, now - jobs::KEPT_FOR, PAGE).await?;
+            Ok::<_, StoreError>(nodes + inbox + answers + strange + abandoned + told + jobs)
         })
         .await?;
         loop {

@@ -100,6 +100,10 @@ pub(super) async fn everything(
         page("jobs: backing off", format!("{of_client}/jobs?state=backing_off")),
         page("jobs: quarantined", format!("{of_client}/jobs?state=quarantined")),
         page("jobs: quarantined, by kind", format!("{of_client}/jobs?state=quarantined&kind=deliver.v1")),
+        page("jobs: done", format!("{of_client}/jobs?state=done")),
+        page("jobs: dropped, by error", format!("{of_client}/jobs?state=dropped&error=503")),
+        page("jobs: done, by error (none)", format!("{of_client}/jobs?state=done&error=nowhere")),
+        page("jobs: by error (none)", format!("{of_client}/jobs?error=nowhere")),
         page("job", format!("/admin/jobs/{job}")),
         page("bulk orders", format!("{of_client}/operations")),
         page(

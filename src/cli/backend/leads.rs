@@ -1,11 +1,13 @@
 //! Leads, one by one.
 
+use outdial_jobs::operations::editing::{self, Edit, Edited};
 use outdial_jobs::operations::{correcting, judging, leads, transferring};
 use outdial_workflows::explain::Explanation;
 use outdial_workflows::ids::{ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::transfer::{Briefing, TransferTo};
+use reqwest::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -65,6 +67,34 @@ impl Backend<'_> {
                 let call = Call::post(format!("/v1/attempts/{attempt}/outcome")).because(Some(reason))?;
                 server.read::<IgnoredAny>(&call.json(json!({ "outcome": outcome.name() }))).await?;
                 Ok(())
+            }
+        }
+    }
+
+    /// Edits who a lead's person is.
+    pub(in crate::cli) async fn edit_person(
+        &self,
+        (client, lead): (ClientId, LeadId),
+        edit: &Edit,
+        reason: Option<&str>,
+    ) -> anyhow::Result<Edited> {
+        match self {
+            Self::Database(app, actor) => {
+                Ok(editing::edit(&app.engine, client, lead, edit, by(actor, reason)).await?)
+            }
+            Self::Server(server) => {
+                let Edit { phone, name, zone, region, attributes } = edit;
+                let mut body = json!({ "attributes": attributes });
+                if let Some(phone) = phone {
+                    body["phone"] = json!(phone);
+                }
+                for (field, given) in [("name", name), ("zone", zone), ("region", region)] {
+                    if let Some(given) = given {
+                        body[field] = json!(given);
+                    }
+                }
+                let call = Call::new(Method::PATCH, format!("/v1/leads/{lead}")).because(reason)?;
+                Ok(server.read(&call.json(body)).await?)
             }
         }
     }

@@ -29,7 +29,6 @@ assets! {
     "keys.js" as "text/javascript; charset=utf-8",
     "live.js" as "text/javascript; charset=utf-8",
     "main.js" as "text/javascript; charset=utf-8",
-    "saved.js" as "text/javascript; charset=utf-8",
     "times.js" as "text/javascript; charset=utf-8",
     "toasts.js" as "text/javascript; charset=utf-8",
 }

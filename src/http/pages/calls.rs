@@ -2,13 +2,16 @@
 
 use askama::Template;
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use outdial_jobs::operations::attempts::{self, Made};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::{
-    By, OperationError, calls, correcting, hanging_up, leads, listening, overview, setup, transferring,
+    By, OperationError, calls, conversations, correcting, hanging_up, leads, listening, overview, setup,
+    transferring,
 };
 use outdial_jobs::providers::Provider;
 use outdial_workflows::Moment;
@@ -19,13 +22,15 @@ use outdial_workflows::outcome::Outcome;
 use outdial_workflows::results::{CallResults, Speaker, Turn};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
 use uuid::Uuid;
 
 use super::campaigns::Names;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
-use super::{live, page};
+use super::{charts, live, page};
 use crate::http::v1::Named;
 use crate::http::v1::input::wrong;
 use crate::http::{Api, Problem};
@@ -39,6 +44,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/admin/clients/{client}/calls/live", get(follow_list))
         .route("/admin/calls/{key}", get(show_one))
         .route("/admin/calls/{key}/live", get(follow))
+        .route("/admin/calls/{key}/recording", get(recording))
         .route("/admin/calls/{key}/hang-up", post(hang_up))
         .route("/admin/calls/{key}/transfer", post(transfer))
         .route("/admin/calls/{key}/outcome", post(correct))
@@ -129,6 +135,8 @@ struct CallNow<'a> {
     can_brief: bool,
     /// Whether its carrier lets somebody listen.
     can_listen: bool,
+    /// Whether we recorded it, and have the recording here.
+    recorded: bool,
     results: CallResults,
     analysis: Option<String>,
 }
@@ -174,6 +182,19 @@ impl CallNow<'_> {
         }
     }
 
+    /// The longest that an answer took, if any was measured: what all are drawn to.
+    fn slowest(&self) -> Option<u32> {
+        self.results.transcript.iter().filter_map(|turn| turn.latency).map(|latency| latency.total_ms).max()
+    }
+
+    /// The parts of what an answer took, to the scale of the slowest.
+    fn waterfall(&self, turn: &Turn) -> Html {
+        match (turn.latency, self.slowest()) {
+            (Some(latency), Some(slowest)) => charts::waterfall(latency, slowest),
+            (Some(_) | None, _) => Html::default(),
+        }
+    }
+
     fn cost(&self) -> Option<String> {
         let micros = self.made.cost_micros?;
         Some(outdial_workflows::money::Cost { micros }.to_string())
@@ -206,11 +227,23 @@ async fn call_now(visit: &Visit, shell: &Shell, made: Made) -> Result<String, Fa
     let can_end = goes_on && hanging_up::can_be_ended(engine, made.key.0, made.account).await?;
     let can_listen = goes_on && made.answered_at.is_some() && account.provider == Provider::LiveKit;
     let can_brief = goes_on && transferring::can_brief(engine, &made).await?;
+    let recorded = conversations::recording_of(engine, made.key.0).await?.is_some();
     let account = account.name;
     let campaign = overview::names(engine, client, [made.campaign]).await?.remove(&made.campaign);
     let analysis = (!results.analysis.is_empty()).then(|| show::json(&results.analysis));
     let campaign = campaign.unwrap_or_default();
-    let part = CallNow { shell, made, account, campaign, can_end, can_brief, can_listen, results, analysis };
+    let part = CallNow {
+        shell,
+        made,
+        account,
+        campaign,
+        can_end,
+        can_brief,
+        can_listen,
+        recorded,
+        results,
+        analysis,
+    };
     Ok(part.render().map_err(|error| Problem::ours(&error))?)
 }
 
@@ -234,6 +267,15 @@ async fn follow(visit: Visit, Named(key): Named<String>, headers: HeaderMap) -> 
             Ok(vec![("now", call_now(visit, &shell, made).await?)])
         })
     }))
+}
+
+/// Our own recording of the call. A part of it can be asked for, as players do.
+async fn recording(visit: Visit, Named(key): Named<String>, request: Request) -> Result<Response, Failure> {
+    let made = attempt(&visit, &key).await?;
+    let found = conversations::recording_of(&visit.api.engine, made.key.0).await?;
+    let path = found.ok_or_else(|| OperationError::NotFound { kind: "recording of call", given: key })?;
+    let Ok(served) = ServeFile::new(path).oneshot(request).await;
+    Ok(served.map(Body::new))
 }
 
 async fn hang_up(visit: Visit, Named(key): Named<String>) -> Result<Done, Failure> {

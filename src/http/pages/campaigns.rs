@@ -11,6 +11,7 @@ use outdial_jobs::operations::analytics::{self, Asked as Of};
 use outdial_jobs::operations::attempts::{self, Fits, Made, Place, Whose};
 use outdial_jobs::operations::campaigns::{self, LaneStatus, Order};
 use outdial_jobs::operations::exports::What;
+use outdial_jobs::operations::filters::FilteredPage;
 use outdial_jobs::operations::forecast::{self, LaunchPreview};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::overview::{self, Campaign, Progress};
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::clients::{After, Reason, cut};
+use super::filters::Menu;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
@@ -371,6 +373,7 @@ struct CallsPage {
     result: String,
     outcome: String,
     next: Option<String>,
+    filters: Menu,
     exports: [What; 5],
 }
 
@@ -399,16 +402,18 @@ async fn calls(
         attempts::page(&visit.api.engine, whose, asked.fits(), Direction::NewestFirst, after, 50).await?;
     let result = asked.result.map(|name| show::name(&name)).unwrap_or_default();
     let outcome = asked.outcome.map(|name| show::name(&name)).unwrap_or_default();
-    let next = next.map(|place| {
-        let mut next = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("result", &result), ("outcome", &outcome), ("after", &cursor(&place))] {
+    let query = |after: &str| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("result", result.as_str()), ("outcome", &outcome), ("after", after)] {
             if !value.is_empty() {
-                next.append_pair(name, value);
+                query.append_pair(name, value);
             }
         }
-        next.finish()
-    });
-    page(&CallsPage { shell, top, calls, result, outcome, next, exports: What::ALL })
+        query.finish()
+    };
+    let next = next.map(|place| query(&cursor(&place)));
+    let filters = Menu::of(&visit, FilteredPage::Calls, &query("")).await?;
+    page(&CallsPage { shell, top, calls, result, outcome, next, filters, exports: What::ALL })
 }
 
 #[derive(Template)]

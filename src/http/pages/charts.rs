@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::SecondsFormat;
 use outdial_jobs::operations::analytics::Hour;
 use outdial_workflows::analytics::is_success;
+use outdial_workflows::conversation::Latency;
 use outdial_workflows::outcome::Outcome;
 
 use super::show::{Html, count, escaped};
@@ -125,9 +126,48 @@ pub(super) fn outcomes(hours: &[Hour]) -> Html {
     Html(out)
 }
 
+/// What an answer took, part after part, from the end of the person's voice on; `slowest` fills the width.
+pub(super) fn waterfall(latency: Latency, slowest: u32) -> Html {
+    const WIDE: u64 = 1_000;
+    let Latency { turn_ms, model_ms, sentence_ms, speech_ms, total_ms } = latency;
+    let told = format!(
+        "{total_ms} ms: end of turn {turn_ms}, model {model_ms}, sentence {sentence_ms}, voice {speech_ms}"
+    );
+    let mut out = format!(
+        "<svg class=\"waterfall\" viewBox=\"0 0 {WIDE} 10\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{told}\"><title>{told}</title><rect class=\"ground\" width=\"{WIDE}\" height=\"1\" y=\"9\"/>"
+    );
+    let place = |ms: u64| (ms * WIDE / u64::from(slowest.max(1))).min(WIDE);
+    let mut before = 0;
+    for (series, ms) in [turn_ms, model_ms, sentence_ms, speech_ms].into_iter().enumerate() {
+        let after = before + u64::from(ms);
+        let (x, width) = (place(before), place(after) - place(before));
+        let _ = write!(out, "<rect class=\"s{}\" x=\"{x}\" width=\"{width}\" height=\"10\"/>", series + 1);
+        before = after;
+    }
+    out.push_str("</svg>");
+    Html(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answers_parts_follow_each_other_to_the_scale_of_the_slowest() {
+        let latency = Latency { turn_ms: 100, model_ms: 200, sentence_ms: 50, speech_ms: 150, total_ms: 500 };
+        let drawn = waterfall(latency, 1_000).0;
+        for part in [
+            "class=\"s1\" x=\"0\" width=\"100\"",
+            "class=\"s2\" x=\"100\" width=\"200\"",
+            "class=\"s3\" x=\"300\" width=\"50\"",
+            "class=\"s4\" x=\"350\" width=\"150\"",
+        ] {
+            assert!(drawn.contains(part), "{drawn}");
+        }
+        // Parts that add up to more than was measured stay within the picture.
+        assert!(waterfall(latency, 0).0.contains("class=\"s4\" x=\"1000\" width=\"0\""));
+    }
 
     #[test]
     fn the_scale_of_a_chart_ends_at_a_round_number() {

@@ -1,12 +1,13 @@
 //! Jobs: what runs, what waits to be tried again, and what was put aside, with what can be done about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
+use outdial_jobs::operations::filters::FilteredPage;
 use outdial_jobs::operations::jobs::{self, Fits, JobState, Listed};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::kinds::{self, Kind};
@@ -16,11 +17,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::clients::{After, Reason, cut};
+use super::filters::Menu;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
 use super::{live, page};
-use crate::http::v1::input::wrong;
+use crate::http::v1::input::{sought, wrong};
 use crate::http::v1::{self, Asked, Named};
 use crate::http::{Api, Problem};
 
@@ -42,6 +44,9 @@ struct Wanted {
     kind: String,
     #[serde(default)]
     state: String,
+    /// What stands in an error.
+    #[serde(default)]
+    error: String,
     #[serde(flatten)]
     after: AfterText,
 }
@@ -55,25 +60,30 @@ struct AfterText {
 
 impl Wanted {
     fn state(&self) -> Result<Option<JobState>, Problem> {
-        Ok(match self.state.as_str() {
-            "" => None,
-            "waiting" => Some(JobState::Waiting),
-            "running" => Some(JobState::Running),
-            "backing_off" => Some(JobState::BackingOff),
-            "quarantined" => Some(JobState::Quarantined),
-            other => return Err(wrong("state", format!("`{other}` is no state of a job"))),
-        })
+        let state = Some(self.state.as_str()).filter(|state| !state.is_empty());
+        state.map(str::parse).transpose().map_err(|problem: String| wrong("state", problem))
     }
 
     fn fits(&self) -> Result<Fits<'_>, Problem> {
         let kind = Some(self.kind.as_str()).filter(|kind| !kind.is_empty());
-        Ok(Fits { kind, state: self.state()? })
+        let error = Some(self.error.trim()).filter(|error| !error.is_empty());
+        let error = error.map(|error| sought("error", error)).transpose()?;
+        Ok(Fits { kind, state: self.state()?, error })
+    }
+
+    /// Whether it asks for jobs that are over.
+    fn over(&self) -> bool {
+        self.state.parse().is_ok_and(JobState::is_over)
     }
 
     fn query(&self, after: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let pairs =
-            [("kind", self.kind.as_str()), ("state", &self.state), ("after", after.unwrap_or_default())];
+        let pairs = [
+            ("kind", self.kind.as_str()),
+            ("state", &self.state),
+            ("error", &self.error),
+            ("after", after.unwrap_or_default()),
+        ];
         query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
         query.finish()
     }
@@ -86,6 +96,7 @@ struct JobsPage {
     wanted: Wanted,
     live: String,
     kinds: Vec<String>,
+    filters: Menu,
     now: Html,
 }
 
@@ -124,13 +135,15 @@ async fn jobs_now(
     }
     let fits = |kind: &str| wanted.kind.is_empty() || wanted.kind == kind;
     let quarantined = counts.iter().filter(|(kind, _)| fits(kind)).map(|(_, n)| n[3]).sum();
-    let known = counts.keys().cloned().collect();
     let nodes = overview::nodes(engine).await?;
     let seats = overview::seats(engine, client).await?;
     let all_kinds = kinds::list(engine).await?;
+    // Those that are over may be of kinds of which nothing waits.
+    let known: BTreeSet<String> =
+        counts.keys().cloned().chain(all_kinds.iter().map(|kind| kind.kind.clone())).collect();
     let counts = counts.into_iter().collect();
     let part = JobsNow { shell, wanted, counts, jobs: found, next, quarantined, nodes, seats, all_kinds };
-    Ok((part.render().map_err(|error| Problem::ours(&error))?, known))
+    Ok((part.render().map_err(|error| Problem::ours(&error))?, known.into_iter().collect()))
 }
 
 impl JobsNow<'_> {
@@ -153,7 +166,8 @@ async fn list(
     let shell = visit.shell(client, "jobs", "Jobs").await?;
     let (now, kinds) = jobs_now(&visit, &shell, client, &wanted).await?;
     let live = format!("/admin/clients/{client}/jobs/live?{}", wanted.query(Some(&wanted.after.after)));
-    page(&JobsPage { shell, wanted, live, kinds, now: Html(now) })
+    let filters = Menu::of(&visit, FilteredPage::Jobs, &wanted.query(None)).await?;
+    page(&JobsPage { shell, wanted, live, kinds, filters, now: Html(now) })
 }
 
 async fn follow(
@@ -180,6 +194,12 @@ struct JobPage {
     shell: Shell,
     job: Listed,
     arguments: String,
+}
+
+impl JobPage {
+    fn is_over(&self) -> bool {
+        self.job.state.is_over()
+    }
 }
 
 async fn show_one(visit: Visit, Named(id): Named<Uuid>) -> Result<Response, Failure> {
@@ -217,6 +237,8 @@ struct AllForm {
     order: String,
     #[serde(default)]
     kind: String,
+    #[serde(default)]
+    error: String,
     #[serde(flatten)]
     reason: Reason,
 }
@@ -224,7 +246,7 @@ struct AllForm {
 async fn all(visit: Visit, Named(client): Named<Uuid>, Sent(form): Sent<AllForm>) -> Result<Done, Failure> {
     visit.caller.is(Role::Operator)?;
     let client = visit.client(client).await?;
-    let kind = Some(form.kind.as_str()).filter(|kind| !kind.is_empty());
+    let wanted = Wanted { kind: form.kind, error: form.error, ..Wanted::default() };
     let by = visit.caller.by_for(form.reason.given());
     let what = match form.order.as_str() {
         "retry" => jobs::ForAside::Retry,
@@ -234,7 +256,7 @@ async fn all(visit: Visit, Named(client): Named<Uuid>, Sent(form): Sent<AllForm>
         }
         other => return Err(wrong("order", format!("`{other}` is no order")).into()),
     };
-    let done = jobs::all_aside(&visit.api.engine, client, kind, what, by).await?;
+    let done = jobs::all_aside(&visit.api.engine, client, wanted.fits()?, what, by).await?;
     let mut told = format!("{} done.", show::n(&done.changed));
     if done.declined > 0 {
         let why = done.declined_for.unwrap_or_default();

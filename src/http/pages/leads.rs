@@ -1,6 +1,6 @@
 //! Leads: found, listed, and each with its story.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Router;
@@ -11,6 +11,9 @@ use axum::routing::{get, post};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use outdial_jobs::operations::attempts::{self, Fits, Made, Whose};
+use outdial_jobs::operations::editing::{self, Edit};
+use outdial_jobs::operations::erasing;
+use outdial_jobs::operations::filters::FilteredPage;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::leads::{self, Listed};
 use outdial_jobs::operations::overview::Campaign;
@@ -19,6 +22,7 @@ use outdial_jobs::operations::{By, Direction, Part, campaigns, hanging_up, judgi
 use outdial_workflows::Moment;
 use outdial_workflows::explain::Explanation;
 use outdial_workflows::gate::CampaignState;
+use outdial_workflows::history::PersonPart;
 use outdial_workflows::input::{Answer, Command};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::phone::PhoneNumber;
@@ -32,6 +36,7 @@ use uuid::Uuid;
 
 use super::campaigns::{Names, Top, top};
 use super::clients::Reason;
+use super::filters::Menu;
 use super::outcome::{Done, Failure, Sent};
 use super::shell::{Shell, Visit};
 use super::show::{self, Html};
@@ -49,10 +54,12 @@ pub(super) fn routes() -> Router<Api> {
         .route("/admin/leads/{lead}/live", get(follow))
         .route("/admin/leads/{lead}/orders", post(order))
         .route("/admin/leads/{lead}/suppress", post(suppress))
+        .route("/admin/leads/{lead}/person", post(edit))
+        .route("/admin/leads/{lead}/erase", post(erase))
 }
 
 /// What an address asks for, without what was left empty.
-struct Asked(HashMap<String, String>);
+struct Asked(BTreeMap<String, String>);
 
 impl Asked {
     fn read(query: Option<&str>) -> Self {
@@ -141,6 +148,7 @@ struct LeadsPage {
     leads: Vec<Listed>,
     asked: Asked,
     next: Option<String>,
+    filters: Menu,
     /// What the same filter is called where leads are ordered about.
     bulk: String,
 }
@@ -195,6 +203,8 @@ async fn list(
         pairs
     };
     let next = next.map(|next| pairs("cursor").append_pair("cursor", &next.to_string()).finish());
+    let query = pairs("cursor").finish();
+    let filters = Menu::of(&visit, FilteredPage::Leads, &query).await?;
     let mut bulk = Serializer::new(String::new());
     bulk.append_pair("campaign", &top.campaign.id.to_string());
     for name in ["state", "outcome"] {
@@ -203,7 +213,7 @@ async fn list(
         }
     }
     let bulk = bulk.finish();
-    page(&LeadsPage { shell, top, leads, asked, next, bulk })
+    page(&LeadsPage { shell, top, leads, asked, next, filters, bulk })
 }
 
 #[derive(Template)]
@@ -257,6 +267,11 @@ impl LeadNow<'_> {
 
     fn zone_name(&self) -> &'static str {
         self.zone.map_or("", Tz::name)
+    }
+
+    /// Its attributes as a form shows them.
+    fn lines(&self) -> String {
+        as_lines(&self.lead.attributes)
     }
 
     fn priorities(&self) -> [&'static str; 4] {
@@ -455,9 +470,149 @@ async fn suppress(visit: Visit, Named(lead): Named<Uuid>, Sent(form): Sent<Reaso
     })
 }
 
+/// Who the person is, as a form shows them and gives them back.
+#[derive(Deserialize)]
+struct PersonForm {
+    #[serde(default)]
+    phone: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    region: String,
+    /// A line for each, as `city=Pune`.
+    #[serde(default)]
+    attributes: String,
+    /// As they were shown: what was taken out of the lines is taken away.
+    #[serde(default)]
+    known: String,
+    #[serde(flatten)]
+    reason: Reason,
+}
+
+/// What is given, or nothing.
+fn given(text: &str) -> Option<String> {
+    Some(text.trim()).filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
+impl PersonForm {
+    fn edit(&self) -> Result<Edit, Problem> {
+        let phone = PhoneNumber::parse(self.phone.trim(), None);
+        let phone = phone.map_err(|error| wrong("phone", error.to_string()))?;
+        let mut attributes: serde_json::Map<String, Value> =
+            lines(&self.known)?.into_keys().map(|name| (name, Value::Null)).collect();
+        attributes.extend(lines(&self.attributes)?);
+        Ok(Edit {
+            phone: Some(phone),
+            name: Some(given(&self.name)),
+            zone: Some(given(&self.zone)),
+            region: Some(given(&self.region)),
+            attributes,
+        })
+    }
+}
+
+/// Attributes, a line each. What reads as a number, `true`, `false` or JSON is that; everything else is text.
+fn lines(text: &str) -> Result<BTreeMap<String, Value>, Problem> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let each = lines.map(|line| {
+        let split = line.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+        let (name, value) = split.filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            wrong("attributes", format!("`{line}`: give a name and a value a line, as city=Pune"))
+        })?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        // Nothing is no value, but taken away.
+        let value = if value.is_null() { Value::String("null".into()) } else { value };
+        Ok((name.to_owned(), value))
+    });
+    each.collect()
+}
+
+/// The same the other way round. Text that would be read as something else stands in quotes; what no line can say is left
+/// out, and stays as it is.
+fn as_lines(attributes: &Value) -> String {
+    let Value::Object(attributes) = attributes else { return String::new() };
+    let line = |(name, value): (&String, &Value)| match value {
+        Value::String(text)
+            if serde_json::from_str::<Value>(text).is_err()
+                && text.trim() == text
+                && !text.is_empty()
+                && !text.contains(['\n', '\r']) =>
+        {
+            format!("{name}={text}")
+        }
+        value => format!("{name}={value}"),
+    };
+    let can_be_said = |(name, value): &(&String, &Value)| {
+        !value.is_null() && !name.is_empty() && name.trim() == *name && !name.contains(['=', '\n', '\r'])
+    };
+    attributes.iter().filter(can_be_said).map(line).collect::<Vec<_>>().join("\n")
+}
+
+async fn edit(visit: Visit, Named(lead): Named<Uuid>, Sent(form): Sent<PersonForm>) -> Result<Done, Failure> {
+    visit.caller.is(Role::Operator)?;
+    let found = v1::leads::visible(&visit.api, &visit.caller, lead).await?;
+    let by = visit.caller.by_for(form.reason.given());
+    let edited = editing::edit(&visit.api.engine, found.client, found.lead, &form.edit()?, by).await?;
+    let here = format!("/admin/leads/{lead}");
+    let mut told = match edited.changed.as_slice() {
+        [] => "All of it was so already.".to_owned(),
+        changed => format!("Edited: {}.", PersonPart::list(changed)),
+    };
+    if edited.changed.contains(&PersonPart::Number) {
+        if edited.suppressed {
+            told += " The new number is suppressed: nobody calls it.";
+        }
+        if edited.consents == 0 {
+            told += " No consent is on record of the new number.";
+        }
+    }
+    Ok(Done::at(here, told))
+}
+
+#[derive(Deserialize)]
+struct EraseForm {
+    /// Typed anew, so that nobody is erased by a slip.
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    lists_too: Option<String>,
+    #[serde(flatten)]
+    reason: Reason,
+}
+
+async fn erase(visit: Visit, Named(lead): Named<Uuid>, Sent(form): Sent<EraseForm>) -> Result<Done, Failure> {
+    visit.caller.is(Role::Admin)?;
+    let found = v1::leads::visible(&visit.api, &visit.caller, lead).await?;
+    let phone = found.phone.as_deref().and_then(|phone| phone.parse::<PhoneNumber>().ok());
+    let phone = phone.ok_or_else(|| wrong("number", "the person was erased already"))?;
+    let typed = PhoneNumber::parse(form.number.trim(), None).ok();
+    if typed.as_ref() != Some(&phone) {
+        return Err(wrong("number", "type the person's number, with its country code, to erase them").into());
+    }
+    let by = visit.caller.by_for(form.reason.given());
+    let certificate =
+        erasing::erase(&visit.api.engine, found.client, &phone, form.lists_too.is_some(), by).await?;
+    let told = format!("The person is erased. Certificate: {}.", certificate.id);
+    Ok(Done::at(format!("/admin/leads/{lead}"), told))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_come_back_from_a_form_as_they_were() {
+        let all = serde_json::json!({
+            "city": "Pune", "rooms": 3, "flat": "3", "new": true, "empty": "", "lines": "a\nb", "list": [1, "x"],
+            "yes": "true", "nothing": "null", "equal": "a=b", "spaced": " a ",
+        });
+        let read = lines(&as_lines(&all)).map(|read| Value::Object(read.into_iter().collect()));
+        assert_eq!(read.ok(), Some(all));
+        assert_eq!(as_lines(&serde_json::json!({ "a=b": 1, "null": null, " x": 1 })), "");
+        assert!(lines("Pune").is_err() && lines("=Pune").is_err());
+    }
 
     #[test]
     fn a_time_of_a_form_is_told_by_the_clock_that_the_form_names() {

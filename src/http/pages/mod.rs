@@ -11,6 +11,7 @@ mod campaigns;
 mod charts;
 mod clients;
 mod contact;
+mod filters;
 mod jobs;
 mod keys;
 mod leads;
@@ -36,10 +37,11 @@ use super::Api;
 use outcome::Failure;
 
 /// What a page may load, and from where: only what this server serves. Nothing in a page is a script or a style
-/// by itself, so whatever somebody manages to have shown is no program. Recordings lie with the carriers.
+/// by itself, so whatever somebody manages to have shown is no program. What is played is our own recordings: those that lie
+/// with carriers are opened there.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-                      media-src https:; manifest-src 'self'";
+                      media-src 'self'; manifest-src 'self'";
 
 /// A form is small, even one with the rules of a campaign.
 const FORM_BYTES: usize = 1024 * 1024;
@@ -55,6 +57,7 @@ pub(super) fn router(api: &Api) -> Router<Api> {
         .merge(orders::routes())
         .merge(calls::routes())
         .merge(jobs::routes())
+        .merge(filters::routes())
         .merge(accounts::routes())
         .merge(contact::routes())
         .merge(playbooks::routes())

@@ -126,7 +126,7 @@ async fn now_part(visit: &Visit, shell: &Shell, client: ClientId) -> Result<Stri
 
 async fn errors_part(visit: &Visit, shell: &Shell, client: ClientId) -> Result<String, Failure> {
     let engine = &visit.api.engine;
-    let fits = Fits { kind: None, state: Some(JobState::Quarantined) };
+    let fits = Fits { state: Some(JobState::Quarantined), ..Fits::default() };
     let quarantined = jobs::list(engine, client, fits, Part::newest(5)).await?;
     let accounts = setup::accounts(engine, Some(client), Part::newest(100)).await?;
     let needs_somebody =

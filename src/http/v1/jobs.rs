@@ -5,18 +5,36 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::OperationError;
-use outdial_jobs::operations::jobs::{self, Counted, Fits, Listed};
+use outdial_jobs::operations::jobs::{self, Counted, Failed, Fits, Listed};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::kinds::{self, Kind};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::input::sought;
 use super::names::JobStateName;
 use super::paging::listing;
 use super::{Asked, Caller, Named, Page};
 use crate::http::problem::ProblemDetails;
 use crate::http::{Api, Problem};
+
+/// A try that failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailedTry {
+    /// Which, counted from 1.
+    number: i16,
+    /// When it ended.
+    at: DateTime<Utc>,
+    /// Why it failed.
+    error: String,
+}
+
+impl From<Failed> for FailedTry {
+    fn from(Failed { number, at, error }: Failed) -> Self {
+        Self { number, at, error }
+    }
+}
 
 /// A job, or a lead that could not be processed and was put aside.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,8 +63,13 @@ pub(crate) struct Job {
     /// Why it failed last, or was put aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// The tries that failed, the first one first.
+    failed: Vec<FailedTry>,
     /// When it was queued, or put aside.
     created_at: DateTime<Utc>,
+    /// When it was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<DateTime<Utc>>,
 }
 
 impl From<Listed> for Job {
@@ -61,7 +84,9 @@ impl From<Listed> for Job {
             tries: job.tries,
             run_at: job.run_at,
             error: job.error,
+            failed: job.failed.into_iter().map(Into::into).collect(),
             created_at: job.created_at,
+            finished_at: job.finished_at,
         }
     }
 }
@@ -74,12 +99,18 @@ listing! {
         /// Only those that stand so.
         #[param(inline)]
         state: Option<JobStateName>,
+        /// Only those with this in an error, whatever the case of its letters.
+        #[param(min_length = 1, max_length = 200)]
+        error: Option<String>,
     }
 }
 
 /// List jobs
 ///
-/// Those of a client, live and put aside, the newest first unless told otherwise. What is done is not listed.
+/// Those of a client, live and put aside, the newest first unless told otherwise. Jobs that are over are listed where the
+/// state asks for them, `done`, `dropped` or `discarded`, for a week: those that failed before, that somebody gave up,
+/// or that are of no lead. A step that went well at once is told by its lead's history. Of those that are over, what
+/// fits is looked for among 20,000 a page.
 #[utoipa::path(get, path = "/v1/clients/{client}/jobs", tag = "jobs",
     params(("client" = Uuid, Path, description = "The client's id"), JobsQuery), responses(
     (status = 200, description = "A page of jobs", body = Page<Job>),
@@ -92,7 +123,8 @@ pub(crate) async fn list(
     Asked(query): Asked<JobsQuery>,
 ) -> Result<Json<Page<Job>>, Problem> {
     let client = caller.client(&api, client).await?;
-    let fits = Fits { kind: query.kind.as_deref(), state: query.state.map(Into::into) };
+    let error = query.error.as_deref().map(|error| sought("error", error)).transpose()?;
+    let fits = Fits { kind: query.kind.as_deref(), state: query.state.map(Into::into), error };
     let found = async |part| jobs::list(&api.engine, client, fits, part).await;
     query.page().of(found, |job: &Job| job.id).await
 }

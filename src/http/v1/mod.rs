@@ -178,7 +178,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(leads::find))
         .routes(routes!(leads::list::list))
         .routes(routes!(leads::accept::accept))
-        .routes(routes!(leads::get))
+        .routes(routes!(leads::get, leads::person::edit))
         .routes(routes!(leads::orders::order))
         .routes(routes!(leads::explanation))
         .routes(routes!(attempts::of_lead))

@@ -267,6 +267,12 @@ names! {
         Running,
         /// It was put aside after its last try, or what it is about could not be processed.
         Quarantined,
+        /// It was carried out.
+        Done,
+        /// Nothing was left to do for it: its attempt had resolved otherwise.
+        Dropped,
+        /// Somebody gave it up.
+        Discarded,
     }
 
     /// Where an order for many leads stands.

@@ -81,3 +81,31 @@ async fn leads_are_listed_by_where_they_stand_and_ordered_about() {
     assert_eq!(wrong.body["errors"][0]["place"], "outcome", "{wrong:?}");
     world.settle().await;
 }
+
+#[tokio::test]
+async fn people_are_edited_over_the_api_and_what_is_wrong_is_named() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let lead = world.lead(campaign, "+919876500061").await;
+    let caller = key(&world, Role::Operator, Some(world.client)).await;
+    let path = format!("/v1/leads/{lead}");
+    let patch = async |body: Value| caller.ask(Method::PATCH, &path, Some(body)).await;
+    let edited = patch(json!({ "phone": "+91 98765 00062", "name": "Asha", "reason": "they wrote" })).await;
+    assert_eq!(edited.body["changed"], json!(["number", "name"]), "{edited:?}");
+    assert_eq!(
+        (&edited.body["lead"]["phone"], &edited.body["consents"]),
+        (&json!("+919876500062"), &json!(0))
+    );
+    let without = patch(json!({ "name": null })).await;
+    assert_eq!(without.body["changed"], json!(["name"]), "{without:?}");
+    assert!(without.body["lead"]["name"].is_null());
+    for (body, place) in [
+        (json!({ "phone": "12" }), "phone"),
+        (json!({ "zone": "Asia/Bangalore" }), "zone"),
+        (json!({ "region": "Narnia" }), "region"),
+    ] {
+        let wrong = patch(body).await;
+        assert_eq!(wrong.body["errors"][0]["place"], place, "{wrong:?}");
+    }
+    world.end().await;
+}

@@ -192,6 +192,7 @@ fn body(route: &str, world: &World) -> Option<Value> {
         "POST /v1/attempts/{attempt}/outcome" => {
             Some(json!({ "outcome": "not_interested", "reason": "a test" }))
         }
+        "PATCH /v1/leads/{lead}" => Some(json!({ "name": "Asha" })),
         "POST /v1/leads/{lead}/orders" => Some(json!({ "order": "cancel" })),
         "PUT /v1/campaigns/{campaign}/rules" => Some(json!({})),
         "POST /v1/clients/{client}/accounts" => Some(account(&format!("Account {}", Uuid::new_v4()))),
@@ -359,6 +360,7 @@ async fn every_route_serves_the_roles_it_says_and_no_others() {
         ("GET /v1/campaigns/{campaign}/leads", Viewer),
         ("GET /v1/leads", Viewer),
         ("GET /v1/leads/{lead}", Viewer),
+        ("PATCH /v1/leads/{lead}", Operator),
         ("POST /v1/leads/{lead}/orders", Operator),
         ("GET /v1/campaigns/{campaign}", Viewer),
         ("POST /v1/campaigns/{campaign}/start", Operator),

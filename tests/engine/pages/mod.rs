@@ -55,7 +55,9 @@ impl Answer {
 fn value(tag: &str, attribute: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {attribute}=\""))?;
     let (value, _) = rest.split_once('"')?;
-    Some(value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&amp;", "&"))
+    let value = value.replace("&quot;", "\"").replace("&#34;", "\"").replace("&#39;", "'");
+    let value = value.replace("&lt;", "<").replace("&#60;", "<").replace("&#62;", ">");
+    Some(value.replace("&amp;", "&").replace("&#38;", "&"))
 }
 
 /// A browser: it keeps cookies, and follows no redirects, so that they are seen.

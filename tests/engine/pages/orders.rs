@@ -341,3 +341,84 @@ async fn a_kind_of_job_is_paused_and_resumed_by_who_administers_all_clients() {
     assert!(!page.body.contains("is paused for all clients"), "{}", page.body);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_filter_is_saved_found_again_called_otherwise_and_forgotten_by_its_key_alone() {
+    let world = World::new().await;
+    let (one, other) = (world.draft(json!({})).await, world.draft(json!({})).await);
+    let mut browser = Browser::signed_in(&world, Role::Viewer, Some(world.client)).await;
+    let mut another = Browser::signed_in(&world, Role::Viewer, Some(world.client)).await;
+    let list = format!("/admin/campaigns/{one}/leads?state=held&name=A%26B");
+    let page = browser.get(&list).await;
+    let mut forms = page.forms().into_iter();
+    let (action, mut fields) = forms.find(|(action, _)| action == "/admin/filters").expect("the form");
+    fields.insert("name".into(), "Held ones".into());
+    let answer = browser.send(&action, &fields, &[]).await;
+    assert_eq!(answer.location(), list, "it goes on where it was");
+    done(&mut browser, answer).await;
+    let beside = format!("/admin/campaigns/{other}/leads");
+    let page = browser.get(&beside).await;
+    assert!(page.body.contains("href=\"?name=A%26B&#38;state=held\""), "{page:?}");
+    assert!(page.body.contains(">Held ones</a>"), "it stands beside every list of its kind");
+    assert!(!another.get(&beside).await.body.contains("Held ones"), "and nobody else's");
+    let of_jobs = browser.get(&format!("/admin/clients/{}/jobs", world.client)).await;
+    assert!(!of_jobs.body.contains("Held ones"), "nor beside lists of other kinds");
+    let action = |page: &Answer, end: &str| {
+        page.forms()
+            .into_iter()
+            .map(|(action, _)| action)
+            .find(|action| action.ends_with(end))
+            .expect("a form")
+    };
+    let (rename, forget) = (action(&page, "/rename"), action(&page, "/forget"));
+    for order in [&rename, &forget] {
+        let theirs = another.order(order, &[("name", "Mine")]).await;
+        assert_eq!(theirs.status, StatusCode::NOT_FOUND, "{theirs:?}");
+    }
+    let answer = browser.order(&rename, &[("name", "Those that are held"), ("back", &beside)]).await;
+    assert!(done(&mut browser, answer).await.body.contains(">Those that are held</a>"));
+    let answer = browser.order(&rename, &[("name", "  "), ("back", &beside)]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    let answer = browser.order(&forget, &[("back", &beside)]).await;
+    let page = done(&mut browser, answer).await;
+    assert!(!page.body.contains(">Those that are held</a>") && page.body.contains(">Undo<"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_person_is_edited_and_erased_from_the_leads_page_once_their_number_is_typed() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    let lead = world.lead(campaign, "+919876500001").await;
+    let here = format!("/admin/leads/{lead}");
+    let mut browser = Browser::signed_in(&world, Role::Admin, Some(world.client)).await;
+    let person = format!("{here}/person");
+    let fields = [("phone", "+91 98765 00002"), ("name", "Asha"), ("attributes", "city=Pune\nrooms=3")];
+    let answer = browser.order(&person, &fields).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains("Edited: number, name, attributes."), "{page:?}");
+    let found = leads::get(&world.engine, lead).await.expect("there");
+    assert_eq!((found.phone.as_deref(), found.name.as_deref()), (Some("+919876500002"), Some("Asha")));
+    assert_eq!(found.attributes, json!({ "city": "Pune", "rooms": 3 }));
+    // A line that was taken out is an attribute that was.
+    let fields = [
+        ("phone", "+919876500002"),
+        ("name", "Asha"),
+        ("attributes", "rooms=3"),
+        ("known", "city=Pune\nrooms=3"),
+    ];
+    let answer = browser.order(&person, &fields).await;
+    done(&mut browser, answer).await;
+    let found = leads::get(&world.engine, lead).await.expect("there");
+    assert_eq!(found.attributes, json!({ "rooms": 3 }));
+    let erase = format!("{here}/erase");
+    for typed in ["", "+919876500001"] {
+        let refused = browser.order(&erase, &[("number", typed)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+    }
+    let answer = browser.order(&erase, &[("number", "+91 98765 00002"), ("reason", "their wish")]).await;
+    let page = done(&mut browser, answer).await;
+    assert!(page.body.contains("A person who was erased") && page.body.contains("Certificate"), "{page:?}");
+    assert_eq!(leads::get(&world.engine, lead).await.expect("there").phone, None);
+    world.end().await;
+}

@@ -1,8 +1,8 @@
 //! The state machine of a lead: one input, one decision, one reason.
 //!
-//! [`decide`] is the only place where a workflow or an attempt changes. It is a
-//! function of its arguments, so a batch may be folded, thrown away and folded
-//! again, and a test may tell a whole story without a database.
+//! [`decide`] is the only place where a workflow or an attempt changes, but for the lane of one whose person was edited
+//! ([`person_edited`]). It is a function of its arguments, so a batch may be folded, thrown away and folded again, and a test
+//! may tell a whole story without a database.
 //!
 //! Three laws hold in every branch:
 //! - a request may be sent only after [`Answer::Send`], which is given at most to one token;
@@ -12,9 +12,12 @@
 
 mod command;
 mod dial;
+mod edit;
 mod news;
 mod outcome;
 mod transfer;
+
+pub use edit::person_edited;
 
 use chrono::TimeDelta;
 

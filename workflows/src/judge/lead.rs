@@ -96,6 +96,7 @@ fn within_hours(judge: &Judge, record: &LeadRecord, reading: &mut Reading, track
                     );
                     reading.accuse(Rule::Hours, number, found);
                 }
+                None if moved_since(record, at) => {}
                 None => zones_agree(record, reading, track, rules, hours, at),
             }
             within_law(judge, record, reading, track, rules, at);
@@ -143,14 +144,26 @@ fn within_law(
             reading.accuse(Rule::Law, number, found);
         }
     }
-    if let Some(found) = foreign(book, record, &areas) {
+    if !moved_since(record, at)
+        && let Some(found) = foreign(book, record, &areas)
+    {
         reading.accuse(Rule::Region, number, found);
     }
-    let (Some(consents), Some(phone)) = (&judge.world.consents, &record.phone) else { return };
+    let called = record.attempts.iter().find(|attempt| attempt.number == track.number);
+    let called = called.and_then(|attempt| attempt.phone.as_ref());
+    // Of a call on a number that was edited and erased since nobody can say whose consent it had.
+    let called = called.or(record.phone.as_ref().filter(|_| !moved_since(record, at)));
+    let (Some(consents), Some(phone)) = (&judge.world.consents, called) else { return };
     let theirs = consents.get(&(record.client, phone.clone())).map_or(&[][..], Vec::as_slice);
     if let Some(found) = book.lacks_consent(&areas, rules, theirs, at) {
         reading.accuse(Rule::Consent, number, found);
     }
+}
+
+/// Whether it was edited since where the person is, or on which number: what was so at the call is not known any more, but
+/// for what the attempt says of it.
+fn moved_since(record: &LeadRecord, at: Moment) -> bool {
+    record.events.iter().any(|recorded| recorded.at >= at && recorded.event.moves_person())
 }
 
 /// Whether places were left out in which the lead may be.

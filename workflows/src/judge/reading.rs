@@ -144,7 +144,10 @@ impl Reading {
                 self.forgiven = self.counted;
             }
             Event::Accepted | Event::Postponed { .. } | Event::RetryScheduled { .. } => {}
-            Event::JobQuarantined { .. } | Event::TransferAsked { .. } | Event::Transferred { .. } => {}
+            Event::JobQuarantined { .. }
+            | Event::PersonEdited { .. }
+            | Event::TransferAsked { .. }
+            | Event::Transferred { .. } => {}
             Event::Held { reason } => {
                 self.held = Some(reason.clone());
                 self.stop = Some(Stop { said: "it was held", at, firm: false });

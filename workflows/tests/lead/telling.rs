@@ -330,7 +330,7 @@ fn answered(answer: &Answer) -> Option<String> {
 /// The event in a few words; `None` where answer or state already say it.
 fn terse(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Postponed { .. } | Event::Commanded { .. } => return None,
+        Event::Postponed { .. } | Event::Commanded { .. } | Event::PersonEdited { .. } => return None,
         Event::Reserved { attempt, .. } => format!("reserved {attempt}"),
         Event::Withdrawn { attempt, .. } => format!("withdrawn {attempt}"),
         Event::Submitted { attempt, .. } => format!("submitted {attempt}"),

@@ -520,7 +520,7 @@ pub(super) async fn quarantine(
         store::inbox::keep(&mut tx, client, Provider::Exotel, &[kept], now).await?;
     }
     if let Some(lease) = item.lease {
-        store::queue::finish(&mut tx, client, &[lease]).await?;
+        store::queue::finish(&mut tx, client, &[lease], now).await?;
     }
     tx.commit().await?;
     Ok(())

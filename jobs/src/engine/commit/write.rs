@@ -163,14 +163,14 @@ impl Batch<'_> {
             .filter_map(|(item, _)| item.lease)
             .collect();
         if !done.is_empty() {
-            store::queue::finish(conn, self.client, &done).await?;
+            store::queue::finish(conn, self.client, &done, self.now).await?;
         }
         let resolved =
             self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (lead.0, number)));
         let (leads, numbers): (Vec<Uuid>, Vec<i16>) =
             resolved.map(|(lead, number)| (lead, i16::try_from(number.get()).unwrap_or(0))).unzip();
         if !leads.is_empty() {
-            store::queue::drop_steps(conn, self.client, &leads, &numbers).await?;
+            store::queue::drop_steps(conn, self.client, &leads, &numbers, self.now).await?;
         }
         let mut slots = std::mem::take(&mut self.slots);
         let (new, mut born): (Vec<NewJob>, Vec<Option<Born>>) = self

@@ -6,6 +6,7 @@
 pub(crate) mod accept;
 pub(crate) mod list;
 pub(crate) mod orders;
+pub(crate) mod person;
 
 use axum::Json;
 use axum::extract::State as Shared;

@@ -3,7 +3,7 @@
 use outdial_workflows::attempt::{Revision, Submission};
 use outdial_workflows::calendar::Calendar;
 use outdial_workflows::call::CallResult;
-use outdial_workflows::history::Event;
+use outdial_workflows::history::{Event, PersonPart};
 use outdial_workflows::input::Command;
 use outdial_workflows::judge::{Rule, SuppressionRecord};
 use outdial_workflows::outcome::Outcome;
@@ -59,6 +59,26 @@ fn the_zone_is_the_leads_own_or_its_campaigns() {
         }
     };
     caught(&answered(), nameless, Rule::Zone);
+}
+
+#[test]
+fn a_call_is_judged_by_where_the_person_was_and_not_by_what_was_edited_since() {
+    let moved = |case: &mut Case| {
+        case.record.zone = Some("America/New_York".into()); // 01:30 there
+        case.record.phone = Some("+14155550123".parse().expect("a number"));
+    };
+    caught(&answered(), moved, Rule::Zone);
+    for (edited, allowed) in
+        [(vec![PersonPart::Number, PersonPart::Zone], true), (vec![PersonPart::Name], false)]
+    {
+        let verdict = spoilt(&answered(), |case| {
+            moved(case);
+            let (parts, actor) = (edited.clone(), "somebody".to_owned());
+            let event = Event::PersonEdited { parts, actor, reason: None };
+            case.insert(is("finished"), event);
+        });
+        assert_eq!(verdict.kept(), allowed, "{edited:?}: {verdict}");
+    }
 }
 
 #[test]
