@@ -23,12 +23,13 @@ pub struct Table {
 pub async fn tables(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Table>, StoreError> {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     let rows = sqlx::query!(
-        r#"select x.name as "name!",
-            (select coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint from pg_partition_tree(x.name::regclass) t
-                join pg_class c on c.oid = t.relid where t.isleaf) as "rows!",
-            (select coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint
-                from pg_partition_tree(x.name::regclass) t) as "bytes!"
-        from unnest($1::text[]) with ordinality as x(name, nth) order by nth"#,
+        r#"select x.name as "name!", coalesce(sum(greatest(c.reltuples, 0)) filter (where c.relkind <> 'p'), 0)::bigint as "rows!",
+            coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint as "bytes!"
+        from unnest($1::text[]) with ordinality as x(name, nth)
+        -- The tree of a table without partitions is empty.
+        join pg_class c on c.oid = x.name::regclass
+            or c.oid in (select relid from pg_partition_tree(x.name::regclass))
+        group by x.name, nth order by nth"#,
         &names
     )
     .fetch_all(conn)
