@@ -242,6 +242,7 @@ pub async fn serve(global: &Global, serving: &Serving) -> anyhow::Result<()> {
     if let Some(recordings) = &serving.recordings {
         app.engine.keep_recordings_at(recordings.clone());
     }
+    app.engine.keep_for(serving.retention.kept());
     let mut pace = serving.pace();
     if serving.role.contains(&Role::Media)
         && let Some(settings) = serving.speech.settings()

@@ -21,6 +21,7 @@ mod orders;
 mod output;
 mod people;
 mod playbooks;
+mod retention;
 mod sheets;
 mod subscribers;
 mod suppressions;
@@ -139,6 +140,8 @@ enum Command {
     /// Orders for many leads that are carried out in the background.
     #[command(subcommand)]
     Operation(orders::OperationCommand),
+    /// Show how long what is stored is kept, how large it is, and what would be removed now for its age. Removes nothing.
+    Retention(Box<retention::RetentionArgs>),
     /// Check over the whole database that the four promises were kept. Exits with 0 if they were, with
     /// 1 if one was broken or something stored cannot be read, and with 4 if there is no verdict.
     Judge(leads::JudgeArgs),
@@ -295,6 +298,13 @@ async fn carry_out(
         }
         Command::Operation(command) => {
             with(&way, global, async |to| orders::run(to, command, output).await).await?;
+        }
+        Command::Retention(args) => {
+            way.not_a_server("retention", DATABASE)?;
+            let app = open(global).await?;
+            let shown = retention::run(&app, &args, output).await;
+            app.close().await?;
+            shown?;
         }
         Command::Judge(args) => {
             way.not_a_server("judge", DATABASE)?;

@@ -12,6 +12,7 @@ mod layers;
 mod names;
 mod options;
 mod reference;
+mod retention;
 mod show;
 mod speech;
 
@@ -30,6 +31,7 @@ pub use layers::{Layers, Problem, Source};
 pub use options::{ApiKey, Global, Role, Serving, Settings};
 pub(crate) use options::{address, is_secret};
 pub use reference::reference;
+pub use retention::Retention;
 pub use show::{Shown, planned, shown};
 
 /// What was found in the environment and in the file.

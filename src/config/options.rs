@@ -20,6 +20,7 @@ use url::Url;
 use crate::http::{Access, origin};
 
 use super::defaults::{Exotel, LiveKit, NewAccount, NewCampaign, Retell, Telnyx};
+use super::retention::Retention;
 use super::speech::Speech;
 
 /// Whether a setting's value is never to be shown.
@@ -279,6 +280,10 @@ pub struct Serving {
     /// What conversations go through.
     #[command(flatten)]
     pub speech: Speech,
+
+    /// How long what is stored is kept.
+    #[command(flatten)]
+    pub retention: Retention,
 
     /// For crash tests, in builds that have crash points: where the process is to die or freeze.
     #[arg(long, hide = true, value_name = "POINT[:NTH[:freeze]]")]

@@ -52,7 +52,7 @@ secrets in it should be readable by its owner only (`chmod 600`), which `outdial
 ";
 
 /// The sections, in their order, with what they are about.
-const SECTIONS: [(&str, &str); 13] = [
+const SECTIONS: [(&str, &str); 14] = [
     ("server", "For commands that are given to a running server, instead of to the database."),
     ("database", "For every command."),
     ("events", "For every command."),
@@ -62,6 +62,11 @@ const SECTIONS: [(&str, &str); 13] = [
     (
         "speech",
         "For `outdial serve`: what conversations go through. All four of keys and voice, or none are held.",
+    ),
+    (
+        "retention",
+        "For `outdial serve` with the role worker, the same in all of them, and for `outdial retention`, which shows what \
+         would be removed now.",
     ),
     ("exotel", "For `outdial account add`, so that credentials need not be typed."),
     ("retell", "The same for accounts with Retell."),

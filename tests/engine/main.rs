@@ -21,6 +21,7 @@ mod pages;
 mod plans;
 mod poison;
 mod queue;
+mod retention;
 mod sheets;
 mod status;
 mod stories;

@@ -93,6 +93,9 @@ pub struct Explanation {
     pub attempts: Vec<AttemptLine>,
     /// What happened, the oldest first.
     pub history: Vec<Line>,
+    /// Set if the beginning of the history was removed for its age: from when on histories are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_since: Option<Moment>,
     /// What is stored of it and cannot be read, each naming its row; the above is without it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
@@ -168,6 +171,7 @@ pub fn explain(story: &Story<'_>, known: &Known<'_>, now: Moment) -> Explanation
         to_change: outlook.to_change,
         attempts: story.attempts.iter().map(attempt_line).collect(),
         history: story.events.iter().map(line).collect(),
+        history_since: None,
         unreadable: vec![],
     }
 }
@@ -184,6 +188,7 @@ pub fn explain_remains(lead: LeadId, attempts: &[Attempt], events: &[Recorded]) 
         to_change: vec!["run the version that wrote it, or mend the row and release it".into()],
         attempts: attempts.iter().map(attempt_line).collect(),
         history: events.iter().map(line).collect(),
+        history_since: None,
         unreadable: vec![],
     }
 }

@@ -74,6 +74,22 @@ pub fn new_id(at: Moment) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
 }
 
+/// What no id that was made before `at` comes behind, and none that was made later before: with it, the ids of a table
+/// are an index on the age of its rows.
+///
+/// # Panics
+/// If `at` lies before 1970.
+pub fn id_floor(at: Moment) -> Uuid {
+    let millis = u128::from(u64::try_from(at.timestamp_millis()).expect("the clock reads after 1970"));
+    Uuid::from_u128((millis << 80) | (0x7 << 76) | (0x2 << 62))
+}
+
+/// When an id was made, to the millisecond; `None` if it is none of ours.
+pub fn made_at(id: Uuid) -> Option<Moment> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Moment::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 /// The place of an attempt among its lead's attempts: from 1 to [`AttemptNumber::LAST`]. Others
 /// cannot be written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

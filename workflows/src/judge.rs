@@ -12,7 +12,8 @@
 //! What it cannot see: for how long a campaign was paused (the history of a lead does
 //! not say), what was spent in a day, and what limits outside of a campaign's rules or a lead's zone
 //! were before they were edited. Limits are judged as they are now, for attempts since then; of zones see [`Rule::Zone`].
-//! A lead of which a row cannot be read is named and not judged.
+//! A lead of which a row cannot be read is named and not judged; one whose history has lost its beginning to its age is
+//! counted and not judged.
 
 mod hours;
 mod law;
@@ -31,9 +32,10 @@ use crate::attempt::{Attempt, Revision};
 use crate::call::CallerId;
 use crate::gate::{CampaignState, Consent};
 use crate::history::Recorded;
-use crate::ids::{AccountId, CampaignId, ClientId, DialKey, LeadId};
+use crate::ids::{AccountId, CampaignId, ClientId, DialKey, LeadId, made_at};
 use crate::limits::Limit;
 use crate::phone::PhoneNumber;
+use crate::retention::beginning_removed;
 use crate::rules::Rules;
 use crate::workflow::Workflow;
 
@@ -128,6 +130,7 @@ pub struct Judge {
     now: Moment,
     grace: TimeDelta,
     strict: bool,
+    history_since: Option<Moment>,
     hours: HashMap<(CampaignId, Revision), hours::Hours>,
     suppressed: HashMap<(ClientId, PhoneNumber), Vec<SuppressionRecord>>,
     spans: spans::Spans,
@@ -154,6 +157,7 @@ impl Judge {
             now,
             grace: Self::GRACE,
             strict: false,
+            history_since: None,
             hours,
             suppressed,
             spans: spans::Spans::default(),
@@ -179,8 +183,22 @@ impl Judge {
         self
     }
 
+    /// Histories from before are no longer kept. A lead that was accepted before and has lost the beginning of its own is
+    /// counted and not heard: half a story would accuse of what the other half explains.
+    #[must_use]
+    pub fn with_history_since(mut self, since: Option<Moment>) -> Self {
+        self.history_since = since;
+        self
+    }
+
     /// Hears one lead. Each lead must be heard once.
     pub fn lead(&mut self, record: &LeadRecord) {
+        let first = record.events.first().map(|event| event.seq);
+        if made_at(record.lead.0).is_some_and(|at| beginning_removed(at, first, self.history_since)) {
+            self.unheard.insert(record.lead);
+            self.verdict.past += 1;
+            return;
+        }
         let heard = lead::hear(self, record);
         self.verdict.leads += 1;
         self.verdict.attempts += u64::try_from(record.attempts.len()).unwrap_or(u64::MAX);

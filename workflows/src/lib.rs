@@ -40,6 +40,7 @@ pub mod playbook;
 pub mod pool;
 pub mod preview;
 pub mod results;
+pub mod retention;
 pub mod retry;
 pub mod rules;
 pub mod seats;

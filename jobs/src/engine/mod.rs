@@ -31,6 +31,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::clocks;
 use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, LeadId, NodeId, new_id};
 use outdial_workflows::input::{Answer, CallNews, Input};
+use outdial_workflows::retention::Retention;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -169,6 +170,8 @@ struct Inner {
     others_talk: AtomicBool,
     /// Where those are recorded that are to be.
     recordings: OnceLock<PathBuf>,
+    /// For how long what is stored is kept.
+    retention: OnceLock<Retention>,
     /// The last reading of the clock, and when it was made: looks that decide nothing go by it.
     read: Mutex<Option<(Moment, Instant)>>,
     /// Whether this machine's clock is so far off that nothing is dialled from here.
@@ -214,6 +217,7 @@ impl Engine {
                 reception: OnceLock::new(),
                 others_talk: AtomicBool::new(false),
                 recordings: OnceLock::new(),
+                retention: OnceLock::new(),
                 clock_off: AtomicBool::new(false),
                 observed: observe::Observed::default(),
                 metrics: Metrics::default(),
@@ -263,6 +267,16 @@ impl Engine {
     /// Where conversations are recorded; `None` if they are not.
     pub fn recordings(&self) -> Option<&Path> {
         self.inner.recordings.get().map(PathBuf::as_path)
+    }
+
+    /// From now on, what is stored is kept for so long. The first one stays.
+    pub fn keep_for(&self, retention: Retention) {
+        let _ = self.inner.retention.set(retention);
+    }
+
+    /// For how long what is stored is kept: as by default, unless this process was told otherwise.
+    pub fn retention(&self) -> &Retention {
+        self.inner.retention.get_or_init(Retention::default)
     }
 
     /// Notes whether other processes hold conversations.

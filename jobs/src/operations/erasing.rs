@@ -136,7 +136,7 @@ fn hindrance(found: &[Lead]) -> Option<String> {
     })
 }
 
-fn remove(directory: &Path, files: &[String]) -> io::Result<()> {
+pub(super) fn remove(directory: &Path, files: &[String]) -> io::Result<()> {
     for file in files {
         match std::fs::remove_file(directory.join(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

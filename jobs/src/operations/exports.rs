@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use outdial_workflows::money::Cost;
 use outdial_workflows::workflow::State;
@@ -28,7 +29,8 @@ pub enum What {
     Attempts,
     /// A row a call that the carrier took.
     Calls,
-    /// A row a call of which there is a transcript.
+    /// A row a call of which there is a transcript, or of which what it yielded was removed for its age; then it says from
+    /// when on that is kept.
     Transcripts,
 }
 
@@ -99,6 +101,7 @@ impl What {
                 "talk_ms",
                 "outcome",
                 "transcript",
+                "kept_since",
             ],
         }
     }
@@ -147,9 +150,10 @@ impl Export {
                 let page = store::exports::attempts(&mut conn, client, campaign, after, LEADS).await?;
                 self.after = page.as_ref().map(|(_, last)| *last);
                 let Some((attempts, _)) = page else { return Ok(None) };
+                let (_, results_since) = store::retention::since(&mut conn).await?;
                 let rows = attempts.iter().filter_map(|attempt| match self.what {
                     What::Calls if attempt.call_id.is_none() => None,
-                    What::Transcripts => transcript_row(attempt),
+                    What::Transcripts => transcript_row(attempt, results_since),
                     What::Leads | What::Outcomes | What::Attempts | What::Calls => Some(attempt_row(attempt)),
                 });
                 Ok(Some(rows.collect()))
@@ -224,8 +228,15 @@ fn attempt_row(attempt: &Exported) -> Row {
     }))
 }
 
-fn transcript_row(attempt: &Exported) -> Option<Row> {
-    let transcript = attempt.results.as_ref()?.get("transcript")?;
+/// `since` is from when on what calls yield is kept.
+fn transcript_row(attempt: &Exported, since: Option<Moment>) -> Option<Row> {
+    let transcript = attempt.results.as_ref().and_then(|results| results.get("transcript"));
+    let over_before = |since: &Moment| attempt.ended_at.is_some_and(|ended| ended < *since);
+    let answered = attempt.answered_at.is_some() && attempt.results.is_none();
+    let kept_since = since.filter(|since| answered && over_before(since));
+    if transcript.is_none() && kept_since.is_none() {
+        return None;
+    }
     Some(row(json!({
         "lead": attempt.lead,
         "external_id": attempt.external_id,
@@ -237,6 +248,7 @@ fn transcript_row(attempt: &Exported) -> Option<Row> {
         "talk_ms": attempt.talk_ms,
         "outcome": attempt.outcome,
         "transcript": transcript,
+        "kept_since": kept_since,
     })))
 }
 

@@ -2,9 +2,10 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::explain::{AccountStop, Explanation, Known, Story, explain, explain_remains};
-use outdial_workflows::ids::{ClientId, DialKey, LeadId};
+use outdial_workflows::ids::{ClientId, DialKey, LeadId, made_at};
 use outdial_workflows::judge::{Judge, Verdict};
 use outdial_workflows::limits::{Limit, Room, Usage, look_back, room, spent_since};
+use outdial_workflows::retention::beginning_removed;
 use outdial_workflows::rules::Rules;
 use uuid::Uuid;
 
@@ -42,7 +43,8 @@ pub async fn judge(
     let mut conn = engine.pool().acquire().await?;
     let (world, unreadable) = store::judging::world(&mut conn).await?;
     let now = engine.now_in(&mut conn).await?;
-    let mut judge = Judge::new(world, now);
+    let (history_since, _) = store::retention::since(&mut conn).await?;
+    let mut judge = Judge::new(world, now).with_history_since(history_since);
     if evidence.strict {
         judge = judge.strict();
     }
@@ -90,6 +92,10 @@ pub async fn explain_lead(
         let remains = explain_remains(lead, &stored.attempts, &stored.events);
         return Ok(Explanation { unreadable, ..remains });
     };
+    let since = store::retention::since(&mut conn).await?.0;
+    let first = stored.events.first().map(|event| event.seq);
+    let history_since =
+        since.filter(|_| made_at(lead.0).is_some_and(|at| beginning_removed(at, first, since)));
     let facts = store::campaigns::facts(&mut conn, client, &[stored.campaign.0]).await?;
     let facts = facts.into_iter().next().ok_or_else(not_found)?;
     let now = engine.now_in(&mut conn).await?;
@@ -121,7 +127,7 @@ pub async fn explain_lead(
         seats: rooms.seats,
         ahead: None,
     };
-    Ok(Explanation { unreadable, ..explain(&story, &known, now) })
+    Ok(Explanation { unreadable, history_since, ..explain(&story, &known, now) })
 }
 
 /// What keeps the account from dialling; what somebody has to look at first comes first.

@@ -32,6 +32,7 @@ pub mod pausing;
 pub mod playbooks;
 pub mod recurring;
 pub mod reports;
+pub mod retention;
 pub mod revisions;
 pub mod setup;
 pub mod sheets;

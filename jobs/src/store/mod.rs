@@ -56,6 +56,7 @@ pub mod playbooks;
 pub mod quarantine;
 pub mod queue;
 pub mod recurring;
+pub mod retention;
 mod rows;
 pub mod schedules;
 pub mod seats;

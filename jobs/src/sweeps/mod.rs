@@ -8,6 +8,7 @@ mod inbox;
 mod orders;
 mod partitions;
 mod prune;
+mod retention;
 mod seats;
 mod stale_calls;
 
@@ -44,7 +45,7 @@ trait Sweep: Send + Sync {
 }
 
 /// Every sweep.
-fn all() -> [&'static dyn Sweep; 7] {
+fn all() -> [&'static dyn Sweep; 8] {
     [
         &stale_calls::StaleCalls,
         &orders::Orders,
@@ -52,6 +53,7 @@ fn all() -> [&'static dyn Sweep; 7] {
         &costs::Costs,
         &accounts::Accounts,
         &prune::Prune,
+        &retention::Retention,
         &partitions::Partitions,
     ]
 }

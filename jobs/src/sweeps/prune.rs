@@ -1,10 +1,11 @@
 //! Erases what need not be kept: request bodies and answers to repeated requests after a day, inbox rows that were taken
-//! in, or that nobody's call answers to, and jobs that are over, after a week, nodes that nobody has seen for an
-//! hour, what came in of files whose rest did not, and webhooks of unknown types after a month.
+//! in, or that nobody's call answers to, and jobs that are over, after a week, nodes that nobody has seen for an hour,
+//! what came in of files whose rest did not, and what an index finds by its age (`workflows/src/retention.rs`).
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
+use outdial_workflows::retention::Kind;
 use sqlx::PgConnection;
 
 use super::Sweep;
@@ -17,10 +18,6 @@ const INBOX_AFTER: TimeDelta = TimeDelta::days(7);
 const NODES_AFTER: TimeDelta = TimeDelta::hours(1);
 /// A file whose content has not moved for so long does not come any more.
 const RECEIVING_FOR: TimeDelta = TimeDelta::hours(1);
-/// How long the delivery log is kept.
-const DELIVERIES_AFTER: TimeDelta = TimeDelta::days(30);
-/// How long webhooks of unknown types are kept.
-const STRANGE_AFTER: TimeDelta = TimeDelta::days(30);
 const PAGE: i64 = 5_000;
 
 pub(super) struct Prune;
@@ -41,9 +38,16 @@ impl Sweep for Prune {
             let nodes = store::nodes::remove_unseen(&mut conn, now - NODES_AFTER).await?;
             let inbox = store::upkeep::prune_inbox(&mut conn, now - INBOX_AFTER, PAGE).await?;
             let answers = store::idempotency::erase(&mut conn, now - idempotency::KEPT_FOR, PAGE).await?;
-            let strange = store::strange_webhooks::prune(&mut conn, now - STRANGE_AFTER, PAGE).await?;
+            let retention = engine.retention();
+            let strange = match retention.horizon(Kind::Webhooks, now) {
+                Some(before) => store::strange_webhooks::prune(&mut conn, before, PAGE).await?,
+                None => 0,
+            };
             let abandoned = store::imports::abandon(&mut conn, now - RECEIVING_FOR, now).await?;
-            let told = store::deliveries::erase(&mut conn, now - DELIVERIES_AFTER, PAGE).await?;
+            let told = match retention.horizon(Kind::Deliveries, now) {
+                Some(before) => store::deliveries::erase(&mut conn, before, PAGE).await?,
+                None => 0,
+            };
             let told = told + erase_journals(&mut conn, now).await?;
             let jobs = store::jobs::erase_finished(&mut conn, now - jobs::KEPT_FOR, PAGE).await?;
             Ok::<_, StoreError>(nodes + inbox + answers + strange + abandoned + told + jobs)

@@ -12,6 +12,7 @@ const HERE: &[&str] = &[
     "serve",
     "migrate",
     "judge",
+    "retention",
     "demo",
     "emulator",
     "bench import",

@@ -31,6 +31,9 @@ impl Explanation {
         for row in &self.unreadable {
             text.say(&format!("not shown: {row}"), 2);
         }
+        if let Some(since) = self.history_since {
+            text.say(&format!("no longer kept: what happened before {}", since.format("%a %d %b %Y")), 2);
+        }
         let mut day = None;
         for Line { at, step, text: words, .. } in &self.history {
             if day.replace(at.date_naive()) != Some(at.date_naive()) {

@@ -212,6 +212,9 @@ pub struct Verdict {
     pub attempts: u64,
     /// How many of the leads are finished.
     pub finished: u64,
+    /// How many were not, since the beginning of their history is no longer kept.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub past: u64,
     /// How often each promise was broken; a promise that was kept is not listed.
     pub counts: BTreeMap<Promise, u64>,
     /// How many warnings there were.
@@ -224,6 +227,11 @@ pub struct Verdict {
     pub violations: Vec<Finding>,
     /// What did not, but should be looked at, the first [`MOST_LISTED`].
     pub warnings: Vec<Finding>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Verdict {
@@ -265,6 +273,9 @@ impl fmt::Display for Verdict {
         } else {
             let counts = self.counts.iter().map(|(promise, count)| format!("{promise} (broken: {count})"));
             write!(f, "not kept: {}", counts.collect::<Vec<_>>().join(", "))?;
+        }
+        if self.past > 0 {
+            write!(f, "; not judged, since the beginning of their history is no longer kept: {}", self.past)?;
         }
         if self.unread > 0 {
             write!(f, "; rows that cannot be read: {}", self.unread)?;
