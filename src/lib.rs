@@ -13,3 +13,4 @@ pub mod demo;
 pub mod http;
 pub mod played;
 pub mod postgres;
+mod traces;

@@ -15,6 +15,7 @@
 //! - [`providers`]: one folder per carrier.
 //! - [`sheets`]: shared Google Sheets, read as CSV.
 //! - [`store`]: all SQL.
+//! - [`traces`]: one a lead.
 
 pub mod clock;
 pub mod crash;
@@ -35,4 +36,5 @@ pub mod sse;
 pub mod store;
 pub mod sweeps;
 pub mod tls;
+pub mod traces;
 pub mod worker;

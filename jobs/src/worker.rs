@@ -16,6 +16,7 @@ use sqlx::postgres::PgListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::engine::wake::Signal;
 use crate::engine::{Engine, Happened};
@@ -27,6 +28,7 @@ use crate::queue::{Backlog, Claimer, Desk, Held, LeaseKeeper, Pace, Ticket};
 use crate::store::queue::Claimed;
 use crate::store::{self, PATIENCE, StoreError};
 use crate::sweeps;
+use crate::traces;
 
 /// After this long without a notification the listener's connection is tried.
 const QUIET: Duration = Duration::from_secs(10);
@@ -209,7 +211,18 @@ async fn run(engine: Engine, kinds: Kinds, ticket: Ticket, stop: CancellationTok
     let ctx = Ctx { engine: engine.clone(), lease: claimed.lease };
     let began = Instant::now();
     let work = AssertUnwindSafe((kinds.run)(claimed.kind.clone(), claimed.args.clone(), ctx)).catch_unwind();
-    let result = work.await.unwrap_or_else(|panic| Err(JobError::Panicked(words_of(panic.as_ref()))));
+    let span = match claimed.lead {
+        Some(lead) => {
+            let (kind, job) = (claimed.kind.as_str(), claimed.lease.job);
+            let span = tracing::debug_span!(target: traces::TARGET, "job", otel.name = kind, job.id = %job,
+                lead.id = %lead, tries = claimed.tries);
+            traces::in_trace_of(span, lead)
+        }
+        None => tracing::debug_span!(target: traces::TARGET, "job", otel.name = claimed.kind.as_str(),
+            job.id = %claimed.lease.job),
+    };
+    let result =
+        work.instrument(span).await.unwrap_or_else(|panic| Err(JobError::Panicked(words_of(panic.as_ref()))));
     drop(slot);
     let outcome = match &result {
         Ok(()) => "done",

@@ -35,6 +35,7 @@ use url::Url;
 
 use crate::app::{self, App};
 use crate::config::{self as configuration, Config, ConfigError, Global, Serving};
+use crate::traces::Traces;
 use crate::{bench, demo};
 use backend::{Backend, Way};
 pub(crate) use conversations::line as line_of_turn;
@@ -160,10 +161,20 @@ pub async fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    log(&cli.global, &cli.command);
     let output = Output { json: cli.global.json };
+    let traces = match log(&cli.global, &cli.command) {
+        Ok(traces) => traces,
+        Err(error) => {
+            output.error(&error);
+            return Exit::of(&error).into();
+        }
+    };
     let judging = matches!(cli.command, Command::Judge(_));
-    match Box::pin(carry_out(cli, &given, config, &output)).await {
+    let done = Box::pin(carry_out(cli, &given, config, &output)).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    match done {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
@@ -346,9 +357,12 @@ async fn with<T>(
     }
 }
 
-/// Logs go to standard error: what a command prints stays clean.
-fn log(global: &Global, command: &Command) {
-    use tracing_subscriber::EnvFilter;
+/// Logs go to standard error: what a command prints stays clean. Traces go to their collector, if one is named.
+fn log(global: &Global, command: &Command) -> anyhow::Result<Option<Traces>> {
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{EnvFilter, Layer};
     let usual = match command {
         Command::Serve(_) => "info,sqlx=warn",
         _ => "error",
@@ -356,9 +370,16 @@ fn log(global: &Global, command: &Command) {
     let filter = EnvFilter::try_new(global.log.as_deref().unwrap_or(usual));
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(usual));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
-    if global.log_json { lines.json().init() } else { lines.init() }
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+    let lines = if global.log_json { lines.json().boxed() } else { lines.boxed() };
+    let traces =
+        global.otlp.as_ref().map(|collector| Traces::to(collector, global.trace_ratio)).transpose()?;
+    let spans = traces.as_ref().map(|traces| {
+        let ours = filter_fn(|meta| meta.is_span() && meta.target().starts_with("outdial"));
+        tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(ours)
+    });
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
+    Ok(traces)
 }
 
 #[cfg(test)]

@@ -165,6 +165,22 @@ pub struct Global {
         default_missing_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set,
         hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub log_json: bool,
+
+    /// The collector that traces are sent to, by OTLP over HTTP, as in `http://127.0.0.1:4318`. Each lead has a trace,
+    /// whose id is the lead's.
+    #[arg(id = "log.otlp", long = "otlp", global = true, env = "OUTDIAL_OTLP", value_parser = address, value_name = "URL")]
+    pub otlp: Option<Url>,
+
+    /// The share of leads whose traces are sent, from 0 to 1.
+    #[arg(id = "log.trace_ratio", long = "trace-ratio", global = true, env = "OUTDIAL_TRACE_RATIO", default_value_t = 1.0,
+        hide_default_value = true, value_parser = share, value_name = "SHARE")]
+    pub trace_ratio: f64,
+}
+
+/// A part of a whole.
+fn share(text: &str) -> Result<f64, String> {
+    let read = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    read.ok_or_else(|| "not a share; give a number from 0 to 1, as 0.05".into())
 }
 
 /// What proves to a server who we are. Part of no command: what stands in a command line is seen in lists of

@@ -14,16 +14,19 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
+use opentelemetry::global;
+use opentelemetry::propagation::Extractor;
 use outdial_jobs::engine::Engine;
 use outdial_workflows::ids::DialKey;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::app::INSTALLATION;
 pub use access::{Access, origin};
@@ -102,7 +105,26 @@ pub fn router(api: Api) -> Router {
 /// What is logged while a request is served is told apart by its id.
 fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = shown(request.uri().path()), id)
+    let span =
+        tracing::info_span!("request", method = %request.method(), path = shown(request.uri().path()), id);
+    // Whoever asks may be tracing, too.
+    let theirs =
+        global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
+    let _ = span.set_parent(theirs);
+    span
+}
+
+/// The headers of a request, as a trace's context is read from them.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
 }
 
 /// A path as logs may keep it: without what may be somebody's number, and without what proves that an address

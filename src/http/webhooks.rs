@@ -11,9 +11,11 @@ use outdial_jobs::engine::{AccountError, EngineError};
 use outdial_jobs::media::telling;
 use outdial_jobs::providers::{Provider, SharedCarrier, Webhook, WebhookError, WebhookRequest};
 use outdial_jobs::store::inbox::CallOf;
+use outdial_jobs::traces;
 use outdial_workflows::call::{CallFact, Source};
 use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{CallNews, Input};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::v1::Named;
@@ -193,7 +195,9 @@ async fn take_in(api: &Api, key: DialKey, fact: CallFact) -> Taken {
 }
 
 async fn taken_in(api: &Api, client: ClientId, lead: LeadId, news: Input) -> Taken {
-    match api.engine.input(client, lead, news, None).await {
+    let span = tracing::debug_span!(target: traces::TARGET, "webhook", lead.id = %lead);
+    let taking = api.engine.input(client, lead, news, None);
+    match taking.instrument(traces::in_trace_of(span, lead)).await {
         // A quarantined workflow's news waits in the inbox.
         Ok(_) | Err(EngineError::Quarantined(_)) => Ok("taken"),
         // Of a lead that is gone, or of another installation with the same account.

@@ -113,7 +113,7 @@ async fn a_person_is_put_right_by_keys_alone_and_erased_once_their_number_is_typ
     browser.tab_to("Save").await;
     browser.keys(keys::ENTER).await;
     browser.shows("Edited: name.").await;
-    browser.shows("edit name by key a key").await;
+    browser.shows("name edited by key a key").await;
     browser.press("Erase this person…").await;
     browser.write("input[name=number]", "+919876500079").await;
     is_open_to_all(&browser).await;

@@ -4,6 +4,7 @@ mod alone;
 mod config;
 mod doctor;
 mod exits;
+mod logs;
 mod playbooks;
 mod remote;
 

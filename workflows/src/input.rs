@@ -265,6 +265,29 @@ impl std::fmt::Display for Command {
 }
 
 impl Input {
+    /// The name used in data.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Admit { .. } => "admit",
+            Self::NumberBusy => "number_busy",
+            Self::Submit { .. } => "submit",
+            Self::Resend { .. } => "resend",
+            Self::NotSent { .. } => "not_sent",
+            Self::Replied { .. } => "replied",
+            Self::News { .. } => "news",
+            Self::Asked { .. } => "asked",
+            Self::Verdict { .. } => "verdict",
+            Self::Priced { .. } => "priced",
+            Self::BeginTransfer { .. } => "begin_transfer",
+            Self::Transferred { .. } => "transferred",
+            Self::Timer => "timer",
+            Self::JobQuarantined { .. } => "job_quarantined",
+            Self::CampaignEnded { .. } => "campaign_ended",
+            Self::ConsentRecorded { .. } => "consent_recorded",
+            Self::Command { .. } => "command",
+        }
+    }
+
     /// Whether it may forbid calls, so that its batch must take the client's
     /// barrier exclusively.
     pub fn may_forbid(&self) -> bool {

@@ -158,6 +158,15 @@ impl Case {
         })
     }
 
+    /// The outcomes that this batch recorded, and the lead's own, by the names of their events.
+    pub(super) fn came_to(&self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+        self.events.iter().filter_map(|event| match event {
+            Event::OutcomeRecorded { outcome, .. } => Some((event.name(), Some(outcome.name()))),
+            Event::Finished { outcome, .. } => Some((event.name(), outcome.map(|outcome| outcome.name()))),
+            _ => None,
+        })
+    }
+
     pub(super) fn is_changed(&self) -> bool {
         self.run.workflow != self.before.workflow
     }

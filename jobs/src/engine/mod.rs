@@ -35,6 +35,7 @@ use outdial_workflows::retention::Retention;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use url::Url;
 use uuid::Uuid;
 
@@ -50,6 +51,7 @@ use crate::sheets::{self, SheetReader};
 use crate::store::inbox::CallOf;
 use crate::store::queue::Lease;
 use crate::store::{self, Sessions, StoreError};
+use crate::traces;
 
 pub use admission::Round;
 pub use carriers::{AccountError, Carriers};
@@ -339,7 +341,10 @@ impl Engine {
         input: Input,
         lease: Option<Lease>,
     ) -> Result<Reply, EngineError> {
-        gather::put(self, client, Item { lead, input, lease }).await
+        let span =
+            tracing::debug_span!(target: traces::TARGET, "input", otel.name = input.name(), lead.id = %lead);
+        let span = traces::in_trace_of(span, lead);
+        gather::put(self, client, Item { lead, input, lease }).instrument(span).await
     }
 
     /// The same for sweeps, which go on to other clients while this one's commits rest. `None`: they

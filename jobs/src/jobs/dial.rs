@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
 use outdial_workflows::input::{Answer, Input};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{Ctx, Job, JobError};
 use crate::crash;
 use crate::engine::{Happened, ToSend};
 use crate::providers::Permit;
+use crate::traces;
 
 /// A node whose clock is off gives the job back for so long.
 const CLOCK_OFF_PAUSE: Duration = Duration::from_secs(1);
@@ -58,8 +60,11 @@ impl Dial {
         ctx.engine.tell(Happened::Dialling);
         ctx.engine.metrics().dialling();
         let began = Instant::now();
-        let reply = request.carrier.place(Permit::from_commit(seen), &request.body).await;
-        ctx.engine.metrics().dialled(request.carrier.provider(), &reply, began.elapsed());
+        let provider = request.carrier.provider();
+        let span = tracing::debug_span!(target: traces::TARGET, "dial request", provider = provider.name());
+        let placing = request.carrier.place(Permit::from_commit(seen), &request.body);
+        let reply = placing.instrument(span).await;
+        ctx.engine.metrics().dialled(provider, &reply, began.elapsed());
         crash::point("place.after_send");
         let replied = Input::Replied { attempt: self.number, reply };
         ctx.engine.input(self.client, self.lead, replied, Some(ctx.lease)).await?;

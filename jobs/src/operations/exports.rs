@@ -362,7 +362,7 @@ mod tests {
             ledger: "bound".into(),
             call_id: None,
             status: "completed".into(),
-            reserved_at: outdial_workflows::Moment::UNIX_EPOCH,
+            reserved_at: Moment::UNIX_EPOCH,
             submitted_at: None,
             answered_at: None,
             ended_at: None,
@@ -377,7 +377,7 @@ mod tests {
         let names = |row: &Row| row.keys().cloned().collect::<std::collections::BTreeSet<_>>();
         let said = |what: What| what.columns().iter().map(|&name| name.to_owned()).collect();
         assert_eq!(names(&attempt_row(&attempt)), said(What::Calls));
-        assert_eq!(names(&transcript_row(&attempt).expect("a transcript")), said(What::Transcripts));
+        assert_eq!(names(&transcript_row(&attempt, None).expect("a transcript")), said(What::Transcripts));
         assert_eq!(attempt_row(&attempt)["cost"], "3.50");
     }
 }

@@ -25,6 +25,7 @@ use crate::store::imports::{Counts, Note, NoteKind};
 pub use crate::store::leads::Listed;
 use crate::store::leads::NewLead;
 use crate::store::{self};
+use crate::traces;
 
 /// The most leads that one transaction accepts: an import does not hold anybody up.
 pub const PAGE: usize = 1_000;
@@ -194,6 +195,7 @@ pub(crate) async fn accept_rows(
     }
     tx.commit().await?;
     engine.metrics().accepted(client, campaign, &written);
+    traces::accepted(&written);
     engine.hub().signal(client, Signal { jobs: recorded.released > 0, ..SIGNAL });
     let duplicates = specs.len() - written.len();
     Ok(Accepted { duplicates, leads: written, consents: recorded.new })

@@ -30,6 +30,7 @@ use crate::providers::{DialOrder, Provider};
 use crate::queue::Slot;
 use crate::store::workflows::Locked;
 use crate::store::{self, StoreError};
+use crate::traces;
 
 /// What came of each item, in their order.
 pub(super) type Taken = Vec<Result<Reply, EngineError>>;
@@ -106,6 +107,8 @@ pub(super) struct Decided {
     answered: Vec<Answered>,
     happened: Vec<Happened>,
     tally: Tally,
+    /// Outcomes, for leads' traces.
+    came_to: Vec<(LeadId, &'static str, Option<&'static str>)>,
     /// What came of news, by who told it: carrier, source, and whether it was new.
     news: Vec<(&'static str, Source, bool)>,
     /// Calls that attempts are known by from this commit on.
@@ -157,6 +160,7 @@ impl Decided {
         engine.hub().signal(client, self.signal);
         self.happened.iter().for_each(|happened| engine.tell(*happened));
         engine.metrics().count(client, &self.tally);
+        self.came_to.iter().for_each(|(lead, event, outcome)| traces::came_to(*lead, event, *outcome));
         self.news
             .iter()
             .for_each(|(provider, source, is_new)| engine.metrics().news(provider, *source, *is_new));
@@ -437,6 +441,14 @@ impl Batch<'_> {
         for case in self.cases.values() {
             tally.add(&Counted::of(case, self.provider_of(case)), self.now);
         }
+        let came_to = match traces::are_wanted() {
+            true => self
+                .cases
+                .iter()
+                .flat_map(|(lead, case)| case.came_to().map(|(event, to)| (*lead, event, to)))
+                .collect(),
+            false => vec![],
+        };
         let named = self.cases.values().flat_map(Case::named).cloned().collect();
         let resolved =
             self.cases.iter().flat_map(|(lead, case)| case.resolved().map(|number| (*lead, number)));
@@ -451,6 +463,7 @@ impl Batch<'_> {
             answered: self.answered,
             happened,
             tally,
+            came_to,
             news: self.news,
             named,
         }
