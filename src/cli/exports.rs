@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use outdial_jobs::operations::analytics::Asked;
 use outdial_jobs::operations::exports::{Format, What};
-use outdial_workflows::analytics::{Analysis, Rate};
+use outdial_workflows::analytics::{Abandonment, Analysis, Rate};
 use outdial_workflows::calendar::parse_zone;
 
 use super::backend::Backend;
@@ -129,6 +129,16 @@ fn text(told: &Analysis) -> String {
         told.cost,
         told.cost_per_success.as_ref().map_or(String::new(), |cost| format!(", {cost} a success")),
     );
+    let silent = told.abandonment.map(|of| {
+        format!(
+            "over {} days our agent was answered by {} people; {} of them heard nobody ({})",
+            Abandonment::DAYS,
+            of.answered,
+            of.abandoned,
+            percent(of.rate)
+        )
+    });
+    let head = [Some(head), silent].into_iter().flatten().collect::<Vec<_>>().join("\n");
     let outcomes = told.by_outcome.iter().map(|(outcome, count)| vec![outcome.clone(), count.to_string()]);
     let row = |name: String, rate: &Rate| {
         let share = percent((rate.attempts > 0).then(|| ratio(rate.answered, rate.attempts)));

@@ -38,7 +38,7 @@ async fn a_whole_run_logs_json_lines_without_any_number_or_name() {
     let alone = Alone::new();
     let arguments =
         ["demo", "--exit-when-done", "--json", "--provider", "all", "--log", "debug", "--log-json"];
-    let path = std::env::var("PATH").expect("a path");
+    let path = std::env::var_os("PATH").and_then(|path| path.into_string().ok()).expect("a path");
     let said = alone.says(&[("PATH", &path)], &arguments).await;
     assert_eq!(said.code, Some(0), "{}", said.err);
     let people = told_of_people();
@@ -91,7 +91,7 @@ fn attribute(span: &Span, name: &str) -> Option<String> {
 async fn each_lead_has_one_trace_from_its_acceptance_to_its_end() {
     let (collector, url) = Collector::open().await;
     let alone = Alone::new();
-    let path = std::env::var("PATH").expect("a path");
+    let path = std::env::var_os("PATH").and_then(|path| path.into_string().ok()).expect("a path");
     let arguments = ["demo", "--exit-when-done", "--json", "--otlp", &url];
     let said = alone.says(&[("PATH", &path)], &arguments).await;
     assert_eq!(said.code, Some(0), "{}", said.err);

@@ -259,6 +259,7 @@ impl<P: Played> World<P> {
             cost: None,
             results: None,
             transfer: None,
+            abandoned: None,
         }
     }
 }

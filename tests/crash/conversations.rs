@@ -37,6 +37,11 @@ async fn a_person_talks_with_our_agent_and_what_was_said_is_kept_with_what_came_
     assert_eq!(said, ["Hi.", "Yes.", "Bye."], "{results:#?}");
     let course = results.course.as_ref().expect("a conversation of ours");
     assert_eq!((course.playbook.as_str(), &course.ending), ("short", &Ending::Finished("done".into())));
+    assert_eq!(
+        (course.abandoned, course.first_words_ms.is_some()),
+        (Some(false), true),
+        "they were spoken to"
+    );
     assert_eq!(results.summary.as_deref(), Some("They said yes."), "it was analysed");
     assert_eq!(world.outcomes().await, [Some(Outcome::QualifiedLead)]);
     // Whoever follows the call late is told all of it.
@@ -167,6 +172,7 @@ async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
     world.finished_an_attempt().await;
     let records = world.records().await;
     assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
+    assert_eq!(records[0].attempts[0].abandoned, Some(true), "they answered, and heard nobody");
     let other = world.media(&flags);
     world.all_finished(TALK).await;
     assert!(world.records().await[0].attempts.len() > 1);

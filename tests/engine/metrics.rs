@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::By;
+use outdial_jobs::operations::analytics::{self, Asked};
 use outdial_jobs::operations::campaigns::Order;
+use outdial_jobs::operations::reports;
 use outdial_jobs::operations::subscribers::{self, Spec};
 use outdial_jobs::providers::http_client;
-use outdial_workflows::ids::AttemptNumber;
+use outdial_workflows::analytics::Abandonment;
+use outdial_workflows::conversation::Ending;
+use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use outdial_workflows::input::{Command, Input};
 use outdial_workflows::limits::Limit;
 use outdial_workflows::money::Cost;
+use outdial_workflows::results::{CallResults, Course};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -35,6 +40,59 @@ async fn shown(world: &World) -> String {
 fn value(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
     Some(line.parse().expect("a number"))
+}
+
+/// A conversation of our own agent is over.
+async fn reported(world: &World, lead: LeadId, abandoned: Option<bool>) {
+    let course = Course {
+        playbook: "minimal".into(),
+        version: 0,
+        ending: Ending::PersonLeft,
+        lasted_ms: 9_000,
+        speculated_in_vain: 0,
+        first_words_ms: None,
+        abandoned,
+    };
+    let results = CallResults { course: Some(course), ..CallResults::default() };
+    let attempt = AttemptRef { client: world.client, lead, number: AttemptNumber::FIRST };
+    reports::result(&world.engine, DialKey(attempt), results).await.expect("taken in");
+}
+
+#[tokio::test]
+async fn of_those_who_answered_our_agent_the_share_that_heard_nobody_is_counted_over_thirty_days() {
+    let world = World::working().await;
+    let campaign = world.campaign(json!({ "retry": { "max_attempts": 1 } })).await;
+    let mut leads = vec![];
+    for phone in phones(1, 3) {
+        leads.push(world.scripted(campaign, &phone, [talk()]).await);
+    }
+    world.all_finished().await;
+    for (lead, abandoned) in leads.iter().zip([Some(false), Some(true), None]) {
+        reported(&world, *lead, abandoned).await;
+    }
+    // It is shown while the campaign is under way.
+    let later = world.lead(campaign, "+919876500090").await;
+    world.command(later, Command::Pause).await;
+    let name: String =
+        sqlx::query_scalar("select name from campaigns").fetch_one(world.db.pool()).await.expect("a name");
+    let labels = format!("{{campaign=\"{name}\",client=\"A client\"}}");
+    let counted = async || {
+        let text = shown(&world).await;
+        let value = |name: &str| value(&text, &format!("{name}{labels}"));
+        (value("outdial_person_answered_30d"), value("outdial_abandoned_30d"))
+    };
+    until("both to be counted", async || counted().await == (Some(2.0), Some(1.0))).await;
+    let asked = Asked { campaign: Some(campaign), ..Asked::default() };
+    let told = analytics::calls(&world.engine, world.client, asked).await.expect("told").abandonment;
+    assert_eq!(told, Some(Abandonment { answered: 2, abandoned: 1, rate: Some(0.5) }));
+    // What is told anew of a call takes the place of what was told before.
+    reported(&world, leads[1], Some(false)).await;
+    until("the other", async || counted().await == (Some(2.0), Some(0.0))).await;
+    for (days, left) in [(29, Some(2.0)), (1, None)] {
+        world.run(&format!("update abandonment set day = day - {days}")).await;
+        until("it to be so long ago", async || counted().await.0 == left).await;
+    }
+    world.end().await;
 }
 
 #[tokio::test]
@@ -67,6 +125,7 @@ async fn every_metric_is_documented_and_every_documented_one_is_shown() {
     let cost = Cost { micros: 1_500_000 };
     let priced = Input::Priced { attempt: AttemptNumber::FIRST, cost };
     world.engine.input(world.client, talked, priced, None).await.expect("taken in");
+    reported(&world, talked, Some(false)).await;
     let sections = documented();
     let documented: Families =
         sections.values().flatten().map(|(name, family)| (name.clone(), family.clone())).collect();

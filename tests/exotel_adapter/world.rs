@@ -218,5 +218,6 @@ fn attempt(key: DialKey, phone: &PhoneNumber) -> Attempt {
         cost: None,
         results: None,
         transfer: None,
+        abandoned: None,
     }
 }

@@ -78,7 +78,7 @@ async fn a_recording_has_the_person_on_the_left_and_us_on_the_right() {
 #[tokio::test]
 async fn what_the_law_asks_is_heard_before_anything_else() {
     let mut world = World::new().await;
-    world.duties = Duties { disclose: true, announce_recording: false };
+    world.duties = Duties { disclose: true, ..Duties::default() };
     model(&world, [(Asked::user("ok"), bye("Bye."))]);
     let story = world.call(answered().talking([Line::in_answer("OK.")])).await;
     assert_eq!(story.heard(), "I am a bot.Hi. Bye.");

@@ -41,6 +41,10 @@ pub struct Sum {
     pub priced: i64,
     /// What these cost, in millionths.
     pub cost_micros: i64,
+    /// How many of our own agent's a person answered.
+    pub person_answered: i64,
+    /// How many of these persons were not spoken to in time.
+    pub abandoned: i64,
 }
 
 impl Sum {
@@ -50,6 +54,8 @@ impl Sum {
         self.talk_ms += sign * other.talk_ms;
         self.priced += sign * other.priced;
         self.cost_micros += sign * other.cost_micros;
+        self.person_answered += sign * other.person_answered;
+        self.abandoned += sign * other.abandoned;
     }
 }
 
@@ -65,6 +71,8 @@ fn counted(attempt: &Attempt) -> Option<(Key, Sum)> {
         talk_ms: talk.map_or(0, |talk| i64::from(talk.ms)),
         priced: i64::from(attempt.cost.is_some()),
         cost_micros: attempt.cost.map_or(0, |cost| cost.micros),
+        person_answered: i64::from(attempt.abandoned.is_some()),
+        abandoned: i64::from(attempt.abandoned == Some(true)),
     };
     Some((key, sum))
 }
@@ -108,6 +116,28 @@ impl Rate {
     }
 }
 
+/// How many calls of our own agent found nobody speaking, over the last days up to today.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Abandonment {
+    /// Calls that a person answered.
+    pub answered: i64,
+    /// Those of them in which nobody spoke in time, or ever.
+    pub abandoned: i64,
+    /// Their share, from 0 to 1; absent if nobody answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+}
+
+impl Abandonment {
+    /// Over this many days it is counted: the laws' own window (47 CFR 64.1200(a)(7): 3 % over 30 days, by campaign).
+    pub const DAYS: u16 = 30;
+
+    /// So many of so many.
+    pub fn new(answered: i64, abandoned: i64) -> Self {
+        Self { answered, abandoned, rate: share(abandoned, answered) }
+    }
+}
+
 /// How the calls of some campaigns go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
@@ -142,6 +172,10 @@ pub struct Analysis {
     /// What a success cost, where the cost of every attempt is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_per_success: Option<String>,
+    /// Calls that found nobody speaking, over the last 30 days whatever time is asked for; absent where none was our own
+    /// agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandonment: Option<Abandonment>,
 }
 
 /// Outcomes that campaigns are made for.
@@ -179,6 +213,7 @@ pub fn analyse<'a>(counts: impl IntoIterator<Item = (&'a Key, &'a Sum)>, zone: T
         cost: String::new(),
         priced: 0,
         cost_per_success: None,
+        abandonment: None,
     };
     for (key, counted) in counts {
         sum.add(counted, 1);
@@ -225,7 +260,14 @@ mod tests {
     }
 
     fn sum(attempts: i64, answered: i64, talk_ms: i64) -> Sum {
-        Sum { attempts, answered, talk_ms, priced: attempts, cost_micros: attempts * 500_000 }
+        Sum {
+            attempts,
+            answered,
+            talk_ms,
+            priced: attempts,
+            cost_micros: attempts * 500_000,
+            ..Sum::default()
+        }
     }
 
     #[test]

@@ -126,6 +126,8 @@ pub struct Attempt {
     pub results: Option<i64>,
     /// The latest order to hand its call to somebody else.
     pub transfer: Option<Transfer>,
+    /// Whether a person answered whom our own agent did not speak to in time; `None` where that is not known.
+    pub abandoned: Option<bool>,
 }
 
 /// What an attempt takes of what may be spent.

@@ -116,6 +116,12 @@ pub struct Course {
     pub lasted_ms: u32,
     /// Requests to the model that were made early, and not needed.
     pub speculated_in_vain: u32,
+    /// When our first word was played, in milliseconds since our agent was on the line; absent if none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_words_ms: Option<u32>,
+    /// Whether a person answered, and was not spoken to within what the law of the place allows; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<bool>,
 }
 
 /// Who speaks in a call.

@@ -14,7 +14,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, ClientId, DialKey, LeadI
 use outdial_workflows::input::Input;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::playbook::Playbook;
-use outdial_workflows::results::{CallResults, Course};
+use outdial_workflows::results::{CallResults, Course, Speaker};
 use outdial_workflows::rules::Rules;
 use outdial_workflows::template::Values;
 use serde::{Deserialize, Serialize};
@@ -119,8 +119,10 @@ impl Converse {
             playbook: name,
             version,
             ending: held.ending,
-            lasted_ms: u32::try_from(held.lasted.as_millis()).unwrap_or(u32::MAX),
+            lasted_ms: whole_ms(held.lasted),
             speculated_in_vain: held.speculated_in_vain,
+            first_words_ms: held.first_words.map(whole_ms),
+            abandoned: held.abandoned,
         };
         kept.into_results(course)
     }
@@ -277,10 +279,17 @@ impl Converse {
             ending: Ending::HolderLost,
             lasted_ms: u32::try_from(lasted).unwrap_or_default(),
             speculated_in_vain: 0,
+            first_words_ms: None,
+            // What was said is stored turn by turn: nothing of it is there of a greeting that broke off.
+            abandoned: Some(!underway.turns.iter().any(|turn| turn.speaker == Speaker::Agent)),
         };
         let kept = Kept { turns: underway.turns, known: underway.known, ..Kept::default() };
         self.record(ctx, kept.into_results(course)).await
     }
+}
+
+fn whole_ms(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Says of a call whose person was answered by nobody, or not as they should have been, that it failed: what follows

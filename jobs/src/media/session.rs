@@ -75,6 +75,10 @@ pub struct Held {
     pub lasted: Duration,
     /// Requests to the model that were made early, and not needed.
     pub speculated_in_vain: u32,
+    /// How long the line was silent until our first word; `None` if there was none.
+    pub first_words: Option<Duration>,
+    /// Whether a person was not spoken to in time; `None` if a machine answered.
+    pub abandoned: Option<bool>,
     /// Frames of the person's audio that never came, or too late.
     pub frames_lost: u64,
     /// How late we woke to send audio, or for another reason, at most.
@@ -92,6 +96,9 @@ impl Held {
             ending: Ending::NotBegun(why.into()),
             lasted: Duration::ZERO,
             speculated_in_vain: 0,
+            first_words: None,
+            // Somebody is on the line, and we are not.
+            abandoned: Some(true),
             frames_lost: 0,
             latest: Duration::ZERO,
             stops: vec![],
@@ -141,10 +148,13 @@ pub async fn hold(
     {
         tracing::error!(%error, "a conversation was not recorded to its end");
     }
+    let lasted = session.began.elapsed();
     Held {
         ending,
-        lasted: session.began.elapsed(),
+        lasted,
         speculated_in_vain: session.conversation.speculated_in_vain(),
+        first_words: session.conversation.first_words(),
+        abandoned: session.conversation.is_abandoned(lasted),
         frames_lost: session.frames_lost + session.order.lost(),
         latest: session.latest,
         stops: session.stops,

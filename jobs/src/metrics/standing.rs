@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::Days;
 use outdial_workflows::Moment;
+use outdial_workflows::analytics::Abandonment;
 use outdial_workflows::attempt::Revision;
 use outdial_workflows::gate::CampaignState;
 use outdial_workflows::ids::{AccountId, CampaignId, ClientId};
@@ -44,6 +46,10 @@ metrics! {
             "How long the longest has been due, of the leads in open lanes of running campaigns whose account is not paused or disabled; 0 if nobody is due.";
         campaigns: IntGaugeVec = "outdial_campaign_running" ["client", "campaign"]
             "1 for a running campaign, 0 for a paused one.";
+        person_answered: IntGaugeVec = "outdial_person_answered_30d" ["client", "campaign"]
+            "Calls of our own agent that a person answered, over 30 days up to today (UTC), of campaigns under way.";
+        abandoned: IntGaugeVec = "outdial_abandoned_30d" ["client", "campaign"]
+            "Of the calls that a person answered, over 30 days, those in which nobody spoke within what the law allows (2 s), or ever.";
         live: IntGaugeVec = "outdial_attempts_live" ["client", "campaign", "account", "provider", "ledger"]
             "Attempts that hold a slot and a number: reserved, submitted, bound (ringing or talking), unknown.";
         unknown: GaugeVec = "outdial_attempts_unknown_oldest_seconds" []
@@ -167,6 +173,7 @@ impl super::Metrics {
 struct Reading {
     now: Moment,
     standing: Vec<gauges::Standing>,
+    abandonment: Vec<gauges::Abandonment>,
     campaigns: Vec<Shown>,
     /// The limits of the campaigns, in their order.
     limits: Vec<Vec<Limit>>,
@@ -199,6 +206,11 @@ impl Reading {
         let reading = Self {
             now,
             standing: gauges::standing(conn).await?,
+            abandonment: gauges::abandonment(
+                conn,
+                now.date_naive() - Days::new(u64::from(Abandonment::DAYS) - 1),
+            )
+            .await?,
             campaigns,
             limits,
             accounts: gauges::accounts(conn).await?,
@@ -259,6 +271,8 @@ impl Gauges {
             &self.leads,
             &self.finished,
             &self.campaigns,
+            &self.person_answered,
+            &self.abandoned,
             &self.live,
             &self.second_calls,
             &self.accounts,
@@ -325,6 +339,11 @@ impl Gauges {
             let running = shown.state == CampaignState::Running;
             self.campaigns.with_label_values(&labels).set(running.into());
             self.due.with_label_values(&labels).set(0.0);
+        }
+        for of in &reading.abandonment {
+            let labels = [of.client.to_string(), of.campaign.to_string()];
+            self.person_answered.with_label_values(&labels).set(of.answered);
+            self.abandoned.with_label_values(&labels).set(of.abandoned);
         }
         for (client, campaign, since) in &reading.due {
             let labels = [client.to_string(), campaign.to_string()];

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 use chrono_tz::Tz;
 use outdial_workflows::Moment;
-use outdial_workflows::analytics::{Analysis, analyse};
+use outdial_workflows::analytics::{Abandonment, Analysis, analyse};
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::statistics::hour_of;
@@ -35,7 +35,13 @@ pub async fn calls(engine: &Engine, client: ClientId, asked: Asked) -> Result<An
     let mut conn = engine.pool().acquire().await?;
     let within = (asked.from, asked.until);
     let counts = store::call_statistics::read(&mut conn, client, asked.campaign, within).await?;
-    Ok(analyse(counts.iter().map(|(key, sum)| (key, sum)), asked.zone.unwrap_or(Tz::UTC)))
+    let today = engine.now_in(&mut conn).await?.date_naive();
+    let since = today - Days::new(u64::from(Abandonment::DAYS) - 1);
+    let (answered, abandoned) =
+        store::call_statistics::abandonment(&mut conn, client, asked.campaign, since).await?;
+    let mut told = analyse(counts.iter().map(|(key, sum)| (key, sum)), asked.zone.unwrap_or(Tz::UTC));
+    told.abandonment = (answered > 0).then(|| Abandonment::new(answered, abandoned));
+    Ok(told)
 }
 
 /// What came of the attempts that were reserved in one hour.

@@ -53,6 +53,7 @@ struct AttemptRow {
     transfer_to: Option<String>,
     transfer_state: Option<Lenient<TransferStateRow>>,
     transfer_briefing: Option<String>,
+    abandoned: Option<bool>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -106,6 +107,7 @@ impl TryFrom<AttemptRow> for Attempt {
             cost: row.cost_micros.map(|micros| Cost { micros }),
             results: row.results_digest,
             transfer,
+            abandoned: row.abandoned,
         })
     }
 }
@@ -128,7 +130,7 @@ pub async fn load(
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
             transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>",
-            transfer_briefing
+            transfer_briefing, abandoned
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[]) as x(lead_id, number) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number
         order by a.lead_id, a.number"#,
@@ -155,7 +157,7 @@ pub async fn of_leads(
             result as "result: Lenient<CallResultRow>", talk_ms, cause, verdict as "verdict: Lenient<OutcomeRow>",
             outcome as "outcome: Lenient<OutcomeRow>", recording_url, asked, cost_micros, results_digest,
             transfer_number, transfer_to, transfer_state as "transfer_state: Lenient<TransferStateRow>",
-            transfer_briefing
+            transfer_briefing, abandoned
         from (select distinct $1::uuid as client_id, * from unnest($2::uuid[]) as x(lead_id) offset 0) x
         join attempts a on a.client_id = x.client_id and a.lead_id = x.lead_id order by a.lead_id, a.number"#,
         client.0,
@@ -263,16 +265,17 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
             talk_ms = x.talk_ms, cause = x.cause, verdict = x.verdict, outcome = x.outcome,
             recording_url = x.recording_url, asked = x.asked, cost_micros = x.cost_micros,
             results_digest = x.results_digest, transfer_number = x.transfer_number,
-            transfer_to = x.transfer_to, transfer_state = x.transfer_state, transfer_briefing = x.transfer_briefing
+            transfer_to = x.transfer_to, transfer_state = x.transfer_state, transfer_briefing = x.transfer_briefing,
+            abandoned = x.abandoned
         from (select $1::uuid as client_id, * from unnest($2::uuid[], $3::smallint[], $4::ledger[], $5::boolean[],
             $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::call_status[],
             $12::timestamptz[], $13::timestamptz[], $14::call_result[], $15::integer[], $16::text[],
             $17::outcome[], $18::outcome[], $19::text[], $20::smallint[], $21::bigint[], $22::bigint[],
-            $23::smallint[], $24::text[], $25::transfer_state[], $26::text[])
+            $23::smallint[], $24::text[], $25::transfer_state[], $26::text[], $27::boolean[])
             as x(lead_id, number, ledger, counts, submitted_at, submit_token, replied_at, call_id,
                 second_call_id, status, answered_at, ended_at, result, talk_ms, cause, verdict, outcome,
                 recording_url, asked, cost_micros, results_digest, transfer_number, transfer_to,
-                transfer_state, transfer_briefing) offset 0) x
+                transfer_state, transfer_briefing, abandoned) offset 0) x
         where a.client_id = x.client_id and a.lead_id = x.lead_id and a.number = x.number",
         client.0,
         &rows.iter().map(|row| row.lead.0).collect::<Vec<_>>(),
@@ -304,7 +307,8 @@ pub async fn save(conn: &mut PgConnection, client: ClientId, rows: &[Of<'_>]) ->
         &each().map(|a| a.transfer.as_ref().map(|to| to.state.into())).collect::<Vec<_>>()
             as &[Option<TransferStateRow>],
         &each().map(|a| briefing(a).map(|briefing| briefing.as_str().to_owned())).collect::<Vec<_>>()
-            as &[Option<String>]
+            as &[Option<String>],
+        &each().map(|a| a.abandoned).collect::<Vec<_>>() as &[Option<bool>]
     )
     .execute(conn)
     .await?;

@@ -1,5 +1,6 @@
 //! How calls go, by outcome and time.
 
+use chrono::NaiveDate;
 use outdial_workflows::Moment;
 use outdial_workflows::analytics::{Deltas, Key, Sum};
 use outdial_workflows::ids::{CampaignId, ClientId};
@@ -18,10 +19,11 @@ pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> 
     }
     sqlx::query!(
         "insert into call_statistics_deltas (client_id, campaign_id, span, outcome, number, attempts, answered,
-            talk_ms, priced, cost_micros)
+            talk_ms, priced, cost_micros, person_answered, abandoned)
         select $1, x.* from unnest($2::uuid[], $3::timestamptz[], $4::outcome[], $5::smallint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-            as x(campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros)",
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+            as x(campaign_id, span, outcome, number, attempts, answered, talk_ms, priced, cost_micros, person_answered,
+                abandoned)",
         client.0,
         &keys().map(|(campaign, _)| campaign.0).collect::<Vec<_>>(),
         &keys().map(|(_, key)| key.span).collect::<Vec<_>>(),
@@ -31,7 +33,9 @@ pub async fn add(conn: &mut PgConnection, client: ClientId, deltas: &Deltas) -> 
         &sums(|sum| sum.answered),
         &sums(|sum| sum.talk_ms),
         &sums(|sum| sum.priced),
-        &sums(|sum| sum.cost_micros)
+        &sums(|sum| sum.cost_micros),
+        &sums(|sum| sum.person_answered),
+        &sums(|sum| sum.abandoned)
     )
     .execute(conn)
     .await?;
@@ -55,6 +59,13 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
                 set attempts = s.attempts + excluded.attempts, answered = s.answered + excluded.answered,
                     talk_ms = s.talk_ms + excluded.talk_ms, priced = s.priced + excluded.priced,
                     cost_micros = s.cost_micros + excluded.cost_micros
+        ), by_day as (
+            insert into abandonment as a (client_id, campaign_id, day, answered, abandoned)
+            select client_id, campaign_id, (span at time zone 'UTC')::date, sum(person_answered)::bigint,
+                sum(abandoned)::bigint
+            from taken where person_answered <> 0 or abandoned <> 0 group by 1, 2, 3 order by 1, 2, 3
+            on conflict (client_id, campaign_id, day) do update
+                set answered = a.answered + excluded.answered, abandoned = a.abandoned + excluded.abandoned
         )
         select count(*) as "count!" from taken"#,
         limit
@@ -107,7 +118,31 @@ pub async fn read(
             let key = Key { span: row.span, outcome: row.outcome.into(), number };
             let (attempts, answered, talk_ms) = (row.attempts, row.answered, row.talk_ms);
             let (priced, cost_micros) = (row.priced, row.cost_micros);
-            (key, Sum { attempts, answered, talk_ms, priced, cost_micros })
+            (key, Sum { attempts, answered, talk_ms, priced, cost_micros, ..Sum::default() })
         })
         .collect())
+}
+
+/// How many calls of our own agent a person answered since a day, of a client or of one of its campaigns, and how many of
+/// these persons were not spoken to in time. What is not rolled up yet is missing.
+pub async fn abandonment(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    since: NaiveDate,
+) -> Result<(i64, i64), StoreError> {
+    let row = sqlx::query!(
+        r#"select coalesce(sum(answered), 0)::bigint as "answered!", coalesce(sum(abandoned), 0)::bigint as "abandoned!"
+        from (select client_id, campaign_id from campaigns
+            where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
+        cross join lateral (
+            select * from abandonment a
+            where a.client_id = x.client_id and a.campaign_id = x.campaign_id and a.day >= $3) a"#,
+        client.0,
+        campaign.map(|campaign| campaign.0) as Option<Uuid>,
+        since
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.answered, row.abandoned))
 }

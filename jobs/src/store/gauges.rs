@@ -1,6 +1,7 @@
 //! What stands in the database, for metrics: read again and again, so that nothing here reads a large table.
 //! Each list has an end.
 
+use chrono::NaiveDate;
 use outdial_workflows::Moment;
 use outdial_workflows::attempt::Ledger;
 use outdial_workflows::gate::CampaignState;
@@ -71,6 +72,47 @@ pub async fn standing(conn: &mut PgConnection) -> Result<Vec<Standing>, StoreErr
             reason: row.reason,
             outcome: row.outcome.map(Into::into),
             count: row.count,
+        })
+        .collect())
+}
+
+/// How many calls of a campaign a person answered, and how many of these persons were not spoken to in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abandonment {
+    /// The tenant.
+    pub client: ClientId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Answered by a person.
+    pub answered: i64,
+    /// Of these, without a word in time.
+    pub abandoned: i64,
+}
+
+/// The same of the campaigns under way, since a day.
+pub async fn abandonment(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Abandonment>, StoreError> {
+    let rows = sqlx::query!(
+        r#"with shown as materialized (
+            select client_id, campaign_id from campaigns where state in ('running', 'paused')
+            order by changed_at desc limit $1
+        )
+        select shown.client_id, shown.campaign_id, a.answered as "answered!", a.abandoned as "abandoned!"
+        from shown cross join lateral (
+            select sum(answered)::bigint as answered, sum(abandoned)::bigint as abandoned from abandonment a
+            where a.client_id = shown.client_id and a.campaign_id = shown.campaign_id and a.day >= $2) a
+        where a.answered > 0"#,
+        CAMPAIGNS,
+        since
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Abandonment {
+            client: ClientId(row.client_id),
+            campaign: CampaignId(row.campaign_id),
+            answered: row.answered,
+            abandoned: row.abandoned,
         })
         .collect())
 }

@@ -279,6 +279,14 @@ pub async fn remove_statistics(
     before: Moment,
     limit: i64,
 ) -> Result<u64, StoreError> {
+    // By the day, of which there are a few.
+    let days = sqlx::query!(
+        "delete from abandonment where client_id = $1 and campaign_id = $2 and day < ($3::timestamptz at time zone 'UTC')::date",
+        client.0,
+        campaign.0,
+        before
+    );
+    days.execute(&mut *conn).await?;
     let gone = sqlx::query!(
         "delete from call_statistics where (client_id, campaign_id, span, outcome, number) in (
             select client_id, campaign_id, span, outcome, number from call_statistics
@@ -289,7 +297,7 @@ pub async fn remove_statistics(
         before,
         limit
     );
-    Ok(gone.execute(conn).await?.rows_affected())
+    Ok(gone.execute(&mut *conn).await?.rows_affected())
 }
 
 /// How many rows that would be.

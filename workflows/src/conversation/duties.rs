@@ -6,12 +6,25 @@ use crate::packs::{Law, Purpose, Voice};
 use crate::places::Whereabouts;
 
 /// What the law and the campaign ask of a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duties {
     /// That a machine speaks is said first.
     pub disclose: bool,
     /// That the call is recorded is said first.
     pub announce_recording: bool,
+    /// Whoever hears nothing for longer than this has answered to nobody, in milliseconds.
+    pub first_words_ms: u32,
+}
+
+/// What all packs that say anything of it ask for (contact centres' common rule, 47 CFR 64.1200(a)(7)): it is asked for in
+/// doubt, too.
+const FIRST_WORDS_MS: u32 = 2_000;
+
+impl Default for Duties {
+    /// Nothing has to be said, and nobody is kept waiting.
+    fn default() -> Self {
+        Self { disclose: false, announce_recording: false, first_words_ms: FIRST_WORDS_MS }
+    }
 }
 
 impl Duties {
@@ -23,8 +36,9 @@ impl Duties {
             Some(law) => Self {
                 disclose: law.disclose_since.is_some_and(|since| since <= today),
                 announce_recording: recorded && law.announce_recording,
+                first_words_ms: law.abandonment.map_or(FIRST_WORDS_MS, |bound| bound.first_words_ms),
             },
-            None => Self { disclose: true, announce_recording: recorded },
+            None => Self { disclose: true, announce_recording: recorded, first_words_ms: FIRST_WORDS_MS },
         }
     }
 }
@@ -41,8 +55,11 @@ mod tests {
     #[test]
     fn in_doubt_everything_is_said() {
         let nowhere = |recorded| Duties::of(None, Purpose::default(), recorded, NaiveDate::MIN);
-        assert_eq!(nowhere(true), Duties { disclose: true, announce_recording: true });
-        assert_eq!(nowhere(false), Duties { disclose: true, announce_recording: false });
+        assert_eq!(nowhere(true), Duties { disclose: true, announce_recording: true, first_words_ms: 2_000 });
+        assert_eq!(
+            nowhere(false),
+            Duties { disclose: true, announce_recording: false, first_words_ms: 2_000 }
+        );
         let unknown = Whereabouts::new([chrono_tz::UTC], []);
         assert!(Duties::of(Some(&unknown), Purpose::default(), false, NaiveDate::MIN).disclose);
     }

@@ -64,6 +64,10 @@ pub struct Conversation {
     speculated_in_vain: u32,
     /// Whether a mailbox's tone was heard.
     toned: bool,
+    /// When our first word was played.
+    first_words: Option<CallTime>,
+    /// Whether a machine answered.
+    machine: bool,
     /// Whether we have begun to end it for the time that it took.
     pub(super) closing: bool,
     out: VecDeque<Act>,
@@ -127,6 +131,8 @@ impl Conversation {
             said: 0,
             speculated_in_vain: 0,
             toned: false,
+            first_words: None,
+            machine: false,
             closing: false,
             out: VecDeque::new(),
         }
@@ -195,6 +201,18 @@ impl Conversation {
     /// How many requests were made early and then not needed: what asking early costs.
     pub fn speculated_in_vain(&self) -> u32 {
         self.speculated_in_vain
+    }
+
+    /// How long the line was silent until our first word was played; `None` if none was.
+    pub fn first_words(&self) -> Option<Duration> {
+        self.first_words.map(|at| at.since(self.began))
+    }
+
+    /// Whether the person was spoken to too late, or not at all, in a conversation that lasted so long; `None` where a
+    /// machine answered. Who left before our time was over was not kept waiting.
+    pub fn is_abandoned(&self, lasted: Duration) -> Option<bool> {
+        let silent = self.first_words().unwrap_or(lasted);
+        (!self.machine).then_some(silent.as_millis() > u128::from(self.duties.first_words_ms))
     }
 
     fn connected(&mut self, at: CallTime) {
@@ -607,6 +625,7 @@ impl Conversation {
         if !self.speech.sounding(sentence, at) {
             return;
         }
+        self.first_words.get_or_insert(at);
         self.commit_answered();
         if let Some(Answer { voice_ended, decided, first_text }) = self.answer.take() {
             let sentence = self.speech.first_asked().unwrap_or(at).max(decided);
@@ -784,6 +803,7 @@ impl Conversation {
     // Mailboxes, streams and other people.
 
     fn mailbox(&mut self, at: CallTime) {
+        self.machine = true;
         if matches!(self.phase, Phase::Mailbox { .. }) || self.closing {
             return;
         }
@@ -800,6 +820,7 @@ impl Conversation {
     }
 
     fn person_after_all(&mut self, at: CallTime) {
+        self.machine = false;
         if matches!(self.phase, Phase::Mailbox { .. }) {
             let greeting = self.script.says.greeting.clone();
             self.say(&greeting, false, at);

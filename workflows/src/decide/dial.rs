@@ -77,6 +77,7 @@ impl Deciding<'_> {
             cost: None,
             results: None,
             transfer: None,
+            abandoned: None,
         });
         let (revision, zone) = (self.ctx.revision, kept.as_ref().and_then(Kept::zone));
         self.note(Event::Reserved { attempt: number, revision, account, zone, kept, dial_by });

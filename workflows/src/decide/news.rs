@@ -114,6 +114,8 @@ impl Deciding<'_> {
             return;
         }
         attempt.results = digest;
+        // What was told without the conversation's own course does not undo it.
+        attempt.abandoned = results.course.as_ref().map_or(attempt.abandoned, |course| course.abandoned);
         let reported = attempt.verdict.is_some();
         self.results.push((number, results.clone()));
         self.note(Event::Results { attempt: number, source });

@@ -135,6 +135,10 @@ impl Deciding<'_> {
             return Answer::Noted;
         }
         attempt.verdict = Some(outcome);
+        if outcome == Outcome::Failed && source == Source::Agent {
+            // Somebody picked up, and our agent was not there; if it was, its conversation's course says so next.
+            attempt.abandoned.get_or_insert(true);
+        }
         let recorded = attempt.outcome.is_some();
         self.note(Event::Reported { attempt: number, outcome, source });
         if outcome == Outcome::DoNotCall {

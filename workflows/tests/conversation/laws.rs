@@ -124,7 +124,7 @@ proptest! {
             true => script(include_str!("../../playbooks/loan-interest.toml")),
             false => minimal(),
         };
-        let duties = Duties { disclose, announce_recording: disclose };
+        let duties = Duties { disclose, announce_recording: disclose, ..Duties::default() };
         let mut conversation = Conversation::new(script, duties, "Thursday 14 January 2027, 10:05");
         let mut watch = Watch::default();
         let mut now = CallTime::ms(0);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use outdial_workflows::conversation::{Answerer, Duties, Heard, Order, Standing, Transferred};
+use outdial_workflows::conversation::{
+    Answerer, CallTime, Conversation, Duties, Heard, Order, SentenceId, Standing, Transferred,
+};
 
 use crate::sim::{Sim, minimal, says, script};
 
@@ -38,7 +40,8 @@ fn a_person_answers_and_is_answered() {
 
 #[test]
 fn what_the_law_asks_is_said_first_and_to_the_end() {
-    let mut sim = Sim::new(minimal(), Duties { disclose: true, announce_recording: true });
+    let mut sim =
+        Sim::new(minimal(), Duties { disclose: true, announce_recording: true, ..Duties::default() });
     sim.person(500, "Wait, who is calling?").model([says(300, "Acme Homes is.").using("end_call", "{}")]);
     assert_snapshot!(sim.run(), @r#"
     0.000 say: This is an automated assistant of Acme Homes.
@@ -206,7 +209,7 @@ fn a_call_that_takes_too_long_is_ended_with_a_goodbye() {
 fn the_key_to_opt_out_works_at_any_time() {
     let mut playbook = minimal();
     playbook.opt_out_key = Some('9');
-    let mut sim = Sim::new(playbook, Duties { disclose: true, announce_recording: false });
+    let mut sim = Sim::new(playbook, Duties { disclose: true, ..Duties::default() });
     sim.at(1_000, Heard::Key('9'));
     assert_snapshot!(sim.run(), @r#"
     0.000 say: This is an automated assistant of Acme Homes.
@@ -242,7 +245,7 @@ fn other_keys_are_what_the_person_says() {
 fn a_mailbox_is_told_a_message_after_its_tone_or_nothing() {
     let mut playbook = minimal();
     playbook.says.mailbox = Some("Acme Homes will call you again.".into());
-    let mut sim = Sim::new(playbook, Duties { disclose: true, announce_recording: false });
+    let mut sim = Sim::new(playbook, Duties { disclose: true, ..Duties::default() });
     sim.person(1_000, "Please leave a message after the tone.").at(6_000, Heard::Tone);
     assert_snapshot!(sim.run(), @r#"
      0.000 say: This is an automated assistant of Acme Homes.
@@ -392,4 +395,37 @@ fn it_is_known_where_a_conversation_stands() {
     1.000 end: PersonLeft
     "#);
     assert_eq!(sim.conversation().standing(), Standing::Over);
+}
+
+#[test]
+fn whoever_answers_and_hears_nothing_for_two_seconds_has_answered_to_nobody() {
+    let sounding = |first_at: Option<u64>, heard: &[Heard]| {
+        let mut conversation = Conversation::new(minimal(), Duties::default(), "Monday, 10:00");
+        conversation.hear(Heard::Connected, CallTime::ms(500));
+        while conversation.next_act().is_some() {}
+        heard.iter().for_each(|heard| conversation.hear(heard.clone(), CallTime::ms(600)));
+        if let Some(at) = first_at {
+            conversation.hear(Heard::Sounding(SentenceId(1)), CallTime::ms(at));
+        }
+        conversation
+    };
+    let abandoned = |first_at, heard: &[Heard], lasted_ms| {
+        sounding(first_at, heard).is_abandoned(Duration::from_millis(lasted_ms))
+    };
+    assert_eq!(
+        abandoned(Some(2_500), &[], 9_000),
+        Some(false),
+        "it is counted from when we were on the line"
+    );
+    assert_eq!(abandoned(Some(2_501), &[], 9_000), Some(true));
+    assert_eq!(sounding(Some(2_501), &[]).first_words(), Some(Duration::from_millis(2_001)));
+    assert_eq!(abandoned(None, &[], 9_000), Some(true));
+    assert_eq!(abandoned(None, &[], 2_000), Some(false), "they did not wait for as long as we may take");
+    let machine = Heard::Answerer(Answerer::Machine);
+    assert_eq!(
+        abandoned(None, std::slice::from_ref(&machine), 9_000),
+        None,
+        "there was nobody to be kept waiting"
+    );
+    assert_eq!(abandoned(None, &[machine, Heard::Answerer(Answerer::Person)], 9_000), Some(true));
 }

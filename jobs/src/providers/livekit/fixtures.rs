@@ -94,5 +94,6 @@ pub(super) fn attempt() -> Attempt {
         cost: None,
         results: None,
         transfer: None,
+        abandoned: None,
     }
 }

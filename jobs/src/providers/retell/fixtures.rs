@@ -77,6 +77,7 @@ pub(super) fn attempt() -> Attempt {
         cost: None,
         results: None,
         transfer: None,
+        abandoned: None,
     }
 }
 

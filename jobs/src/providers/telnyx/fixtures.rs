@@ -92,5 +92,6 @@ pub(super) fn attempt() -> Attempt {
         cost: None,
         results: None,
         transfer: None,
+        abandoned: None,
     }
 }
