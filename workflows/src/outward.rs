@@ -218,7 +218,7 @@ mod tests {
             TYPES.iter().map(|(kind, _)| *kind).filter(|kind| takes(&wanted, kind)).collect()
         };
         assert_eq!(all(&[]).len(), TYPES.len());
-        assert_eq!(all(&["call.ended", "lead.*"]).len(), 7);
+        assert_eq!(all(&["call.ended", "lead.*"]).len(), 8);
         assert!(check(&["call.*".into(), "lead.finished".into()]).is_ok());
         for wrong in ["call", "Call.ended", "", "nothing.*"] {
             assert!(check(&[wrong.into()]).is_err_and(|problem| problem.contains("call.ended")), "{wrong}");

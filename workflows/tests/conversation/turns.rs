@@ -400,7 +400,9 @@ fn it_is_known_where_a_conversation_stands() {
 #[test]
 fn whoever_answers_and_hears_nothing_for_two_seconds_has_answered_to_nobody() {
     let sounding = |first_at: Option<u64>, heard: &[Heard]| {
-        let mut conversation = Conversation::new(minimal(), Duties::default(), "Monday, 10:00");
+        let mut script = minimal();
+        script.says.mailbox = Some("Please call us back.".into());
+        let mut conversation = Conversation::new(script, Duties::default(), "Monday, 10:00");
         conversation.hear(Heard::Connected, CallTime::ms(500));
         while conversation.next_act().is_some() {}
         heard.iter().for_each(|heard| conversation.hear(heard.clone(), CallTime::ms(600)));
