@@ -28,6 +28,7 @@ pub mod history;
 pub mod hours;
 pub mod ids;
 pub mod input;
+pub mod ivr;
 pub mod judge;
 pub mod limits;
 pub mod money;
@@ -50,6 +51,7 @@ pub mod template;
 pub mod transfer;
 pub mod why;
 pub mod workflow;
+mod written;
 
 /// A point in time. All times inside the product are UTC; zones enter only
 /// where a calendar is asked.

@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::prompt::{ToolSpec, tools};
-pub use self::reading::{LONGEST, MOST_KNOWLEDGE, Problem, Problems, read, read_with};
+pub use self::reading::{LONGEST, MOST_KNOWLEDGE, read, read_with};
 pub use self::shipped::{SHIPPED, shipped};
 pub use self::source::{Source, is_name, name_from, no_name};
 use crate::conversation::timing::Timing;
 use crate::template::{Missing, Template, Values, Variable};
+pub use crate::written::{Problem, Problems};
 
 /// What an agent goes by. `T` is what its texts are: templates, or texts with every place filled.
 #[derive(Clone, Debug, PartialEq, Eq)]

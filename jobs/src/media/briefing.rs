@@ -19,8 +19,8 @@ use super::reception;
 use super::services::{Voice as _, VoiceError};
 use crate::engine::Engine;
 use crate::jobs::JobError;
-use crate::operations::{OperationError, playbooks};
-use crate::store::{self, StoreError};
+use crate::operations::{OperationError, playbooks, transferring};
+use crate::store::StoreError;
 
 /// What telephones carry, in what everybody can play.
 const FORMAT: Format = Format::LINEAR16_8000;
@@ -97,15 +97,8 @@ async fn briefing(
     attempt: AttemptRef,
     transfer: NonZeroU16,
 ) -> Result<Option<Briefing>, StoreError> {
-    let AttemptRef { client, lead, number } = attempt;
-    let number = i16::try_from(number.get()).unwrap_or(i16::MAX);
-    let loaded = store::in_time(async {
-        let mut conn = engine.pool().acquire().await?;
-        store::attempts::load(&mut conn, client, &[lead.0], &[number]).await
-    });
-    let attempt = loaded.await?.pop().transpose().map_err(|(_, error)| error)?;
-    let ordered =
-        attempt.and_then(|(_, attempt)| attempt.transfer).filter(|ordered| ordered.number == transfer);
+    let latest = transferring::latest(engine, attempt).await?;
+    let ordered = latest.filter(|ordered| ordered.number == transfer);
     Ok(ordered.and_then(|ordered| match ordered.state {
         // That it is done may be told before whoever answered was told anything.
         TransferState::Asked | TransferState::UnderWay | TransferState::Unknown | TransferState::Done => {

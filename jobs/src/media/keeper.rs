@@ -151,7 +151,8 @@ async fn transfer(engine: &Engine, attempt: AttemptRef, to: &str, briefing: Opti
     }
     loop {
         tokio::time::sleep(TRANSFER_LOOK).await;
-        match state(engine, attempt).await {
+        match transferring::latest(engine, attempt).await.map(|latest| latest.map(|transfer| transfer.state))
+        {
             Ok(Some(TransferState::Done)) => return Transferred::Done,
             Ok(Some(TransferState::Refused)) => return Transferred::Failed("it was refused".into()),
             Ok(Some(TransferState::Unknown)) => return Transferred::Failed("nothing is known of it".into()),
@@ -159,17 +160,6 @@ async fn transfer(engine: &Engine, attempt: AttemptRef, to: &str, briefing: Opti
             Ok(None) => return Transferred::Failed("the call is over".into()),
         }
     }
-}
-
-async fn state(engine: &Engine, attempt: AttemptRef) -> Result<Option<TransferState>, StoreError> {
-    let AttemptRef { client, lead, number } = attempt;
-    let number = i16::try_from(number.get()).unwrap_or(i16::MAX);
-    let loaded = store::in_time(async {
-        let mut conn = engine.pool().acquire().await?;
-        store::attempts::load(&mut conn, client, &[lead.0], &[number]).await
-    });
-    let attempt = loaded.await?.pop().transpose().map_err(|(_, error)| error)?;
-    Ok(attempt.and_then(|(_, attempt)| attempt.transfer).map(|transfer| transfer.state))
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use outdial_workflows::attempt::{Attempt, Revision};
 use outdial_workflows::ids::{AttemptRef, ClientId, DialKey, LeadId};
 use outdial_workflows::input::{Answer, Command, Input};
-use outdial_workflows::transfer::{Briefing, CannotTransfer, NoBriefing, NoTransferTo, TransferTo};
+use outdial_workflows::transfer::{Briefing, CannotTransfer, NoBriefing, NoTransferTo, Transfer, TransferTo};
 
 use super::{By, OperationError, calls, leads};
 use crate::engine::Engine;
 use crate::providers::{Question, Requests, SharedCarrier};
 use crate::reads;
-use crate::store;
 use crate::store::ledger::Made;
+use crate::store::{self, StoreError};
 
 /// Has the call that is under way with a lead handed to somebody else. Once this returns, the order is
 /// committed; the carrier is asked by a job, once, and the lead's story tells what came of it. Whom it goes to is told
@@ -86,6 +86,23 @@ pub async fn can_brief(engine: &Engine, made: &Made) -> Result<bool, OperationEr
         return Ok(false);
     };
     Ok(carrier.cannot_transfer(&rules.agent).or(carrier.cannot_brief(&rules.agent)).is_none())
+}
+
+/// The latest order to hand an attempt's call over, and what came of it.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn latest(
+    engine: &Engine,
+    AttemptRef { client, lead, number }: AttemptRef,
+) -> Result<Option<Transfer>, StoreError> {
+    let number = i16::try_from(number.get()).unwrap_or(i16::MAX);
+    let loaded = store::in_time(async {
+        let mut conn = engine.pool().acquire().await?;
+        store::attempts::load(&mut conn, client, &[lead.0], &[number]).await
+    });
+    let attempt = loaded.await?.pop().transpose().map_err(|(_, error)| error)?;
+    Ok(attempt.and_then(|(_, attempt)| attempt.transfer))
 }
 
 fn not_there(problem: &dyn std::error::Error) -> OperationError {

@@ -1,7 +1,6 @@
 //! Reading a playbook: every problem of the file at once, each with its line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,37 +9,7 @@ use toml::Spanned;
 use super::{Field, Kind, Knowledge, Playbook, Says, Stage, Tool, Way};
 use crate::conversation::timing::Timing;
 use crate::template::Template;
-use crate::transfer::TransferTo;
-
-/// Something that is wrong with a playbook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The line, counted from 1; `None` for what is not about one.
-    pub line: Option<usize>,
-    /// Where in the data, as `stages[1].next[0].to`; empty for what is no TOML.
-    pub place: String,
-    /// What is wrong, and what would be right.
-    pub problem: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
-        }
-        match self.place.as_str() {
-            "" => write!(f, "{}", self.problem),
-            place => write!(f, "{place}: {}", self.problem),
-        }
-    }
-}
-
-/// All that is wrong with a playbook.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct Problems(pub Vec<Problem>);
-
-type Told = Spanned<String>;
+use crate::written::{Page, Problems, Told};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +107,7 @@ pub const LONGEST: usize = 256 * 1024;
 /// turn: this is about half of what a model with room for 128,000 tokens takes in.
 pub const MOST_KNOWLEDGE: usize = 256 * 1024;
 
-/// The longest name of a file of knowledge or of a voice, in bytes.
+/// The longest name of a file of knowledge, in bytes.
 const MOST_NAME: usize = 200;
 
 /// Reads a playbook that names no files.
@@ -161,25 +130,12 @@ pub fn read_with(
     if text.len() > LONGEST {
         let problem =
             format!("a playbook has up to {LONGEST} bytes; put long texts into files of `knowledge`");
-        return Err(Problems(vec![Problem { line: None, place: String::new(), problem }]));
+        return Err(Problems::whole(problem));
     }
-    let file: File = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
-        Problems(vec![Problem { line, place: String::new(), problem: error.message().trim().to_owned() }])
-    })?;
-    let mut reader = Reader { text, files: &mut files, problems: vec![] };
+    let (page, file) = Page::read(text)?;
+    let mut reader = Reader { page, files: &mut files };
     let playbook = reader.playbook(file);
-    match reader.problems.is_empty() {
-        true => Ok(playbook),
-        false => {
-            reader.problems.sort_by_key(|problem| problem.line);
-            Err(Problems(reader.problems))
-        }
-    }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+    reader.page.end(playbook)
 }
 
 /// Whether a name leads to a file beside the playbook, or below: a playbook that somebody else wrote is not to have
@@ -192,26 +148,20 @@ fn is_beside(file: &str) -> bool {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    page: Page<'a>,
     files: &'a mut dyn FnMut(&str) -> Result<String, String>,
-    problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn wrong<V>(&mut self, at: &Spanned<V>, place: impl Into<String>, problem: impl Into<String>) {
-        let line = Some(line_of(self.text, at.span().start));
-        self.problems.push(Problem { line, place: place.into(), problem: problem.into() });
-    }
-
     fn playbook(&mut self, file: File) -> Playbook {
-        let language = self.language(&file.language);
-        let voice = file.voice.as_ref().and_then(|voice| self.voice(voice));
+        let language = self.page.language(&file.language, "language");
+        let voice = file.voice.as_ref().and_then(|voice| self.page.voice(voice, "voice"));
         let fields = self.fields(file.fields);
         let names: Vec<String> =
             file.stages.iter().map(|stage| stage.get_ref().name.get_ref().clone()).collect();
         if names.is_empty() {
             let problem = "give at least one stage".to_owned();
-            self.problems.push(Problem { line: None, place: "stages".into(), problem });
+            self.page.lacks("stages", problem);
         }
         let can_transfer = file.transfer_to.is_some();
         let stages: Vec<_> = file.stages.iter().enumerate().collect();
@@ -223,7 +173,7 @@ impl Reader<'_> {
         if let Some(timing) = &file.timing
             && let Err((name, problem)) = timing.get_ref().check()
         {
-            self.wrong(timing, format!("timing.{name}"), problem);
+            self.page.wrong(timing, format!("timing.{name}"), problem);
         }
         let knowledge = file.knowledge.into_iter().enumerate();
         let knowledge: Vec<_> =
@@ -233,17 +183,17 @@ impl Reader<'_> {
             let problem = format!(
                 "all of it has {known} bytes; leave what a call does not need out, down to {MOST_KNOWLEDGE}"
             );
-            self.problems.push(Problem { line: None, place: "knowledge".into(), problem });
+            self.page.lacks("knowledge", problem);
         }
-        let opt_out_key = file.opt_out_key.as_ref().and_then(|key| self.key(key));
+        let opt_out_key = file.opt_out_key.as_ref().and_then(|key| self.page.key(key, "opt_out_key"));
         Playbook {
-            agent: self.template(&file.agent, "agent"),
-            name: self.name(&file.name, "name"),
+            agent: self.page.template(&file.agent, "agent"),
+            name: self.page.name(&file.name, "name"),
             language,
             voice,
             says,
             opt_out_key,
-            transfer_to: file.transfer_to.map(|to| self.transfer_to(&to)),
+            transfer_to: file.transfer_to.map(|to| self.page.transfer_to(&to, "transfer_to")),
             timing: file.timing.map(Spanned::into_inner).unwrap_or_default(),
             fields,
             stages,
@@ -251,76 +201,15 @@ impl Reader<'_> {
         }
     }
 
-    fn name(&mut self, name: &Told, place: &str) -> String {
-        let text = name.get_ref().trim();
-        if text.is_empty() || text.chars().count() > 100 {
-            self.wrong(name, place, "give a name of up to 100 characters");
-        }
-        text.to_owned()
-    }
-
-    fn language(&mut self, language: &Told) -> String {
-        let tag = language.get_ref();
-        let parts: Vec<&str> = tag.split('-').collect();
-        let alphanumeric =
-            |part: &&str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
-        let primary = parts.first().is_some_and(|first| (2..=3).contains(&first.len()));
-        if !primary || !parts.iter().all(alphanumeric) {
-            self.wrong(language, "language", format!("`{tag}` is no language tag; give one as en-IN"));
-        }
-        tag.clone()
-    }
-
-    fn voice(&mut self, voice: &Told) -> Option<String> {
-        let id = voice.get_ref();
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if (1..=MOST_NAME).contains(&id.len()) && id.bytes().all(plain) {
-            return Some(id.clone());
-        }
-        let problem = format!("`{id}` is no id of a voice; copy it from the speech service's list of voices");
-        self.wrong(voice, "voice", problem);
-        None
-    }
-
-    fn key(&mut self, key: &Told) -> Option<char> {
-        let mut chars = key.get_ref().chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) if c.is_ascii_digit() || c == '*' || c == '#' => Some(c),
-            _ => {
-                self.wrong(key, "opt_out_key", "give one key of a telephone: a digit, * or #");
-                None
-            }
-        }
-    }
-
-    fn transfer_to(&mut self, to: &Told) -> String {
-        if let Err(problem) = to.get_ref().parse::<TransferTo>() {
-            self.wrong(to, "transfer_to", problem.to_string());
-        }
-        to.get_ref().clone()
-    }
-
-    fn template(&mut self, text: &Told, place: impl Into<String>) -> Template {
-        match text.get_ref().trim().parse() {
-            Ok(template) => template,
-            Err(problem) => {
-                let problem = problem.to_string();
-                self.wrong(text, place, problem);
-                Template::default()
-            }
-        }
-    }
-
     fn says(&mut self, says: &SaysFile, always_disclose: bool, language: &str) -> Says<Template> {
         let english = language.split('-').next() == Some("en");
         let mut said = |name: &str, told: &Option<Told>| match told {
-            Some(told) => self.template(told, format!("says.{name}")),
+            Some(told) => self.page.template(told, format!("says.{name}")),
             None => {
                 let usual = USUAL.iter().find(|(usual, _)| *usual == name).map_or("", |(_, text)| *text);
                 if !english {
                     let problem = format!("is left out, which only a playbook in English can; as `{usual}`");
-                    let place = format!("says.{name}");
-                    self.problems.push(Problem { line: None, place, problem });
+                    self.page.lacks(format!("says.{name}"), problem);
                 }
                 usual.parse().unwrap_or_default()
             }
@@ -334,17 +223,17 @@ impl Reader<'_> {
         let opted_out = said("opted_out", &says.opted_out);
         for (name, told) in [("greeting", &says.greeting), ("disclosure", &says.disclosure)] {
             if told.get_ref().trim().is_empty() {
-                self.wrong(told, format!("says.{name}"), "is empty");
+                self.page.wrong(told, format!("says.{name}"), "is empty");
             }
         }
         let still_there = says.still_there.iter().enumerate();
         Says {
             still_there: still_there
-                .map(|(n, told)| self.template(told, format!("says.still_there[{n}]")))
+                .map(|(n, told)| self.page.template(told, format!("says.still_there[{n}]")))
                 .collect(),
-            greeting: self.template(&says.greeting, "says.greeting"),
-            disclosure: self.template(&says.disclosure, "says.disclosure"),
-            mailbox: says.mailbox.as_ref().map(|told| self.template(told, "says.mailbox")),
+            greeting: self.page.template(&says.greeting, "says.greeting"),
+            disclosure: self.page.template(&says.disclosure, "says.disclosure"),
+            mailbox: says.mailbox.as_ref().map(|told| self.page.template(told, "says.mailbox")),
             always_disclose,
             recording,
             one_moment,
@@ -362,7 +251,7 @@ impl Reader<'_> {
             let place = format!("fields.{name}");
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !name.chars().all(plain) || name.len() > 60 {
-                self.wrong(&spanned, &place, "name fields with small letters, digits and _, up to 60");
+                self.page.wrong(&spanned, &place, "name fields with small letters, digits and _, up to 60");
             }
             let field = spanned.get_ref();
             let choices = &field.choices;
@@ -374,17 +263,21 @@ impl Reader<'_> {
                 "choice" => Kind::Choice(choices.clone()),
                 other => {
                     let problem = format!("`{other}` is no kind; one of text, number, yes_no, date, choice");
-                    self.wrong(&field.kind, format!("{place}.kind"), problem);
+                    self.page.wrong(&field.kind, format!("{place}.kind"), problem);
                     Kind::Text
                 }
             };
             match &kind {
                 Kind::Choice(choices) if choices.len() < 2 => {
-                    self.wrong(&spanned, format!("{place}.choices"), "give at least two");
+                    self.page.wrong(&spanned, format!("{place}.choices"), "give at least two");
                 }
                 Kind::Choice(_) => {}
                 Kind::Text | Kind::Number | Kind::YesNo | Kind::Date if !choices.is_empty() => {
-                    self.wrong(&spanned, format!("{place}.choices"), "are for fields of the kind choice");
+                    self.page.wrong(
+                        &spanned,
+                        format!("{place}.choices"),
+                        "are for fields of the kind choice",
+                    );
                 }
                 Kind::Text | Kind::Number | Kind::YesNo | Kind::Date => {}
             }
@@ -403,9 +296,9 @@ impl Reader<'_> {
     ) -> Stage<Template> {
         let stage = spanned.get_ref();
         let place = format!("stages[{index}]");
-        let name = self.name(&stage.name, &format!("{place}.name"));
+        let name = self.page.name(&stage.name, &format!("{place}.name"));
         if names.iter().take(index).any(|earlier| *earlier == name) {
-            self.wrong(&stage.name, format!("{place}.name"), format!("`{name}` is there already"));
+            self.page.wrong(&stage.name, format!("{place}.name"), format!("`{name}` is there already"));
         }
         let collect = stage.collect.iter().enumerate();
         let collect: Vec<_> = collect.map(|(n, told)| (format!("{place}.collect[{n}]"), told)).collect();
@@ -418,9 +311,9 @@ impl Reader<'_> {
         let next =
             next.filter_map(|(n, way)| self.way(way, &format!("{place}.next[{n}]"), names, fields)).collect();
         Stage {
-            goal: self.template(&stage.goal, format!("{place}.goal")),
+            goal: self.page.template(&stage.goal, format!("{place}.goal")),
             prompt: match &stage.prompt {
-                Some(prompt) => self.template(prompt, format!("{place}.prompt")),
+                Some(prompt) => self.page.template(prompt, format!("{place}.prompt")),
                 None => Template::default(),
             },
             collect: collect.into_iter().map(|(_, told)| told.get_ref().clone()).collect(),
@@ -434,7 +327,7 @@ impl Reader<'_> {
         let name = told.get_ref();
         if !fields.contains_key(name) {
             let there = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.wrong(told, place, format!("`{name}` is no field; there are {there}"));
+            self.page.wrong(told, place, format!("`{name}` is no field; there are {there}"));
         }
     }
 
@@ -443,10 +336,10 @@ impl Reader<'_> {
         match tool {
             None => {
                 let all = Tool::ALL.map(Tool::name).join(", ");
-                self.wrong(told, place, format!("`{}` is no tool; one of {all}", told.get_ref()));
+                self.page.wrong(told, place, format!("`{}` is no tool; one of {all}", told.get_ref()));
             }
             Some(Tool::Transfer) if !can_transfer => {
-                self.wrong(told, place, "say whom to transfer to, in `transfer_to`");
+                self.page.wrong(told, place, "say whom to transfer to, in `transfer_to`");
             }
             Some(_) => {}
         }
@@ -468,19 +361,19 @@ impl Reader<'_> {
         for (name, value) in &way.is {
             let place = format!("{place}.is.{name}");
             let Some(field) = fields.get(name) else {
-                self.wrong(value, place, format!("`{name}` is no field"));
+                self.page.wrong(value, place, format!("`{name}` is no field"));
                 continue;
             };
             let given = serde_json::to_value(value.get_ref()).unwrap_or(Value::Null);
             match field.kind.check(&given) {
                 Ok(value) => drop(is.insert(name.clone(), value)),
-                Err(wanted) => self.wrong(value, place, format!("give {wanted}")),
+                Err(wanted) => self.page.wrong(value, place, format!("give {wanted}")),
             }
         }
         let to = names.iter().position(|name| name == way.to.get_ref());
         if to.is_none() {
             let problem = format!("`{}` is no stage; there are {}", way.to.get_ref(), names.join(", "));
-            self.wrong(&way.to, format!("{place}.to"), problem);
+            self.page.wrong(&way.to, format!("{place}.to"), problem);
         }
         Some(Way { to: to?, known: way.known.iter().map(|told| told.get_ref().clone()).collect(), is })
     }
@@ -495,7 +388,7 @@ impl Reader<'_> {
         for (index, file) in files.iter().enumerate().filter(|(index, _)| !met.contains(index)) {
             let problem =
                 format!("no way leads to `{}`; name it in `next` of a stage", file.get_ref().name.get_ref());
-            self.wrong(file, format!("stages[{index}]"), problem);
+            self.page.wrong(file, format!("stages[{index}]"), problem);
         }
     }
 
@@ -505,7 +398,7 @@ impl Reader<'_> {
             (Some(text), None) => text.trim().to_owned(),
             (None, Some(file)) => self.file(file, format!("knowledge[{index}].file"))?,
             _ => {
-                self.wrong(spanned, format!("knowledge[{index}]"), "give either `text` or `file`");
+                self.page.wrong(spanned, format!("knowledge[{index}]"), "give either `text` or `file`");
                 return None;
             }
         };
@@ -516,17 +409,17 @@ impl Reader<'_> {
         let name = told.get_ref();
         if !is_beside(name) {
             let problem = format!("`{name}` is to be a file beside the playbook, or in a folder there");
-            self.wrong(told, place, problem);
+            self.page.wrong(told, place, problem);
             return None;
         }
         match (self.files)(name) {
             Ok(text) if text.contains('\0') => {
-                self.wrong(told, place, format!("{name} holds the character U+0000; is it text?"));
+                self.page.wrong(told, place, format!("{name} holds the character U+0000; is it text?"));
                 None
             }
             Ok(text) => Some(text.trim().to_owned()),
             Err(error) => {
-                self.wrong(told, place, format!("{name}: {error}"));
+                self.page.wrong(told, place, format!("{name}: {error}"));
                 None
             }
         }
