@@ -15,5 +15,6 @@ create table abandonment (
     abandoned   bigint not null,
     primary key (client_id, campaign_id, day)
 );
+create index abandonment_by_day on abandonment (day);
 comment on table abandonment is 'Calls of our own agent that a person answered, by the day (UTC) in which the attempts were reserved.';
 comment on column abandonment.abandoned is 'How many of these persons were not spoken to in time.';

@@ -70,9 +70,6 @@ async fn of_those_who_answered_our_agent_the_share_that_heard_nobody_is_counted_
     for (lead, abandoned) in leads.iter().zip([Some(false), Some(true), None]) {
         reported(&world, *lead, abandoned).await;
     }
-    // It is shown while the campaign is under way.
-    let later = world.lead(campaign, "+919876500090").await;
-    world.command(later, Command::Pause).await;
     let name: String =
         sqlx::query_scalar("select name from campaigns").fetch_one(world.db.pool()).await.expect("a name");
     let labels = format!("{{campaign=\"{name}\",client=\"A client\"}}");

@@ -47,7 +47,7 @@ metrics! {
         campaigns: IntGaugeVec = "outdial_campaign_running" ["client", "campaign"]
             "1 for a running campaign, 0 for a paused one.";
         person_answered: IntGaugeVec = "outdial_person_answered_30d" ["client", "campaign"]
-            "Calls of our own agent that a person answered, over 30 days up to today (UTC), of campaigns under way.";
+            "Calls of our own agent that a person answered, over 30 days up to today (UTC), of the 500 campaigns with the most.";
         abandoned: IntGaugeVec = "outdial_abandoned_30d" ["client", "campaign"]
             "Of the calls that a person answered, over 30 days, those in which nobody spoke within what the law allows (2 s), or ever.";
         live: IntGaugeVec = "outdial_attempts_live" ["client", "campaign", "account", "provider", "ledger"]
@@ -232,6 +232,11 @@ impl Reading {
         names.learn(self.campaigns.iter().flat_map(|shown| {
             [(shown.client.0, shown.client_name.clone()), (shown.campaign.0, shown.name.clone())]
         }));
+        names.learn(
+            self.abandonment
+                .iter()
+                .flat_map(|of| [(of.client.0, of.client_name.clone()), (of.campaign.0, of.name.clone())]),
+        );
         names.learn(self.accounts.iter().map(|account| (account.account.0, account.name.clone())));
     }
 

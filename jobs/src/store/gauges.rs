@@ -77,29 +77,33 @@ pub async fn standing(conn: &mut PgConnection) -> Result<Vec<Standing>, StoreErr
 }
 
 /// How many calls of a campaign a person answered, and how many of these persons were not spoken to in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Abandonment {
     /// The tenant.
     pub client: ClientId,
+    /// Its name.
+    pub client_name: String,
     /// The campaign.
     pub campaign: CampaignId,
+    /// Its name.
+    pub name: String,
     /// Answered by a person.
     pub answered: i64,
     /// Of these, without a word in time.
     pub abandoned: i64,
 }
 
-/// The same of the campaigns under way, since a day.
+/// The same since a day, of the campaigns with the most such calls, whether they are under way or over.
 pub async fn abandonment(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Abandonment>, StoreError> {
     let rows = sqlx::query!(
-        r#"with shown as materialized (
-            select client_id, campaign_id from campaigns where state in ('running', 'paused')
-            order by changed_at desc limit $1
-        )
-        select shown.client_id, shown.campaign_id, a.answered as "answered!", a.abandoned as "abandoned!"
-        from shown cross join lateral (
-            select sum(answered)::bigint as answered, sum(abandoned)::bigint as abandoned from abandonment a
-            where a.client_id = shown.client_id and a.campaign_id = shown.campaign_id and a.day >= $2) a
+        r#"select a.client_id as "client_id!", l.name as "client_name!", a.campaign_id as "campaign_id!", c.name as "name!",
+            a.answered as "answered!", a.abandoned as "abandoned!"
+        from (
+            select client_id, campaign_id, sum(answered)::bigint as answered, sum(abandoned)::bigint as abandoned
+            from abandonment where day >= $2 group by client_id, campaign_id order by 3 desc limit $1
+        ) a
+        join campaigns c on c.client_id = a.client_id and c.campaign_id = a.campaign_id
+        join clients l on l.client_id = a.client_id
         where a.answered > 0"#,
         CAMPAIGNS,
         since
@@ -110,7 +114,9 @@ pub async fn abandonment(conn: &mut PgConnection, since: NaiveDate) -> Result<Ve
         .into_iter()
         .map(|row| Abandonment {
             client: ClientId(row.client_id),
+            client_name: row.client_name,
             campaign: CampaignId(row.campaign_id),
+            name: row.name,
             answered: row.answered,
             abandoned: row.abandoned,
         })

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::input::sought;
+use super::input::{sought, wrong};
 use super::names::JobStateName;
 use super::paging::listing;
 use super::{Asked, Caller, Named, Page};
@@ -123,7 +123,11 @@ pub(crate) async fn list(
     Asked(query): Asked<JobsQuery>,
 ) -> Result<Json<Page<Job>>, Problem> {
     let client = caller.client(&api, client).await?;
-    let error = query.error.as_deref().map(|error| sought("error", error)).transpose()?;
+    let error = match query.error.as_deref() {
+        None => None,
+        Some(error) if (1..=200).contains(&error.chars().count()) => Some(sought("error", error)?),
+        Some(_) => return Err(wrong("error", "give 1 to 200 characters of an error")),
+    };
     let fits = Fits { kind: query.kind.as_deref(), state: query.state.map(Into::into), error };
     let found = async |part| jobs::list(&api.engine, client, fits, part).await;
     query.page().of(found, |job: &Job| job.id).await
