@@ -23,7 +23,7 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::attempt::{Attempt, Ledger};
-use crate::call::CallStatus;
+use crate::call::{CallStatus, Source};
 use crate::history::Event;
 use crate::ids::AttemptNumber;
 use crate::input::{Answer, Context, Decision, Input, JobOrder, Rest, Run};
@@ -64,7 +64,12 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::Replied { attempt, reply } => deciding.replied(*attempt, reply),
         Input::News { attempt, fact, source } => deciding.news(*attempt, fact, *source),
         Input::Asked { attempt, asked_at, answer } => deciding.asked(*attempt, *asked_at, answer),
-        Input::Verdict { attempt, outcome, source } => deciding.verdict(*attempt, *outcome, *source),
+        Input::Verdict { attempt, outcome, source } => {
+            if (*outcome, *source) == (Outcome::Failed, Source::Agent) {
+                deciding.nobody_spoke(*attempt);
+            }
+            deciding.verdict(*attempt, *outcome, *source)
+        }
         Input::Priced { attempt, cost } => deciding.priced(*attempt, *cost),
         Input::BeginTransfer { attempt, transfer, lease_held, suppressed } => {
             deciding.begin_transfer(*attempt, *transfer, (*lease_held, *suppressed))

@@ -125,6 +125,14 @@ impl Deciding<'_> {
         self.ctx.rules.map(|rules| rules.retry.next_after(outcome, input))
     }
 
+    /// Somebody picked up, and our own agent was not there, or failed. If it was there, its conversation's course says next
+    /// whether the person was spoken to. What other agents report of theirs comes as results, and is not counted here.
+    pub(super) fn nobody_spoke(&mut self, number: AttemptNumber) {
+        if let Some(attempt) = self.attempt(number) {
+            attempt.abandoned.get_or_insert(true);
+        }
+    }
+
     /// Somebody reports what came of the conversation: during the call, while it
     /// settles, or late.
     pub(super) fn verdict(&mut self, number: AttemptNumber, outcome: Outcome, source: Source) -> Answer {
@@ -135,10 +143,6 @@ impl Deciding<'_> {
             return Answer::Noted;
         }
         attempt.verdict = Some(outcome);
-        if outcome == Outcome::Failed && source == Source::Agent {
-            // Somebody picked up, and our agent was not there; if it was, its conversation's course says so next.
-            attempt.abandoned.get_or_insert(true);
-        }
         let recorded = attempt.outcome.is_some();
         self.note(Event::Reported { attempt: number, outcome, source });
         if outcome == Outcome::DoNotCall {
