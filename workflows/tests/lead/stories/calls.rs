@@ -5,6 +5,7 @@ use outdial_workflows::call::{CallFact, CallResult, CallStatus, Source};
 use outdial_workflows::input::{Command, Input};
 use outdial_workflows::money::Cost;
 use outdial_workflows::outcome::Outcome;
+use outdial_workflows::results::CallResults;
 
 use crate::life::{number, rules};
 use crate::telling::{DIAL, Step, lived, steps, story};
@@ -505,4 +506,20 @@ fn a_wish_that_is_told_too_late_causes_no_call() {
     Mon 12:00:00 yields results: results 1 → finished
     finished: successful
     "#);
+}
+
+#[test]
+fn only_our_own_agent_says_of_a_call_that_nobody_spoke_in_it() {
+    let failed = Outcome::Failed;
+    let analysis = [("outcome".to_owned(), "failed".into())].into_iter().collect();
+    let reported = CallResults { analysis, ..CallResults::default() };
+    let fact =
+        CallFact { results: Some(Box::new(reported)), ..CallFact::progress(None, CallStatus::Connected) };
+    let news = Input::News { attempt: number(1), fact, source: Source::Agent };
+    let missing = Input::Verdict { attempt: number(1), outcome: failed, source: Source::Agent };
+    for (told, abandoned) in [(news, None), (missing, Some(true))] {
+        let (mut life, _) = lived(rules("{}"), &DIAL);
+        life.tell(&told);
+        assert_eq!(life.record().attempts[0].abandoned, abandoned, "{told:?}");
+    }
 }
