@@ -45,6 +45,9 @@ pub(crate) fn cut(wire: &Wire) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
+/// What a WebSocket reads at once, in bytes: it zeroes so much for each read, and frames of speech are small.
+pub(crate) const READ: usize = 8 * 1_024;
+
 /// A TCP listener that yields [`CuttableStream`]s.
 pub(crate) struct CuttableListener(pub(crate) TcpListener);
 

@@ -93,7 +93,7 @@ pub enum Command {
     /// Then everything is asked for again and again over HTTP, by one at a time. Figures: milliseconds to the last
     /// byte. Then the server tells the plans of all that was asked. Fails if a page is too slow, or reads a large table whole.
     ///
-    /// Only on a private Postgres: indexes are dropped while it is filled. It needs some 2 GB of disk a million
+    /// Only on a private Postgres: indexes are dropped while it is filled. It needs some 4 GB of disk a million
     /// workflows.
     Pages(pages::Args),
 }

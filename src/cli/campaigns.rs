@@ -207,8 +207,15 @@ pub(super) struct RuleFlags {
     /// Without it, a flow or an agent, calls are closed once they are answered.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["agent", "flow"])]
     playbook: Option<String>,
+    /// The flow of ours that calls go by: the carrier asks us, step by step, what to say and ask. With --playbook, our
+    /// own agent talks in some of its steps.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["agent", "flow"])]
+    ivr: Option<String>,
+    /// Which version of it. Without it, the one that is the latest as a call begins.
+    #[arg(long, value_name = "N", requires = "ivr")]
+    ivr_version: Option<u32>,
     /// Which version of it. Without it, the one that is the latest as a call is made.
-    #[arg(long, value_name = "N", requires = "playbook")]
+    #[arg(long, value_name = "N", requires = "playbook", conflicts_with = "ivr")]
     playbook_version: Option<u32>,
     /// The carrier's flow that answers; without it the carrier streams to us.
     #[arg(long, value_name = "ID", conflicts_with = "agent")]
@@ -593,6 +600,10 @@ impl RuleFlags {
         }
         if let Some(playbook) = &self.playbook {
             rules.agent = Agent::Stream { playbook: Some(playbook.clone()), version: self.playbook_version };
+        }
+        if let Some(flow) = &self.ivr {
+            let (flow, version, playbook) = (flow.clone(), self.ivr_version, self.playbook.clone());
+            rules.agent = Agent::Ivr { flow, version, playbook };
         }
         if let Some(flow_id) = &self.flow {
             rules.agent = Agent::Flow { flow_id: flow_id.clone() };

@@ -1,6 +1,6 @@
-//! `outdial playbook`: what our own agent says and asks in calls.
+//! `outdial playbook`: what our own agent says and asks in calls, and the flows of calls that no agent holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use outdial_workflows::playbook::{LONGEST, MOST_KNOWLEDGE, Playbook, Problem, Problems, Source, read_with};
+use outdial_workflows::ivr::Flow;
+use outdial_workflows::playbook::{
+    Guide, LONGEST, MOST_KNOWLEDGE, Playbook, Problem, Problems, Source, read_with,
+};
 use serde_json::json;
 
 use super::backend::{Backend, Kept};
@@ -17,12 +20,12 @@ use super::output::{Output, table};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum PlaybookCommand {
-    /// Say what is wrong with a playbook, each problem with its line. Nothing is stored, and no database is needed.
+    /// Say what is wrong with a playbook or a flow, each problem with its line. Nothing is stored, and no database is needed.
     Check {
         /// A TOML file. Files of knowledge are read beside it.
         file: PathBuf,
     },
-    /// Add a version of a playbook, or the first one under a new name. What says the same as the latest version
+    /// Add a version of a playbook or a flow, or the first one under a new name. What says the same as the latest version
     /// makes no other.
     Add {
         /// A TOML file. Files of knowledge are read beside it.
@@ -37,7 +40,7 @@ pub(super) enum PlaybookCommand {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// List a client's playbooks, and those that come with the program.
+    /// List a client's playbooks and flows, and those that come with the program.
     List {
         /// The client, by name or id.
         #[arg(long)]
@@ -46,7 +49,7 @@ pub(super) enum PlaybookCommand {
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
-    /// Print a playbook, as it was given.
+    /// Print a playbook or a flow, as it was given.
     Show {
         /// Its name.
         name: String,
@@ -57,7 +60,7 @@ pub(super) enum PlaybookCommand {
         #[arg(long, value_name = "N")]
         version: Option<u32>,
     },
-    /// List the versions of a playbook, the newest first.
+    /// List the versions of a playbook or a flow, the newest first.
     Versions {
         /// Its name.
         name: String,
@@ -72,25 +75,47 @@ pub(super) enum PlaybookCommand {
 
 /// Looks at a file, and nothing else.
 pub(super) fn check(file: &Path, output: &Output) -> anyhow::Result<ExitCode> {
-    let (playbook, _) = match read(file)? {
-        Ok(given) => given,
+    let given = match read(file)? {
+        Ok((given, _)) => given,
         Err(problems) => return Ok(told(file, &problems, output)),
     };
-    let variables: Vec<String> = playbook.variables().into_iter().map(ToString::to_string).collect();
-    let stages: Vec<&str> = playbook.stages.iter().map(|stage| stage.name.as_str()).collect();
-    let fields: Vec<&str> = playbook.fields.keys().map(String::as_str).collect();
+    let (title, language, parts, keeps, variables): (_, _, Vec<&str>, Vec<&str>, BTreeSet<String>) =
+        match &given {
+            Given::Playbook(it) => (
+                &it.name,
+                &it.language,
+                it.stages.iter().map(|stage| stage.name.as_str()).collect(),
+                it.fields.keys().map(String::as_str).collect(),
+                it.variables().into_iter().map(ToString::to_string).collect(),
+            ),
+            Given::Flow(it) => (
+                &it.name,
+                &it.language,
+                it.steps.iter().map(|step| step.name.as_str()).collect(),
+                it.keeps().collect(),
+                it.variables().map(ToString::to_string).collect(),
+            ),
+        };
+    let (kind, part, kept) = match &given {
+        Given::Playbook(_) => (Guide::Playbook, "stages", "fields"),
+        Given::Flow(_) => (Guide::Flow, "steps", "answers kept"),
+    };
+    let takes: Vec<&str> = variables.iter().map(String::as_str).collect();
     let text = format!(
-        "{}: `{}`, {}, {} stages, {} fields; it takes {}",
+        "{}: the {} `{title}`, {language}, {} {part}, {} {kept}; it takes {}",
         file.display(),
-        playbook.name,
-        playbook.language,
-        stages.len(),
-        fields.len(),
-        if variables.is_empty() { "no variables".to_owned() } else { variables.join(", ") }
+        kind.name(),
+        parts.len(),
+        keeps.len(),
+        if takes.is_empty() { "no variables".to_owned() } else { takes.join(", ") }
     );
+    let voice = match &given {
+        Given::Playbook(playbook) => &playbook.voice,
+        Given::Flow(flow) => &flow.voice,
+    };
     let value = json!({
-        "file": file.display().to_string(), "title": playbook.name, "language": playbook.language, "voice": playbook.voice,
-        "stages": stages, "fields": fields, "variables": variables, "problems": [],
+        "file": file.display().to_string(), "kind": kind, "title": title, "language": language, "voice": voice,
+        "stages": parts, "fields": keeps, "variables": variables, "problems": [],
     });
     output.say(text, &value);
     Ok(ExitCode::SUCCESS)
@@ -118,10 +143,11 @@ pub(super) async fn run(
                 }
             };
             let added = to.add_playbook(client, name, &source, reason.as_deref()).await?;
-            let Kept { name, version, .. } = &added.kept;
+            let Kept { name, version, kind, .. } = &added.kept;
+            let kind = kind.name();
             let text = match added.new {
-                true => format!("added version {version} of the playbook `{name}`"),
-                false => format!("version {version} of the playbook `{name}` says the same already"),
+                true => format!("added version {version} of the {kind} `{name}`"),
+                false => format!("version {version} of the {kind} `{name}` says the same already"),
             };
             output.say(text, &added);
         }
@@ -145,14 +171,24 @@ fn versions(found: &[Kept]) -> String {
     let rows = found.iter().map(|kept| {
         let at = kept.created_at.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string());
         let by = kept.created_by.clone().unwrap_or_else(|| "comes with outdial".to_owned());
-        vec![kept.name.clone(), kept.version.to_string(), at.unwrap_or_default(), by]
+        vec![kept.name.clone(), kept.kind.name().into(), kept.version.to_string(), at.unwrap_or_default(), by]
     });
-    table(&["playbook", "version", "added", "by"], rows)
+    table(&["name", "kind", "version", "added", "by"], rows)
 }
 
-/// A playbook of a file, with the files that it names.
-fn read(file: &Path) -> anyhow::Result<Result<(Playbook, Source), Problems>> {
+/// What a file holds.
+enum Given {
+    Playbook(Box<Playbook>),
+    Flow(Box<Flow>),
+}
+
+/// A playbook or flow of a file, with the files that it names.
+fn read(file: &Path) -> anyhow::Result<Result<(Given, Source), Problems>> {
     let text = text_of(file, LONGEST).with_context(|| format!("cannot read {}", file.display()))?;
+    let source = Source::alone(&text);
+    if source.guide() == Guide::Flow {
+        return Ok(source.read_flow().map(|flow| (Given::Flow(Box::new(flow)), source)));
+    }
     let beside = file.parent().unwrap_or(Path::new(""));
     let mut files = BTreeMap::new();
     let read = read_with(&text, |name| {
@@ -160,7 +196,7 @@ fn read(file: &Path) -> anyhow::Result<Result<(Playbook, Source), Problems>> {
         files.insert(name.to_owned(), text.clone());
         Ok(text)
     });
-    Ok(read.map(|playbook| (playbook, Source { text, files })))
+    Ok(read.map(|playbook| (Given::Playbook(Box::new(playbook)), Source { text, files })))
 }
 
 /// The text of a file, or of standard input; of one that is too long, as much as shows that it is.

@@ -2,6 +2,7 @@
 
 mod access;
 mod briefings;
+mod flows;
 mod metrics;
 mod pages;
 mod problem;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Json};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
 use outdial_jobs::engine::Engine;
@@ -90,6 +92,9 @@ pub fn router(api: Api) -> Router {
         .route("/streams/exotel/{key}/{secret}", get(streams::exotel))
         .route("/streams/telnyx/{key}/{secret}", get(streams::telnyx))
         .route("/briefings/{key}/{secret}/{transfer}", get(briefings::briefing))
+        .route("/flows/{key}/{secret}", post(flows::begin))
+        .route("/flows/{key}/{secret}/{place}", post(flows::hear))
+        .route("/flows/{key}/{secret}/{place}/nothing", post(flows::hear_nothing))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(
@@ -172,6 +177,12 @@ pub async fn serve_router(
         stop.await;
         let _ = stopping.send(());
     };
+    // A frame of speech must not wait for the one before it to be acknowledged.
+    let listener = listener.tap_io(|tcp| {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection keeps Nagle's algorithm");
+        }
+    });
     let server = axum::serve(listener, router).with_graceful_shutdown(until);
     let enough = async move {
         let _ = stopped.await;
@@ -222,8 +233,9 @@ mod tests {
     #[test]
     fn the_secret_in_the_address_of_an_attempt_is_not_logged() {
         const KEY: &str = "0190f3a4000070008000000000000001.0190f3a4000070008000000000000002.3";
-        for before in ["/webhooks/exotel", "/webhooks/telnyx/c/a", "/streams/exotel"] {
+        for before in ["/webhooks/exotel", "/webhooks/telnyx/c/a", "/streams/exotel", "/flows"] {
             assert_eq!(shown(&format!("{before}/{KEY}/5ec3e7")), format!("{before}/{KEY}/…"));
+            assert_eq!(shown(&format!("{before}/{KEY}/5ec3e7/1.2.3.0")), format!("{before}/{KEY}/…/1.2.3.0"));
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
+use outdial_jobs::media::SOCKET_READ;
 use outdial_jobs::media::reception::{self, Received};
 use outdial_jobs::media::session::{Line, LineEnds};
 use outdial_jobs::media::wire::{Dialect, StreamEvent, parse};
@@ -18,6 +19,7 @@ use outdial_workflows::input::Input;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Passed};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use url::Url;
@@ -76,6 +78,7 @@ fn open(
             let stream = Stream { attempt, dialect, path, passed: headers.contains_key(PASSED) };
             upgrade
                 .max_message_size(LONGEST_MESSAGE)
+                .read_buffer_size(SOCKET_READ)
                 .on_upgrade(move |socket| async move { stream.attend(&api, socket).await })
         }
         Err((result, problem)) => {
@@ -203,7 +206,9 @@ async fn reach(
     let mut request = format!("ws{base}/{path}").into_client_request()?;
     request.headers_mut().insert(PASSED, HeaderValue::from_static("1"));
     let connect = async {
-        let (mut other, _) = tokio_tungstenite::connect_async(request).await?;
+        let config = WebSocketConfig::default().read_buffer_size(SOCKET_READ);
+        let (mut other, _) =
+            tokio_tungstenite::connect_async_with_config(request, Some(config), true).await?;
         other.send(Passed::text(start)).await?;
         Ok(other)
     };

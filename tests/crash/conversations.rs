@@ -134,6 +134,54 @@ async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
 }
 
 #[tokio::test]
+async fn a_process_that_is_told_to_stop_still_hears_a_carrier_that_comes_back() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
+    let breaks = telnyx::Quirk::StreamBreaks { after: Duration::from_secs(4) };
+    let patient = vec![Line::once_heard("again", "Yes.")];
+    let talk = telnyx::Scenario::answered(Duration::from_secs(600)).saying(Says::Lines(patient));
+    carrier.script("+919870000000", [talk.with(breaks)]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let worker = world.worker(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    worker.stop().await;
+    let results = world.results().await;
+    let said: Vec<&str> = results.transcript.iter().map(|turn| turn.text.as_str()).collect();
+    let lost = "Sorry, I could not hear you for a moment. Could you say that again?";
+    assert_eq!(said, ["Hi.", lost, "Yes.", "Bye."]);
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::Finished("done".into()));
+}
+
+#[tokio::test]
+async fn an_agent_tells_a_person_whom_somebody_else_hands_over() {
+    let database = TestDb::new().await;
+    let world = World::with_our_agent(database.url(), Says::Silence).await;
+    let Some(Played::Telnyx(carrier)) = &world.played else { panic!("Telnyx is played") };
+    carrier.script("+14155550177", [telnyx::Scenario::answered(Duration::from_secs(2))]);
+    // The order is carried out by a process that holds no conversations.
+    let worker = world.worker(&["--role", "api,worker"]);
+    let flags = world.speech_flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let media = world.media(&flags);
+    world.start().await;
+    world.said_at_least(1).await;
+    world.order_transfer().await;
+    world.all_finished(TALK).await;
+    let results = world.results().await;
+    let said: Vec<&str> = results.transcript.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(said, ["Hi.", "I am connecting you to a colleague now."]);
+    let course = results.course.as_ref().expect("a conversation of ours");
+    assert_eq!(course.ending, Ending::Transferred);
+    world.assert_promises_kept().await;
+    worker.stop().await;
+    media.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_is_called_whom_nobody_could_talk_with() {
     let database = TestDb::new().await;
     let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;

@@ -150,6 +150,9 @@ pub enum Input {
         actor: String,
         /// In their words.
         reason: Option<String>,
+        /// Whether it is for this lead alone, and goes on record so. An order for many is on record as one.
+        #[serde(default)]
+        alone: bool,
     },
 }
 

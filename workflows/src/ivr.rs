@@ -13,8 +13,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::hearing::{Fact, Passed, Turn, Verb};
+pub use self::hearing::{Fact, Line, Turn, Verb};
 pub use self::reading::{LONGEST, read};
+use crate::outcome::Outcome;
 use crate::template::{Missing, Template, Values, Variable};
 use crate::transfer::TransferTo;
 
@@ -41,6 +42,8 @@ pub struct Step<T = Template> {
     pub name: String,
     /// What is done in it.
     pub does: Does<T>,
+    /// What a call has come to that comes here, if that is known then.
+    pub outcome: Option<Outcome>,
 }
 
 /// The step that comes next, by its place in the flow; `None` for the end of the call.
@@ -223,6 +226,14 @@ pub enum Heard {
 }
 
 impl Flow<Template> {
+    /// Whether it can be filled for a call.
+    ///
+    /// # Errors
+    /// Names the first variable that has no value.
+    pub fn can_fill(&self, values: &Values<'_>) -> Result<(), Missing> {
+        self.fill(values).map(drop)
+    }
+
     /// The flow for one call.
     ///
     /// # Errors
@@ -266,7 +277,7 @@ impl Flow<Template> {
                 Does::Redirect { url } => Does::Redirect { url: url.clone() },
                 Does::HangUp { text } => Does::HangUp { text: maybe(text)? },
             };
-            Ok(Step { name: step.name.clone(), does })
+            Ok(Step { name: step.name.clone(), does, outcome: step.outcome })
         });
         let steps = steps.collect::<Result<_, Missing>>()?;
         Ok(Flow {
@@ -280,6 +291,14 @@ impl Flow<Template> {
     /// The variables that its texts take.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.steps.iter().flat_map(|step| step.does.texts()).flat_map(Template::variables)
+    }
+
+    /// The names that answers are kept under.
+    pub fn keeps(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.does {
+            Does::Ask(ask) => ask.keep.as_deref(),
+            _ => None,
+        })
     }
 
     /// The playbooks that our agent talks by.

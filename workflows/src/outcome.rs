@@ -55,6 +55,22 @@ impl Outcome {
         Self::Unknown,
     ];
 
+    /// Whether whoever talked with the person may say so: what only a carrier can tell, such as an engaged line, they
+    /// cannot.
+    pub fn is_told_by_agents(self) -> bool {
+        match self {
+            Self::Successful
+            | Self::AppointmentScheduled
+            | Self::QualifiedLead
+            | Self::SaleMade
+            | Self::NotInterested
+            | Self::Voicemail
+            | Self::WrongNumber
+            | Self::DoNotCall => true,
+            Self::NoAnswer | Self::Failed | Self::Busy | Self::InvalidNumber | Self::Unknown => false,
+        }
+    }
+
     /// The name used in data and on the command line.
     pub fn name(self) -> &'static str {
         match self {

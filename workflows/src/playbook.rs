@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use self::prompt::{ToolSpec, tools};
 pub use self::reading::{LONGEST, MOST_KNOWLEDGE, read, read_with};
 pub use self::shipped::{SHIPPED, shipped};
-pub use self::source::{Source, is_name, name_from, no_name};
+pub use self::source::{Guide, Source, is_name, name_from, no_name};
 use crate::conversation::timing::Timing;
 use crate::template::{Missing, Template, Values, Variable};
 pub use crate::written::{Problem, Problems};

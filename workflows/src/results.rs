@@ -47,9 +47,23 @@ pub struct CallResults {
     /// How our own agent's conversation went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,
+    /// Which flow the call went through, and how far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowCourse>,
     /// What the agent's own analysis found, by the names that it was given.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub analysis: Map<String, Value>,
+}
+
+/// A call's way through a flow; which steps it passed, the transcript says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCourse {
+    /// The flow.
+    pub flow: String,
+    /// Which version of it.
+    pub version: u32,
+    /// How often the carrier asked how it goes on. What it asks once more is not recorded again.
+    pub visits: u32,
 }
 
 /// One thing that somebody said.
@@ -200,24 +214,10 @@ impl CallResults {
     }
 }
 
-/// `Not interested`, `not-interested` and `not_interested` are one outcome. What only a carrier can
-/// tell, such as an engaged line, is not taken from an analysis.
+/// `Not interested`, `not-interested` and `not_interested` are one outcome.
 fn outcome_named(value: &Value) -> Option<Outcome> {
     let text = value.as_str()?.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-    let outcome: Outcome = text.parse().ok()?;
-    match outcome {
-        Outcome::Successful
-        | Outcome::AppointmentScheduled
-        | Outcome::QualifiedLead
-        | Outcome::SaleMade
-        | Outcome::NotInterested
-        | Outcome::Voicemail
-        | Outcome::WrongNumber
-        | Outcome::DoNotCall => Some(outcome),
-        Outcome::NoAnswer | Outcome::Failed | Outcome::Busy | Outcome::InvalidNumber | Outcome::Unknown => {
-            None
-        }
-    }
+    text.parse().ok().filter(|outcome: &Outcome| outcome.is_told_by_agents())
 }
 
 fn is_true(value: &Value) -> bool {

@@ -122,6 +122,17 @@ pub enum Agent {
         /// The carrier's id for the flow.
         flow_id: String,
     },
+    /// A flow of ours: the carrier asks us, step by step, what to say, ask and do.
+    Ivr {
+        /// The client's name for it.
+        flow: String,
+        /// Which version of it; `None` for the one that is the latest as the call begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// The playbook of its steps in which our own agent talks. A seat is kept for each call then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        playbook: Option<String>,
+    },
     /// An agent that the carrier's side runs.
     Hosted {
         /// The carrier's name for it: an agent id, or the name that a worker registered under.
@@ -143,7 +154,19 @@ impl Agent {
     pub fn playbook(&self) -> Option<(&str, Option<u32>)> {
         match self {
             Self::Stream { playbook: Some(name), version } => Some((name, *version)),
-            Self::Stream { playbook: None, .. } | Self::Flow { .. } | Self::Hosted { .. } => None,
+            Self::Ivr { playbook: Some(name), .. } => Some((name, None)),
+            Self::Stream { playbook: None, .. }
+            | Self::Ivr { playbook: None, .. }
+            | Self::Flow { .. }
+            | Self::Hosted { .. } => None,
+        }
+    }
+
+    /// The flow of ours that calls go by, and which version of it.
+    pub fn flow(&self) -> Option<(&str, Option<u32>)> {
+        match self {
+            Self::Ivr { flow, version, .. } => Some((flow, *version)),
+            Self::Stream { .. } | Self::Flow { .. } | Self::Hosted { .. } => None,
         }
     }
 }
@@ -238,6 +261,15 @@ impl Rules {
                 "agent.version",
                 format!("{version} is out of bounds; give one that the playbook has"),
             ),
+            Agent::Ivr { flow, .. } if !playbook::is_name(flow) => {
+                refused("agent.flow", playbook::no_name(flow))
+            }
+            Agent::Ivr { playbook: Some(name), .. } if !playbook::is_name(name) => {
+                refused("agent.playbook", playbook::no_name(name))
+            }
+            Agent::Ivr { version: Some(version), .. } if i32::try_from(*version).is_err() => {
+                refused("agent.version", format!("{version} is out of bounds; give one that the flow has"))
+            }
             Agent::Flow { flow_id }
                 if flow_id.is_empty()
                     || !flow_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') =>
@@ -252,7 +284,7 @@ impl Rules {
                     format!("`{agent_id}` names no agent; give its id, up to {MOST_NAME} characters");
                 refused("agent.agent_id", problem)
             }
-            Agent::Stream { .. } | Agent::Flow { .. } | Agent::Hosted { .. } => Ok(()),
+            Agent::Stream { .. } | Agent::Ivr { .. } | Agent::Flow { .. } | Agent::Hosted { .. } => Ok(()),
         }
     }
 
@@ -276,7 +308,10 @@ impl Rules {
 
     /// Whether the agent is told of the person before a call.
     pub fn tells_of_people(&self) -> bool {
-        self.pass_attributes || !self.variables.is_empty() || self.agent.playbook().is_some()
+        self.pass_attributes
+            || !self.variables.is_empty()
+            || self.agent.playbook().is_some()
+            || self.agent.flow().is_some()
     }
 
     /// How long results may still change the outcome.

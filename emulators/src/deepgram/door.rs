@@ -21,7 +21,7 @@ use super::{
     scenario::{Quirk, Session},
     session::Socket,
 };
-use crate::{clock, service::Reply, socket::Wire};
+use crate::{clock, service::Reply, socket::READ, socket::Wire};
 
 pub(super) async fn listen(
     State(hub): State<Arc<Hub>>,
@@ -59,10 +59,11 @@ pub(super) async fn listen(
     }
     let socket = Socket { hub: hub.clone(), config, wire, report, request_id, parameters, session };
     let tracked = hub.tasks.token();
-    let opened = upgrade.protocols(["token", "bearer"]).on_upgrade(async move |socket_io| {
-        socket.run(socket_io).await;
-        drop(tracked);
-    });
+    let opened =
+        upgrade.protocols(["token", "bearer"]).read_buffer_size(READ).on_upgrade(async move |socket_io| {
+            socket.run(socket_io).await;
+            drop(tracked);
+        });
     with_id(opened, request_id)
 }
 

@@ -22,7 +22,7 @@ use super::{
     scenario::{Quirk, Speech},
     session::{Opened, Socket},
 };
-use crate::socket::Wire;
+use crate::socket::{READ, Wire};
 
 /// Longest `inactivity_timeout`, in seconds.
 const INACTIVITY_MAX: u64 = 180;
@@ -69,7 +69,7 @@ pub(super) async fn open(
     }
     let tracked = hub.tasks.token();
     let socket = Socket { hub, config, wire, report, needs_key: key.is_none(), opened: checked, quirks };
-    upgrade.on_upgrade(async move |socket_io| {
+    upgrade.read_buffer_size(READ).on_upgrade(async move |socket_io| {
         socket.run(socket_io).await;
         drop(tracked);
     })

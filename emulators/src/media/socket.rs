@@ -9,14 +9,17 @@ use tokio::{
     time::{self, Interval, MissedTickBehavior},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{
         Error, Message, Utf8Bytes,
         client::IntoClientRequest as _,
         http::{HeaderValue, header::AUTHORIZATION},
+        protocol::WebSocketConfig,
     },
 };
 use url::Url;
+
+use crate::socket::READ;
 
 /// A failed handshake is tried once more.
 const HANDSHAKES: u32 = 2;
@@ -97,7 +100,9 @@ async fn handshake(url: &Url, authorization: Option<&str>) -> Result<BotSocket, 
     if let Some(credentials) = authorization {
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(credentials)?);
     }
-    connect_async(request).await.map(|(socket, _)| BotSocket(socket))
+    let config = WebSocketConfig::default().read_buffer_size(READ);
+    let connected = connect_async_with_config(request, Some(config), true).await;
+    connected.map(|(socket, _)| BotSocket(socket))
 }
 
 /// The timer that paces all that is sent: a tick for each frame that lasts so long on the wall.

@@ -100,6 +100,8 @@ pub struct CallReport {
     pub briefed: Option<String>,
     /// What in the TeXML is not emulated and was left out.
     pub ignored: Vec<String>,
+    /// What was said and played to the person by documents.
+    pub told: Vec<String>,
 }
 
 /// The emulator's record of a call. Cloning is cheap.
@@ -124,6 +126,7 @@ pub struct Call {
     pub(super) digits_sent: Arc<str>,
     pub(super) briefed: Option<Arc<str>>,
     pub(super) ignored: Arc<[String]>,
+    pub(super) told: Arc<[String]>,
     /// What it was like, for reads that lag behind.
     pub(super) past: Vec<(Instant, texml::Shown)>,
     pub(super) mailbox: Arc<Mailbox>,
@@ -194,6 +197,7 @@ impl Call {
             digits_sent: "".into(),
             briefed: None,
             ignored: Arc::new([]),
+            told: Arc::new([]),
             past: Vec::new(),
             mailbox: Arc::default(),
         }
@@ -270,6 +274,7 @@ impl carrier::Call for Call {
             digits_sent: self.digits_sent.to_string(),
             briefed: self.briefed.as_deref().map(str::to_owned),
             ignored: self.ignored.to_vec(),
+            told: self.told.to_vec(),
         }
     }
 }

@@ -60,7 +60,7 @@ pub use self::{
         TexmlKey, Webhooks,
     },
     hangup::{Cause, Hangup, Source},
-    scenario::{Answerer, Outcome, Scenario},
+    scenario::{Answer, Answerer, Outcome, Scenario},
     sign::SigningSeed,
     stream::{StreamEnd, StreamReport},
 };

@@ -51,6 +51,24 @@ pub struct Scenario {
     /// Whether a recording that was asked for fails.
     #[serde(default)]
     pub recording_fails: bool,
+    /// What is answered to the `<Gather>`s and `<Record>`s of a TeXML call, one each, in their order; to those behind the
+    /// last, keys of `caller` alone.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
+}
+
+/// What somebody does who is asked by a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// Presses keys, once all is said.
+    Keys(String),
+    /// Says something, once all is said.
+    Words(String),
+    /// Does nothing.
+    Nothing,
+    /// Hangs up.
+    HangsUp,
 }
 
 fn usual_detection() -> Duration {
@@ -119,6 +137,7 @@ impl Scenario {
             caller: Caller::default(),
             hangup: None,
             recording_fails: false,
+            answers: Vec::new(),
         }
     }
 
@@ -157,6 +176,11 @@ impl Scenario {
     pub fn pressing(mut self, digit: char, after: Duration) -> Self {
         self.caller.presses.push(Keypress { after, digit });
         self
+    }
+
+    /// The same, with these answers to what a document asks.
+    pub fn answering(self, answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self { answers: answers.into_iter().collect(), ..self }
     }
 
     /// The same with these words for its end.

@@ -12,9 +12,11 @@ use outdial_workflows::gate::GateFacts;
 use outdial_workflows::history::Event;
 use outdial_workflows::ids::{AttemptNumber, CampaignId, ClientId, LeadId};
 use outdial_workflows::input::{Answer, Context, Input, JobOrder, Rest, Run};
+use outdial_workflows::ivr::Flow;
 use outdial_workflows::limits::Spent;
 use outdial_workflows::money::Cost;
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::playbook::Playbook;
 use outdial_workflows::rules::Rules;
 use outdial_workflows::statistics::Deltas;
 use outdial_workflows::workflow::State;
@@ -73,7 +75,9 @@ pub(super) struct Setting {
     /// `None` if the account cannot be opened: nothing is sent then, and news is still taken in.
     pub(super) carrier: Option<SharedCarrier>,
     /// What our own agent goes by, if it goes by anything; read where somebody may be dialled.
-    pub(super) playbook: Option<playbooks::Readable>,
+    pub(super) playbook: Option<playbooks::Readable<Playbook>>,
+    /// The flow that its calls go by, if they go by one of ours; read likewise.
+    pub(super) flow: Option<playbooks::Readable<Flow>>,
 }
 
 impl Setting {

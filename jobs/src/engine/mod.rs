@@ -31,6 +31,8 @@ use outdial_workflows::Moment;
 use outdial_workflows::clocks;
 use outdial_workflows::ids::{AccountId, AttemptRef, ClientId, LeadId, NodeId, new_id};
 use outdial_workflows::input::{Answer, CallNews, Input};
+use outdial_workflows::ivr::Flow;
+use outdial_workflows::playbook::Playbook;
 use outdial_workflows::retention::Retention;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -158,7 +160,8 @@ struct Inner {
     dialled: dialled::Dialled,
     laid_out: laid_out::LaidOut,
     rules: fold::RuleBook,
-    playbooks: playbooks::Playbooks,
+    playbooks: playbooks::Guides<Playbook>,
+    flows: playbooks::Guides<Flow>,
     turns: admission::Turns,
     reads: OneByOne,
     gather: gather::Gather,
@@ -208,7 +211,8 @@ impl Engine {
                 public_url,
                 node,
                 rules: fold::RuleBook::default(),
-                playbooks: playbooks::Playbooks::default(),
+                playbooks: playbooks::Guides::default(),
+                flows: playbooks::Guides::default(),
                 turns: admission::Turns::default(),
                 reads: OneByOne::default(),
                 gather: gather::Gather::default(),
@@ -572,12 +576,26 @@ impl Engine {
         client: ClientId,
         name: &str,
         version: Option<u32>,
-    ) -> Result<playbooks::Found, StoreError> {
+    ) -> Result<playbooks::Found<Playbook>, StoreError> {
         store::in_time(async {
             let mut conn = self.inner.pool.acquire().await?;
             self.inner.playbooks.get(&mut conn, client, name, version).await
         })
         .await
+    }
+
+    /// A client's flow, in this version or the latest.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub(crate) async fn flow(
+        &self,
+        conn: &mut sqlx::PgConnection,
+        client: ClientId,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<playbooks::Found<Flow>, StoreError> {
+        self.inner.flows.get(conn, client, name, version).await
     }
 
     /// The time, by the clock that decisions use.

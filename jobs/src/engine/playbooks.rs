@@ -1,10 +1,11 @@
-//! Playbooks as conversations and dial requests need them: read once, and kept.
+//! Playbooks and flows as calls need them: read once, and kept.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use outdial_workflows::ids::ClientId;
-use outdial_workflows::playbook::{Playbook, Source, shipped};
+use outdial_workflows::ivr::Flow;
+use outdial_workflows::playbook::{Guide, Playbook, Problems, Source, shipped};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ const KEPT: usize = 128;
 /// The version under which the playbook of a name is known that comes with the program.
 pub const SHIPPED_VERSION: u32 = 0;
 
-/// Why there is no playbook to go by.
+/// Why there is no playbook, or no flow, to go by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlaybook {
     /// None has this name.
@@ -29,6 +30,16 @@ pub enum NoPlaybook {
         name: String,
         /// Which version.
         version: u32,
+    },
+    /// It is the one, and the other was wanted.
+    #[error("`{name}` is a {}, where a {} is asked for", .is.name(), .wanted.name())]
+    Other {
+        /// Its name.
+        name: String,
+        /// What it is.
+        is: Guide,
+        /// What was wanted.
+        wanted: Guide,
     },
     /// This version of the program cannot read it.
     #[error(
@@ -44,27 +55,59 @@ pub enum NoPlaybook {
     },
 }
 
-/// A version, or why it cannot be gone by.
-pub(super) type Readable = Result<Arc<Playbook>, NoPlaybook>;
+/// What calls go by.
+pub(crate) trait Gone: Sized {
+    const GUIDE: Guide;
 
-/// A playbook, and its version.
-pub(crate) type Found = Result<(Arc<Playbook>, u32), NoPlaybook>;
-
-/// Versions, which never change once written. Those that come with the program are of the client that nobody is.
-#[derive(Default)]
-pub(super) struct Playbooks {
-    read: Mutex<HashMap<(ClientId, String, u32), Readable>>,
+    fn read(source: &Source) -> Result<Self, Problems>;
 }
 
-impl Playbooks {
-    /// A client's playbook: this version of it, or the latest.
+impl Gone for Playbook {
+    const GUIDE: Guide = Guide::Playbook;
+
+    fn read(source: &Source) -> Result<Self, Problems> {
+        source.read()
+    }
+}
+
+impl Gone for Flow {
+    const GUIDE: Guide = Guide::Flow;
+
+    fn read(source: &Source) -> Result<Self, Problems> {
+        source.read_flow()
+    }
+}
+
+/// A version, or why it cannot be gone by.
+pub(super) type Readable<T> = Result<Arc<T>, NoPlaybook>;
+
+/// A playbook or flow, and its version.
+pub(crate) type Found<T> = Result<(Arc<T>, u32), NoPlaybook>;
+
+type Kept<T> = HashMap<(ClientId, String, u32), Readable<T>>;
+
+/// Versions, which never change once written. Those that come with the program are of the client that nobody is.
+pub(super) struct Guides<T>(Mutex<Kept<T>>);
+
+impl<T> Default for Guides<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Gone> Guides<T> {
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client's, by its name: this version of it, or the latest.
     pub(super) async fn get(
         &self,
         conn: &mut PgConnection,
         client: ClientId,
         name: &str,
         version: Option<u32>,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<Found<T>, StoreError> {
         let version = match version {
             Some(version) => version,
             None => match store::playbooks::latest(conn, client, name).await? {
@@ -75,8 +118,8 @@ impl Playbooks {
         };
         let whose = if version == SHIPPED_VERSION { ClientId(Uuid::nil()) } else { client };
         let key = (whose, name.to_owned(), version);
-        if let Some(kept) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(kept.clone().map(|playbook| (playbook, version)));
+        if let Some(kept) = self.kept().get(&key) {
+            return Ok(kept.clone().map(|guide| (guide, version)));
         }
         let named = || name.to_owned();
         let source = match source(conn, client, name, version).await {
@@ -88,22 +131,25 @@ impl Playbooks {
             }
             Err(error) => return Err(error),
         };
-        let read = source.read().map(Arc::new).map_err(|problems| {
-            let problem = problems.to_string().replace('\n', "; ");
-            tracing::error!(
-                playbook = name,
-                version,
-                problem,
-                "ALERT: a playbook cannot be read; nobody is called by it"
-            );
-            NoPlaybook::Unreadable { name: named(), version, problem }
-        });
-        let mut kept = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = match source.guide() {
+            is if is != T::GUIDE => Err(NoPlaybook::Other { name: named(), is, wanted: T::GUIDE }),
+            _ => T::read(&source).map(Arc::new).map_err(|problems| {
+                let problem = problems.to_string().replace('\n', "; ");
+                tracing::error!(
+                    playbook = name,
+                    version,
+                    problem,
+                    "ALERT: a playbook cannot be read; nobody is called by it"
+                );
+                NoPlaybook::Unreadable { name: named(), version, problem }
+            }),
+        };
+        let mut kept = self.kept();
         if kept.len() >= KEPT {
             kept.clear();
         }
         kept.insert(key, read.clone());
-        Ok(read.map(|playbook| (playbook, version)))
+        Ok(read.map(|guide| (guide, version)))
     }
 }
 

@@ -51,7 +51,7 @@ impl Bulk {
     /// A lead that is gone or in quarantine declines; the others are not held up.
     async fn tell(&self, ctx: &Ctx, page: &Page, lead: LeadId) -> Result<Answer, JobError> {
         let (actor, reason) = (page.operation.actor.clone(), page.operation.reason.clone());
-        let order = Input::Command { command: page.command.clone(), actor, reason };
+        let order = Input::Command { command: page.command.clone(), actor, reason, alone: false };
         match ctx.engine.input(self.client, lead, order, None).await {
             Ok(reply) => Ok(reply.answer),
             Err(error @ (EngineError::Quarantined(_) | EngineError::NoSuchLead(_))) => {

@@ -1,12 +1,10 @@
 //! Holds the conversation of a call that was answered.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono_tz::Tz;
-use outdial_workflows::Moment;
 use outdial_workflows::call::Source;
 use outdial_workflows::conversation::{Conversation, Duties, Ending};
 use outdial_workflows::gate::{GateFacts, whereabouts};
@@ -15,8 +13,6 @@ use outdial_workflows::input::Input;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::playbook::Playbook;
 use outdial_workflows::results::{CallResults, Course, Speaker};
-use outdial_workflows::rules::Rules;
-use outdial_workflows::template::Values;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -33,8 +29,8 @@ use crate::media::session::{Cast, Held, Surroundings, hold};
 use crate::media::speech::ForCall;
 use crate::media::telling::{Telling, What};
 use crate::media::wire::Dialect;
+use crate::operations::called::{self, Called};
 use crate::operations::reports;
-use crate::store::leads::{Briefing, Contact};
 use crate::store::{self, StoreError};
 
 /// What a conversation yielded is recorded again after this, if that failed. Its lease is kept meanwhile.
@@ -158,20 +154,13 @@ impl Converse {
     /// What is read before the first word; or why there can be none.
     async fn ready(&self, ctx: &Ctx, dialect: Dialect, playbook: &Playbook) -> Result<Ready, String> {
         let reception = ctx.engine.reception().ok_or("this process holds no conversations")?;
-        let read = store::in_time(self.read(ctx)).await;
-        let Read { now, contact, briefing, rules } = read.map_err(|error| error.to_string())?;
+        let read = called::read(&ctx.engine, self.attempt()).await;
+        let Called { now, contact, briefing, rules, .. } = read.map_err(|error| error.to_string())?;
         let (contact, briefing) = contact.zip(briefing).ok_or("the person was erased")?;
         let phone = contact.phone.clone().ok_or("the person was erased")?;
         let rules = rules.ok_or("the campaign's rules cannot be read")?;
         let attributes = briefing.attribute_texts();
-        let values = Values {
-            lead_name: briefing.name.as_deref(),
-            lead_phone: phone.as_str(),
-            lead_external_id: briefing.external_id.as_deref(),
-            attributes: &attributes,
-            campaign_name: &briefing.campaign_name,
-            client_name: &briefing.client_name,
-        };
+        let values = briefing.values(&phone, &attributes);
         let script = playbook.fill(&values).map_err(|missing| missing.to_string())?;
         let facts = GateFacts {
             phone: Some(phone.clone()),
@@ -190,25 +179,6 @@ impl Converse {
         let recorded_at = recorded_at.map(|directory| (directory.to_owned(), place(self.attempt(), now)));
         let conversation = Conversation::new(script, duties, local_time);
         Ok(Ready { conversation, services, zone, recorded_at })
-    }
-
-    async fn read(&self, ctx: &Ctx) -> Result<Read, StoreError> {
-        let mut conn = ctx.engine.pool().acquire().await?;
-        let now = ctx.engine.now_in(&mut conn).await?;
-        let leads = [self.lead.0];
-        let number = i16::try_from(self.number.get()).unwrap_or(i16::MAX);
-        let contact = store::leads::contacts(&mut conn, self.client, &leads).await?.pop();
-        let briefing = store::leads::briefings(&mut conn, self.client, &leads).await?.pop();
-        let attempt = store::attempts::load(&mut conn, self.client, &leads, &[number]).await?.pop();
-        let attempt = attempt.transpose().map_err(|(_, error)| error)?;
-        let campaign = store::workflows::campaign_of(&mut conn, self.client, self.lead).await?;
-        let rules = match (attempt, campaign) {
-            (Some((_, attempt)), Some(campaign)) => {
-                ctx.engine.rules_in(&mut conn, self.client, campaign, attempt.revision).await?
-            }
-            (_, _) => None,
-        };
-        Ok(Read { now, contact, briefing: briefing.map(|(_, briefing)| briefing), rules })
     }
 
     /// Records what a conversation yielded, again and again for as long as the database is away.
@@ -237,11 +207,12 @@ impl Converse {
             tracing::warn!(attempt = %DialKey(self.attempt()), "a conversation was ended by another process before");
             return Ok(());
         }
+        let (results, goes_on) = self.within_its_flow(ctx, results).await?;
         let ending = results.course.as_ref().map(|course| course.ending.clone());
         if ending.as_ref().is_some_and(Ending::is_our_failure) && results.outcome().is_none() {
             fail(&ctx.engine, self.attempt()).await?;
         }
-        if !ending.as_ref().is_some_and(Ending::leaves_nobody) {
+        if !goes_on && !ending.as_ref().is_some_and(Ending::leaves_nobody) {
             end_call(&ctx.engine, self.attempt()).await?;
         }
         let analysed = Analyse::is_worth_it(&results);
@@ -260,6 +231,27 @@ impl Converse {
         })
         .await?;
         Ok(())
+    }
+
+    /// Of a call that goes by a flow, what was said before stays in front of what was said now; and unless it is
+    /// transferred or the person left, the flow has it go on.
+    async fn within_its_flow(
+        &self,
+        ctx: &Ctx,
+        mut results: CallResults,
+    ) -> Result<(CallResults, bool), StoreError> {
+        let before = store::in_time(async {
+            let mut conn = ctx.engine.pool().acquire().await?;
+            store::call_results::read(&mut conn, self.client, self.lead, self.number).await
+        });
+        let Some(before) = before.await?.filter(|before| before.flow.is_some()) else {
+            return Ok((results, false));
+        };
+        let mut transcript = before.transcript;
+        transcript.retain(|turn| !results.transcript.contains(turn));
+        transcript.append(&mut results.transcript);
+        results.transcript = transcript;
+        Ok((results, true))
     }
 
     /// Whoever held the conversation has died, and it has ended where it was.
@@ -321,11 +313,4 @@ pub(crate) async fn end_call(engine: &Engine, attempt: AttemptRef) -> Result<(),
     })
     .await?;
     Ok(())
-}
-
-struct Read {
-    now: Moment,
-    contact: Option<Contact>,
-    briefing: Option<Briefing>,
-    rules: Option<Arc<Rules>>,
 }

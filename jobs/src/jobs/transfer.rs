@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Ctx, Job, JobError};
 use crate::crash;
 use crate::engine::AccountError;
+use crate::media::telling::{self, What};
 use crate::providers::{Permit, Question, Requests, SharedCarrier, TransferOrder};
 use crate::store::{self, StoreError};
 
@@ -120,6 +121,11 @@ impl Transfer {
         let public_url = ctx.engine.public_url();
         let secret = ctx.engine.key().secret_of(key);
         let (number, to, has_briefing) = (self.transfer, &transfer.to, transfer.briefing.is_some());
+        // Our own agent says that it connects the person, and lets go. If it does not hear of this, it talks until the
+        // carrier takes the call.
+        if let Err(error) = telling::tell(&ctx.engine, key.0, What::HandOver).await {
+            tracing::warn!(attempt = %key, error = &error as &dyn std::error::Error, "an agent was not told of a transfer");
+        }
         let order = TransferOrder { question, number, to, has_briefing, secret: &secret, public_url };
         carrier.transfer(Permit::from_commit(seen), &order).await
     }

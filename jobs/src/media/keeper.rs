@@ -101,18 +101,33 @@ impl Keeper {
                 let results = CallResults { call_back_at: self.kept.call_back_at, ..CallResults::default() };
                 reports::result(&self.engine, DialKey(self.attempt), results).await?;
             }
-            Act::Transfer { to, briefing } => {
-                let (engine, attempt, tell) = (self.engine.clone(), self.attempt, self.tell.clone());
-                let task = tokio::spawn(async move {
-                    let what = transfer(&engine, attempt, &to, briefing).await;
-                    // A conversation that is over need not know.
-                    let _ = tell.send(Heard::Transferred(what)).await;
-                });
-                self.transfer = Some(AbortOnDropHandle::new(task));
-            }
+            Act::Transfer { to, briefing } => self.transfer(Some((to, briefing))),
+            Act::FollowTransfer => self.transfer(None),
             Act::Ask { .. } | Act::Abandon(_) | Act::Say { .. } | Act::Hush | Act::End(_) => {}
         }
         Ok(())
+    }
+
+    /// Has the call handed over, unless somebody has ordered that, and tells the conversation what comes of it.
+    fn transfer(&mut self, ours: Option<(String, Option<Briefing>)>) {
+        let (engine, attempt, tell) = (self.engine.clone(), self.attempt, self.tell.clone());
+        let task = tokio::spawn(async move {
+            let ordered = match ours {
+                Some((to, briefing)) => {
+                    let of = (attempt.client, attempt.lead);
+                    let by = By { actor: "agent", reason: None };
+                    transferring::transfer(&engine, of, &to, briefing, by).await
+                }
+                None => Ok(()),
+            };
+            let what = match ordered {
+                Ok(()) => outcome(&engine, attempt).await,
+                Err(error) => Transferred::Failed(error.to_string()),
+            };
+            // A conversation that is over need not know.
+            let _ = tell.send(Heard::Transferred(what)).await;
+        });
+        self.transfer = Some(AbortOnDropHandle::new(task));
     }
 
     async fn store(
@@ -142,13 +157,8 @@ fn moment(local: NaiveDateTime, zone: Tz) -> Moment {
     )
 }
 
-/// Has the call handed over, and waits for what comes of it.
-async fn transfer(engine: &Engine, attempt: AttemptRef, to: &str, briefing: Option<Briefing>) -> Transferred {
-    let by = By { actor: "agent", reason: None };
-    let ordered = transferring::transfer(engine, (attempt.client, attempt.lead), to, briefing, by).await;
-    if let Err(error) = ordered {
-        return Transferred::Failed(error.to_string());
-    }
+/// Waits for what comes of a transfer.
+async fn outcome(engine: &Engine, attempt: AttemptRef) -> Transferred {
     loop {
         tokio::time::sleep(TRANSFER_LOOK).await;
         match transferring::latest(engine, attempt).await.map(|latest| latest.map(|transfer| transfer.state))

@@ -255,7 +255,8 @@ impl Session<'_> {
                 | Act::Note { .. }
                 | Act::Suppress
                 | Act::CallBack { .. }
-                | Act::Transfer { .. }) => {
+                | Act::Transfer { .. }
+                | Act::FollowTransfer) => {
                     // Whoever stores it may be gone before the call is: it tells so itself.
                     let _ = self.around.acts.send(told);
                 }

@@ -21,6 +21,8 @@ pub struct Telling {
 pub enum What {
     /// Somebody orders that the call be ended.
     HangUp,
+    /// Somebody has ordered that the call be handed over, and the carrier is about to be asked.
+    HandOver,
     /// The carrier says that the call is over.
     Left,
     /// The carrier says that a machine answered.
@@ -34,11 +36,13 @@ pub enum What {
 }
 
 impl What {
-    const ALL: [Self; 6] = [Self::HangUp, Self::Left, Self::Machine, Self::Person, Self::Tone, Self::Said];
+    const ALL: [Self; 7] =
+        [Self::HangUp, Self::HandOver, Self::Left, Self::Machine, Self::Person, Self::Tone, Self::Said];
 
     const fn name(self) -> &'static str {
         match self {
             Self::HangUp => "hang_up",
+            Self::HandOver => "hand_over",
             Self::Left => "left",
             Self::Machine => "machine",
             Self::Person => "person",
@@ -51,6 +55,7 @@ impl What {
     fn heard(self) -> Option<Heard> {
         match self {
             Self::HangUp => Some(Heard::Ordered(Order::HangUp)),
+            Self::HandOver => Some(Heard::Ordered(Order::HandOver)),
             Self::Left => Some(Heard::Left),
             Self::Machine => Some(Heard::Answerer(Answerer::Machine)),
             Self::Person => Some(Heard::Answerer(Answerer::Person)),

@@ -175,6 +175,8 @@ fn standing_name(account: &str, rules: &Rules) -> String {
             format!("playbook {playbook} {version}")
         }
         Agent::Flow { flow_id } => format!("flow {flow_id}"),
+        Agent::Ivr { flow, version: None, .. } => format!("our flow {flow}"),
+        Agent::Ivr { flow, version: Some(version), .. } => format!("our flow {flow} {version}"),
         Agent::Hosted { agent_id, version: None } => agent_id.clone(),
         Agent::Hosted { agent_id, version: Some(version) } => format!("{agent_id} {version}"),
     };
@@ -441,12 +443,13 @@ pub async fn cancel(
     if lead.client != client {
         return Err(OperationError::NotFound { kind: "call", given: call.to_string() });
     }
-    let order = |command| Input::Command {
+    let order = |command, alone| Input::Command {
         command,
         actor: by.actor.to_owned(),
         reason: by.reason.map(str::to_owned),
+        alone,
     };
-    let reply = engine.input(client, call, order(Command::Cancel), None).await?;
+    let reply = engine.input(client, call, order(Command::Cancel, true), None).await?;
     let attempt = latest_attempt(engine, client, call).await?;
     let attempt = match reply.answer {
         Answer::Deferred => attempt,
@@ -467,7 +470,7 @@ pub async fn cancel(
         let why = can_not(engine, client, call, &attempt).await?;
         return Ok(Cancelled::GoesOn { why });
     }
-    let reply = engine.input(client, call, order(Command::HangUp), None).await?;
+    let reply = engine.input(client, call, order(Command::HangUp, false), None).await?;
     Ok(match reply.answer {
         Answer::Done | Answer::Deferred => Cancelled::Ending,
         _ => Cancelled::WasOver,

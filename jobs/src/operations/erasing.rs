@@ -119,6 +119,7 @@ async fn cancel_open(
             command: Command::Cancel,
             actor: by.actor.to_owned(),
             reason: Some("the person is erased".to_owned()),
+            alone: false,
         };
         engine.input(client, lead.lead, cancel, None).await?;
     }

@@ -111,15 +111,7 @@ async fn blockers(engine: &Engine, client: ClientId, walk: &Walk) -> Result<Vec<
             if rules.caller_ids.is_empty() {
                 blockers.push("the campaign names no number to call from: give it one by --caller-id".into());
             }
-            if let Some((name, version)) = rules.agent.playbook() {
-                match playbooks::of(engine, client, name, version).await {
-                    Ok(_) => {}
-                    Err(error @ (OperationError::NotFound { .. } | OperationError::NotPossible(_))) => {
-                        blockers.push(error.to_string());
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
+            blockers.extend(playbooks::missing(engine, client, &rules.agent).await?);
             if let Err(error) = limits(engine, client, walk.campaign, rules).await {
                 blockers.push(error.to_string());
             }

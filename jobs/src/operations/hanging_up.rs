@@ -109,6 +109,7 @@ async fn order(
         command: Command::HangUp,
         actor: actor.to_owned(),
         reason: reason.map(str::to_owned),
+        alone: false,
     };
     match engine.input(client, lead, input, None).await {
         Ok(reply) => Ok(matches!(reply.answer, Answer::Done | Answer::Deferred)),

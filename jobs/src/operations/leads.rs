@@ -365,7 +365,7 @@ pub async fn named(
     Ok(found)
 }
 
-/// Carries an order for one lead out.
+/// Carries an order for one lead out, and puts it on record.
 ///
 /// # Errors
 /// If the lead does not exist, or the order makes no sense where it stands.
@@ -378,7 +378,8 @@ pub async fn order(
     reason: Option<&str>,
 ) -> Result<Answer, OperationError> {
     let (actor, reason) = (actor.to_owned(), reason.map(str::to_owned));
-    let reply = engine.input(client, lead, Input::Command { command, actor, reason }, None).await?;
+    let order = Input::Command { command, actor, reason, alone: true };
+    let reply = engine.input(client, lead, order, None).await?;
     match reply.answer {
         Answer::Declined(why) => Err(OperationError::NotPossible(why)),
         Answer::NoTransfer(why) => Err(why.into()),

@@ -1,4 +1,4 @@
-//! Playbooks: added, looked at, and read for whoever holds a conversation.
+//! Playbooks and flows: added, looked at, and read for whoever holds a conversation.
 //!
 //! A version is added and never changed or deleted, so that it can be said of each call what it went by. The
 //! playbooks that come with the program are every client's, as version 0; one that a client adds under the same name
@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
-use outdial_workflows::playbook::{Playbook, SHIPPED, Source, is_name, name_from, no_name, shipped};
-use outdial_workflows::rules::Rules;
+use outdial_workflows::playbook::{Guide, Playbook, SHIPPED, Source, is_name, name_from, no_name, shipped};
+use outdial_workflows::rules::{Agent, Rules};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -20,6 +20,8 @@ use crate::store::audit::Entry;
 use crate::store::playbooks::Version;
 use crate::store::{self, StoreError};
 
+/// So many are looked through for names to tell.
+const NAMES_READ: i64 = 500;
 /// So many names are told to whoever gives one that is not there.
 const NAMES_TOLD: usize = 20;
 
@@ -30,22 +32,26 @@ pub struct Listed {
     pub name: String,
     /// Which; counts from 1. [`SHIPPED_VERSION`] is the one that comes with the program.
     pub version: u32,
+    /// What it is.
+    pub guide: Guide,
     /// When it was added, and by whom; `None` for one that comes with the program.
     pub added: Option<(Moment, String)>,
 }
 
 impl Listed {
     fn shipped(name: &str) -> Self {
-        Self { name: name.to_owned(), version: SHIPPED_VERSION, added: None }
+        let guide = shipped(name).map_or(Guide::Playbook, |text| Source::alone(text).guide());
+        Self { name: name.to_owned(), version: SHIPPED_VERSION, guide, added: None }
     }
 }
 
 impl From<Version> for Listed {
     fn from(version: Version) -> Self {
-        let Version { name, version, created_at, created_by } = version;
+        let Version { name, version, is_flow, created_at, created_by } = version;
         Self {
             name,
             version: u32::try_from(version).unwrap_or_default(),
+            guide: if is_flow { Guide::Flow } else { Guide::Playbook },
             added: Some((created_at, created_by)),
         }
     }
@@ -76,9 +82,10 @@ pub async fn add(
     if let Some(wrong) = name.filter(|name| !is_name(name)) {
         return Err(invalid(no_name(wrong)));
     }
-    let playbook = source.read()?;
-    let none = || invalid(format!("give one: none can be made of `{}`", playbook.name));
-    let name = name.map(str::to_owned).or_else(|| name_from(&playbook.name)).ok_or_else(none)?;
+    let title = source.check()?;
+    let none = || invalid(format!("give one: none can be made of `{title}`"));
+    let name = name.map(str::to_owned).or_else(|| name_from(&title)).ok_or_else(none)?;
+    let guide = source.guide();
     let mut tx = engine.pool().begin().await?;
     if !store::clients::exists(&mut tx, client).await? {
         return Err(OperationError::NotFound { kind: "client", given: client.to_string() });
@@ -92,11 +99,19 @@ pub async fn add(
         {
             return Ok(Added { version: version.into(), is_new: false });
         }
+        // Campaigns that name no version would from now on go by what they cannot go by.
+        if let Some(before) = kept(&mut tx, client, &name, latest).await?
+            && before != guide
+        {
+            let problem = format!("`{name}` is a {}; give the {} another name", before.name(), guide.name());
+            return Err(invalid(problem));
+        }
         let (version, created_by) = (latest.unwrap_or_default() + 1, by.actor.to_owned());
-        let new = Version { name: name.clone(), version, created_at: now, created_by };
+        let is_flow = guide == Guide::Flow;
+        let new = Version { name: name.clone(), version, is_flow, created_at: now, created_by };
         // Somebody else may add the same number meanwhile: theirs is looked at first, then.
         if store::playbooks::insert(&mut tx, client, &new, source).await? {
-            let details = json!({ "playbook": name, "version": version });
+            let details = json!({ guide.name(): name, "version": version });
             let (action, subject, id) = ("add", "playbook", client.0);
             let entry = Entry { actor: by.actor, action, subject, id, reason: by.reason, details: &details };
             store::audit::note(&mut tx, client, entry, now).await?;
@@ -104,6 +119,18 @@ pub async fn add(
             return Ok(Added { version: new.into(), is_new: true });
         }
     }
+}
+
+/// What is kept under a name, or comes with the program under it; `None`: nothing.
+async fn kept(
+    conn: &mut PgConnection,
+    client: ClientId,
+    name: &str,
+    latest: Option<i32>,
+) -> Result<Option<Guide>, StoreError> {
+    let Some(latest) = latest else { return Ok(shipped(name).map(|text| Source::alone(text).guide())) };
+    let found = store::playbooks::read(conn, client, name, latest).await?;
+    Ok(found.map(|(version, _)| Listed::from(version).guide))
 }
 
 /// A playbook with what it says: this version of it, or the latest.
@@ -220,11 +247,31 @@ pub async fn of(
         NoPlaybook::Version { name, version } => {
             OperationError::NotFound { kind: "version of the playbook", given: format!("{name} {version}") }
         }
-        NoPlaybook::Unreadable { .. } => OperationError::NotPossible(none.to_string()),
+        NoPlaybook::Other { .. } | NoPlaybook::Unreadable { .. } => {
+            OperationError::NotPossible(none.to_string())
+        }
     })
 }
 
-/// Whether the playbook that rules name is there, in the version that they name.
+/// Why calls cannot go by the playbook or the flow that an agent names; nothing if they can.
+pub(super) async fn missing(
+    engine: &Engine,
+    client: ClientId,
+    agent: &Agent,
+) -> Result<Vec<String>, OperationError> {
+    let mut missing = vec![];
+    if let Some((name, version)) = agent.playbook() {
+        missing.extend(engine.playbook(client, name, version).await?.err());
+    }
+    if let Some((name, version)) = agent.flow() {
+        let mut conn = engine.pool().acquire().await?;
+        missing.extend(engine.flow(&mut conn, client, name, version).await?.err());
+    }
+    Ok(missing.into_iter().map(|none| none.to_string()).collect())
+}
+
+/// Whether the playbook and the flow that rules name are there, in the versions that they name, and whether the flow's
+/// steps in which our agent talks go by that playbook.
 ///
 /// # Errors
 /// If not, with what there is.
@@ -233,26 +280,57 @@ pub(super) async fn check_named(
     client: ClientId,
     rules: &Rules,
 ) -> Result<(), OperationError> {
-    let Some((name, version)) = rules.agent.playbook() else { return Ok(()) };
     let mut conn = engine.pool().acquire().await?;
-    let latest = store::playbooks::latest(&mut conn, client, name).await?;
+    if let Some(named) = rules.agent.playbook() {
+        check_one(&mut conn, client, named, Guide::Playbook).await?;
+    }
+    let Some(named) = rules.agent.flow() else { return Ok(()) };
+    check_one(&mut conn, client, named, Guide::Flow).await?;
+    // What cannot be read is told before a call, and nobody is called by it.
+    let Ok((flow, _)) = engine.flow(&mut conn, client, named.0, named.1).await? else { return Ok(()) };
+    let playbook = rules.agent.playbook().map(|(name, _)| name);
+    match flow.playbooks().find(|talks_by| playbook != Some(talks_by)) {
+        None => Ok(()),
+        Some(talks_by) => Err(OperationError::Invalid {
+            place: "agent.playbook".into(),
+            problem: format!(
+                "in a step of the flow our agent talks by the playbook `{talks_by}`; name it here, so that seats are kept for such calls"
+            ),
+        }),
+    }
+}
+
+async fn check_one(
+    conn: &mut PgConnection,
+    client: ClientId,
+    (name, version): (&str, Option<u32>),
+    guide: Guide,
+) -> Result<(), OperationError> {
+    let latest = store::playbooks::latest(conn, client, name).await?;
     let oldest = if shipped(name).is_some() { SHIPPED_VERSION } else { 1 };
-    let latest = latest.map(|latest| u32::try_from(latest).unwrap_or_default());
-    let invalid = |place: &str, problem| Err(OperationError::Invalid { place: place.into(), problem });
-    let Some(latest) = latest.or_else(|| shipped(name).map(|_| SHIPPED_VERSION)) else {
-        let there = listed(&mut conn, client, "", i64::try_from(NAMES_TOLD + 1).unwrap_or(i64::MAX)).await?;
+    let invalid = |place: String, problem| Err(OperationError::Invalid { place, problem });
+    let (place, is) = (format!("agent.{}", guide.name()), kept(conn, client, name, latest).await?);
+    let Some(is) = is else {
+        let there = listed(conn, client, "", NAMES_READ).await?.into_iter().filter(|it| it.guide == guide);
+        let there: Vec<String> = there.map(|it| it.name).take(NAMES_TOLD + 1).collect();
         let more = if there.len() > NAMES_TOLD { " and more" } else { "" };
-        let names = there.iter().take(NAMES_TOLD).map(|playbook| playbook.name.as_str());
-        let names = names.collect::<Vec<_>>().join(", ");
-        return invalid("agent.playbook", format!("there is no playbook `{name}`; there are {names}{more}"));
+        let names = there.iter().take(NAMES_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let there_are =
+            if names.is_empty() { "there is none yet".into() } else { format!("there are {names}{more}") };
+        return invalid(place, format!("there is no {} `{name}`; {there_are}", guide.name()));
     };
+    if is != guide {
+        return invalid(place, format!("`{name}` is a {}, not a {}", is.name(), guide.name()));
+    }
+    let latest = latest.map_or(SHIPPED_VERSION, |latest| u32::try_from(latest).unwrap_or_default());
     match version {
         Some(version) if !(oldest..=latest).contains(&version) => {
             let has = match oldest == latest {
                 true => format!("the only one is {oldest}"),
                 false => format!("it has {oldest} to {latest}"),
             };
-            invalid("agent.version", format!("the playbook `{name}` has no version {version}; {has}"))
+            let problem = format!("the {} `{name}` has no version {version}; {has}", guide.name());
+            invalid("agent.version".into(), problem)
         }
         Some(_) | None => Ok(()),
     }

@@ -53,6 +53,7 @@ pub async fn transfer(
         command: Command::Transfer { to, briefing },
         actor: by.actor.to_owned(),
         reason: by.reason.map(str::to_owned),
+        alone: true,
     };
     match engine.input(client, lead, input, None).await?.answer {
         Answer::NoTransfer(why @ CannotTransfer::OwnNumber) => Err(not_there(&why)),

@@ -79,6 +79,39 @@ impl DialOrder<'_> {
     pub fn own_webhook_url(&self, provider: Provider) -> Result<String, CannotCompose> {
         Ok(format!("{}/{}/{}", self.webhook_url(provider)?, self.key, self.secret))
     }
+
+    /// Where the carrier streams the call's audio to.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn stream_url(&self, provider: Provider) -> Result<String, CannotCompose> {
+        stream_url(self.public_url, provider, self.key, self.secret)
+    }
+
+    /// Where the carrier asks what a call is to do that goes by a flow of ours.
+    ///
+    /// # Errors
+    /// If the public address cannot be sent to.
+    pub fn flow_url(&self) -> Result<String, CannotCompose> {
+        flow_url(self.public_url, self.key, self.secret)
+    }
+}
+
+/// See [`DialOrder::stream_url`].
+pub(crate) fn stream_url(
+    ours: &Url,
+    provider: Provider,
+    key: DialKey,
+    secret: &str,
+) -> Result<String, CannotCompose> {
+    // http becomes ws, and https becomes wss.
+    let rest = public_url(ours)?.trim_start_matches("http");
+    Ok(format!("ws{rest}/streams/{}/{key}/{secret}", provider.name()))
+}
+
+/// See [`DialOrder::flow_url`].
+pub(crate) fn flow_url(ours: &Url, key: DialKey, secret: &str) -> Result<String, CannotCompose> {
+    Ok(format!("{}/flows/{key}/{secret}", public_url(ours)?))
 }
 
 /// Where an account's webhooks are sent, below our public address, if its carrier signs them.

@@ -60,6 +60,38 @@ pub async fn note(
     Ok(())
 }
 
+/// Writes orders down, with the changes themselves.
+pub async fn note_all(
+    conn: &mut PgConnection,
+    client: ClientId,
+    entries: &[Entry<'_>],
+    now: Moment,
+) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = entries.iter().map(|_| new_id(now)).collect();
+    let texts = |of: fn(&Entry<'_>) -> String| entries.iter().map(of).collect::<Vec<_>>();
+    sqlx::query!(
+        "insert into audit (client_id, audit_id, at, actor, action, subject, subject_id, reason, details)
+        select $1, audit_id, $2, actor, action, subject, subject_id, reason, details
+        from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::jsonb[])
+            x (audit_id, actor, action, subject, subject_id, reason, details)",
+        client.0,
+        now,
+        &ids,
+        &texts(|of| of.actor.to_owned()),
+        &texts(|of| of.action.to_owned()),
+        &texts(|of| of.subject.to_owned()),
+        &entries.iter().map(|of| of.id).collect::<Vec<_>>(),
+        &entries.iter().map(|of| of.reason.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
+        &entries.iter().map(|of| of.details.clone()).collect::<Vec<_>>()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// An order as it was written down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {

@@ -2,7 +2,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{AttemptNumber, ClientId, LeadId};
-use outdial_workflows::results::{CallResults, Turn};
+use outdial_workflows::results::{CallResults, FlowCourse, Turn};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -67,6 +67,27 @@ pub async fn add_turns(
         transcript.sort_by_key(|turn| turn.at_ms);
     }
     add(conn, client, &[(lead, number, json!({ "transcript": transcript }))], now).await
+}
+
+/// Adds to a call's transcript what was said in it by a flow, at one visit of the carrier's. False if this visit is
+/// recorded already: the carrier asks once more.
+pub async fn add_visit(
+    conn: &mut PgConnection,
+    client: ClientId,
+    (lead, number): (LeadId, AttemptNumber),
+    course: &FlowCourse,
+    turns: Vec<Turn>,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    // Whoever comes second waits for this row, and then sees what the first has added.
+    add(conn, client, &[(lead, number, json!({}))], now).await?;
+    let known = read(conn, client, lead, number).await?.unwrap_or_default();
+    if known.flow.is_some_and(|known| known.visits >= course.visits) {
+        return Ok(false);
+    }
+    let transcript: Vec<Turn> = known.transcript.into_iter().chain(turns).collect();
+    add(conn, client, &[(lead, number, json!({ "flow": course, "transcript": transcript }))], now).await?;
+    Ok(true)
 }
 
 /// What is known of an attempt; `None` if nothing is.

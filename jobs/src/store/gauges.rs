@@ -93,20 +93,28 @@ pub struct Abandonment {
     pub abandoned: i64,
 }
 
-/// The same since a day, of the campaigns with the most such calls, whether they are under way or over.
+/// The same since a day, of the campaigns with the most such calls, whether they are under way or over: what is rolled
+/// up, and what is pending.
 pub async fn abandonment(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Abandonment>, StoreError> {
     let rows = sqlx::query!(
         r#"select a.client_id as "client_id!", l.name as "client_name!", a.campaign_id as "campaign_id!", c.name as "name!",
             a.answered as "answered!", a.abandoned as "abandoned!"
         from (
             select client_id, campaign_id, sum(answered)::bigint as answered, sum(abandoned)::bigint as abandoned
-            from abandonment where day >= $2 group by client_id, campaign_id order by 3 desc limit $1
+            from (
+                select client_id, campaign_id, answered, abandoned from abandonment where day >= $2
+                union all
+                select client_id, campaign_id, person_answered, abandoned
+                from (select * from call_statistics_deltas order by delta_id limit $3) d
+                where person_answered <> 0 or abandoned <> 0
+            ) d group by client_id, campaign_id order by 3 desc limit $1
         ) a
         join campaigns c on c.client_id = a.client_id and c.campaign_id = a.campaign_id
         join clients l on l.client_id = a.client_id
         where a.answered > 0"#,
         CAMPAIGNS,
-        since
+        since,
+        PENDING
     )
     .fetch_all(conn)
     .await?;

@@ -255,33 +255,72 @@ pub struct Fits<'a> {
     pub error: Option<&'a str>,
 }
 
-/// A client's live jobs that fit, as they stand at `now`.
+/// Of how many jobs the fitting ones are looked for, a page: a filter that fits hardly any must not read all of them.
+pub const WALKED: i64 = 20_000;
+
+/// Reads those live jobs of some that fit, beyond a part's beginning and in this order; of them as many as are looked at.
+macro_rules! live {
+    ($conn:expr, $part:expr, $beyond:tt, $order:tt, $among:tt, $client:expr, $fits:expr, $now:expr) => {
+        sqlx::query_as!(
+            LiveRow,
+            r#"select job_id, client_id, kind, lead_id, number, tries, run_at, last_error, errors, created_at, state as "state!"
+            from (
+                select *, case when lease_until > $5 then 'running' when run_at > $5 then 'backing_off'
+                    else 'waiting' end as state
+                from ("# + $among + " and job_id " + $beyond + " $1 order by job_id " + $order + " limit $4) j) j
+            where ($6::text is null or kind = $6) and ($7::text is null or state = $7)
+                and ($8::text is null or position(lower($8) in lower(last_error)) > 0)
+            order by job_id " + $order + " limit $2",
+            $part.beyond(),
+            $part.limit,
+            $client.0,
+            WALKED,
+            $now,
+            $fits.kind,
+            $fits.state.map(JobState::name),
+            $fits.error
+        )
+        .fetch_all($conn)
+        .await
+    };
+    ($conn:expr, $part:expr, $among:tt, $client:expr, $fits:expr, $now:expr) => {
+        match $part.direction {
+            Direction::NewestFirst => live!($conn, $part, "<", "desc", $among, $client, $fits, $now),
+            Direction::OldestFirst => live!($conn, $part, ">", "asc", $among, $client, $fits, $now),
+        }
+    };
+}
+
+/// A client's live jobs that fit, as they stand at `now`. They are looked for among [`WALKED`]: those that run by
+/// themselves, since they are few, and those with an error among such.
 pub async fn live(
     conn: &mut PgConnection,
     client: ClientId,
-    Fits { kind, state, error }: Fits<'_>,
+    fits: Fits<'_>,
     part: Part,
     now: Moment,
 ) -> Result<Vec<Listed>, StoreError> {
-    let rows = part!(
-        LiveRow,
-        conn,
-        part,
-        "job_id",
-        r#"select job_id, client_id, kind, lead_id, number, tries, run_at, last_error, errors, created_at, state as "state!"
-        from (
-            select *, case when lease_until > $5 then 'running' when run_at > $5 then 'backing_off'
-                else 'waiting' end as state
-            from jobs where client_id = $3) j
-        where ($4::text is null or kind = $4) and ($6::text is null or state = $6)
-            and ($7::text is null or position(lower($7) in lower(last_error)) > 0)"#,
-        client.0,
-        kind,
-        now,
-        state.map(JobState::name),
-        error
-    )?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    let rows = match fits {
+        Fits { state: Some(JobState::Running), .. } => live!(
+            conn,
+            part,
+            "select * from (select * from jobs where lease_owner is not null and lease_until > $5 offset 0) j
+            where client_id = $3",
+            client,
+            fits,
+            now
+        ),
+        Fits { error: Some(_), .. } => live!(
+            conn,
+            part,
+            "select * from jobs where client_id = $3 and last_error is not null",
+            client,
+            fits,
+            now
+        ),
+        _ => live!(conn, part, "select * from jobs where client_id = $3", client, fits, now),
+    };
+    Ok(rows?.into_iter().map(Into::into).collect())
 }
 
 /// What of a client is put aside and fits: jobs of one kind, or everything.
@@ -307,9 +346,6 @@ pub async fn aside(
     )?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
-
-/// Of how many jobs that are over the fitting ones are looked for, a page.
-pub const WALKED: i64 = 20_000;
 
 /// Reads those of [`WALKED`] finished jobs beyond a part's beginning that fit, in this order.
 macro_rules! walked {

@@ -6,6 +6,7 @@ use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::template::Values;
 use outdial_workflows::workflow::{Priority, State};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -90,6 +91,22 @@ impl Briefing {
         };
         let fields = self.attributes.as_object().into_iter().flatten();
         fields.map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    /// What texts are filled with. `attributes` are those of [`Self::attribute_texts`].
+    pub fn values<'a>(
+        &'a self,
+        phone: &'a PhoneNumber,
+        attributes: &'a BTreeMap<String, String>,
+    ) -> Values<'a> {
+        Values {
+            lead_name: self.name.as_deref(),
+            lead_phone: phone.as_str(),
+            lead_external_id: self.external_id.as_deref(),
+            attributes,
+            campaign_name: &self.campaign_name,
+            client_name: &self.client_name,
+        }
     }
 }
 

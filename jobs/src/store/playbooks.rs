@@ -17,6 +17,8 @@ pub struct Version {
     pub name: String,
     /// Which; counts from 1.
     pub version: i32,
+    /// Whether it is a flow.
+    pub is_flow: bool,
     /// When it was added.
     pub created_at: Moment,
     /// By whom.
@@ -33,15 +35,16 @@ pub async fn insert(
     let files = serde_json::to_value(&source.files);
     let files = files.map_err(|problem| unreadable("playbooks", client.0, problem))?;
     let done = sqlx::query!(
-        "insert into playbooks (client_id, name, version, text, files, created_at, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        "insert into playbooks (client_id, name, version, text, files, created_at, created_by, is_flow)
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
         client.0,
         new.name,
         new.version,
         source.text,
         files,
         new.created_at,
-        new.created_by
+        new.created_by,
+        new.is_flow
     )
     .execute(conn)
     .await?;
@@ -72,7 +75,7 @@ pub async fn read(
     version: i32,
 ) -> Result<Option<(Version, Source)>, StoreError> {
     let row = sqlx::query!(
-        "select name, version, text, files, created_at, created_by from playbooks
+        "select name, version, is_flow, text, files, created_at, created_by from playbooks
         where client_id = $1 and name = $2 and version = $3",
         client.0,
         name,
@@ -84,7 +87,8 @@ pub async fn read(
     let files = serde_json::from_value::<BTreeMap<String, String>>(row.files);
     let files = files.map_err(|problem| unreadable("playbooks", client.0, problem))?;
     let (created_at, created_by) = (row.created_at, row.created_by);
-    let version = Version { name: row.name, version: row.version, created_at, created_by };
+    let (name, version, is_flow) = (row.name, row.version, row.is_flow);
+    let version = Version { name, version, is_flow, created_at, created_by };
     Ok(Some((version, Source { text: row.text, files })))
 }
 
@@ -104,7 +108,7 @@ pub async fn page(
             select (select p.name from playbooks p where p.client_id = $1 and p.name > n.name order by p.name limit 1)
             from names n where n.name is not null
         )
-        select p.name as "name!", p.version as "version!", p.created_at as "created_at!",
+        select p.name as "name!", p.version as "version!", p.is_flow as "is_flow!", p.created_at as "created_at!",
             p.created_by as "created_by!"
         from (select name from names where name is not null limit $3) n
         cross join lateral (
@@ -129,7 +133,7 @@ pub async fn versions(
 ) -> Result<Vec<Version>, StoreError> {
     let rows = sqlx::query_as!(
         Version,
-        "select name, version, created_at, created_by from playbooks
+        "select name, version, is_flow, created_at, created_by from playbooks
         where client_id = $1 and name = $2 and version < $3 order by version desc limit $4",
         client.0,
         name,

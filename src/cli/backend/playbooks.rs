@@ -4,7 +4,7 @@ use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::playbooks::{self, Added, Listed};
 use outdial_workflows::Moment;
 use outdial_workflows::ids::ClientId;
-use outdial_workflows::playbook::{Source, is_name};
+use outdial_workflows::playbook::{Guide, Source, is_name};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use crate::client::Call;
 pub(in crate::cli) struct Kept {
     pub(in crate::cli) name: String,
     pub(in crate::cli) version: u32,
+    pub(in crate::cli) kind: Guide,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) created_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,9 +24,9 @@ pub(in crate::cli) struct Kept {
 }
 
 impl From<Listed> for Kept {
-    fn from(Listed { name, version, added }: Listed) -> Self {
+    fn from(Listed { name, version, guide, added }: Listed) -> Self {
         let (created_at, created_by) = added.unzip();
-        Self { name, version, created_at, created_by }
+        Self { name, version, kind: guide, created_at, created_by }
     }
 }
 

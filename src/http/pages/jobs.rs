@@ -76,6 +76,11 @@ impl Wanted {
         self.state.parse().is_ok_and(JobState::is_over)
     }
 
+    /// Whether it asks for some jobs only.
+    fn filters(&self) -> bool {
+        [&self.kind, &self.state, &self.error].iter().any(|text| !text.is_empty())
+    }
+
     fn query(&self, after: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let pairs = [

@@ -1,5 +1,7 @@
 //! Playbooks: what our own agent says, asks and finds out. Versions are added here, and checked before.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
@@ -9,7 +11,8 @@ use outdial_jobs::operations::OperationError;
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::playbooks::{self, Listed};
 use outdial_workflows::ids::ClientId;
-use outdial_workflows::playbook::{Playbook, Problem as Fault, Source};
+use outdial_workflows::ivr::Flow;
+use outdial_workflows::playbook::{Guide, Playbook, Problem as Fault, Source};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -54,8 +57,10 @@ struct PlaybookPage {
     shell: Shell,
     shown: Listed,
     source: Source,
-    /// `None`: this version of the program cannot read it.
+    /// It is a playbook, and can be read.
     playbook: Option<Playbook>,
+    /// It is a flow, and can be read.
+    flow: Option<Flow>,
     variables: Vec<String>,
     versions: Vec<Listed>,
 }
@@ -76,10 +81,15 @@ async fn show_one(
     let (shown, source) = playbooks::show(engine, client, name, which.version).await?;
     let versions = playbooks::versions(engine, client, name, None, LISTED).await?;
     let shell = visit.shell(client, "playbooks", shown.name.clone()).await?;
-    let playbook = source.read().ok();
-    let variables = playbook.as_ref().map(Playbook::variables).unwrap_or_default();
-    let variables = variables.into_iter().map(ToString::to_string).collect();
-    page(&PlaybookPage { shell, shown, source, playbook, variables, versions })
+    let (playbook, flow) = match shown.guide {
+        Guide::Playbook => (source.read().ok(), None),
+        Guide::Flow => (None, source.read_flow().ok()),
+    };
+    let of_playbook = playbook.iter().flat_map(Playbook::variables);
+    let variables: BTreeSet<String> =
+        of_playbook.chain(flow.iter().flat_map(Flow::variables)).map(ToString::to_string).collect();
+    let variables = variables.into_iter().collect();
+    page(&PlaybookPage { shell, shown, source, playbook, flow, variables, versions })
 }
 
 /// A form with a playbook to be written, and what is wrong with it if that was asked.
@@ -154,7 +164,7 @@ async fn check(
     visit.caller.is(Role::Operator)?;
     let client = visit.client(client).await?;
     let draft = Draft(pairs);
-    let faults = given(&draft).read().err().map(|problems| problems.0);
+    let faults = given(&draft).check().err().map(|problems| problems.0);
     again(&visit, client, &draft, faults.unwrap_or_default()).await
 }
 

@@ -17,6 +17,7 @@ use outdial_jobs::operations::{OperationError, Part, setup};
 use outdial_jobs::store::accounts::Account;
 use outdial_workflows::ids::{AccountId, ClientId};
 use outdial_workflows::phone::PhoneNumber;
+use outdial_workflows::playbook::Guide;
 use outdial_workflows::rules::Rules;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -111,6 +112,16 @@ impl Draft {
     fn put_agent(&self, rules: &mut Map<String, Value>) -> Result<(), Problem> {
         let agent = match self.one("agent") {
             "flow" => json!({ "mode": "flow", "flow_id": self.one("flow_id") }),
+            "ivr" => {
+                let mut agent = json!({ "mode": "ivr", "flow": self.one("ivr") });
+                if !self.one("ivr_playbook").is_empty() {
+                    agent["playbook"] = self.one("ivr_playbook").into();
+                }
+                if let Some(version) = self.number("ivr_version")? {
+                    agent["version"] = version.into();
+                }
+                agent
+            }
             "hosted" => {
                 let mut agent = json!({ "mode": "hosted", "agent_id": self.one("agent_id") });
                 if !self.one("agent_version").is_empty() {
@@ -217,6 +228,11 @@ pub(super) struct RulesForm {
     pub(super) playbook_version: String,
     /// Those that can be chosen.
     pub(super) playbooks: Vec<String>,
+    pub(super) ivr: String,
+    pub(super) ivr_version: String,
+    pub(super) ivr_playbook: String,
+    /// The flows that can be chosen.
+    pub(super) flows: Vec<String>,
     pub(super) flow_id: String,
     pub(super) agent_id: String,
     pub(super) agent_version: String,
@@ -246,10 +262,18 @@ impl RulesForm {
     pub(super) async fn of(visit: &Visit, client: ClientId, rules: &Rules) -> Result<Self, Failure> {
         let known = playbooks::list(&visit.api.engine, client, None, PLAYBOOKS).await?;
         let mut form = Self::with(rules);
-        form.playbooks = known.into_iter().map(|playbook| playbook.name).collect();
+        let (flows, playbooks): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|kept| kept.guide == Guide::Flow);
+        form.playbooks = playbooks.into_iter().map(|playbook| playbook.name).collect();
+        form.flows = flows.into_iter().map(|flow| flow.name).collect();
         // Whatever the rules name stays to be chosen, however many others there are.
-        if !form.playbook.is_empty() && !form.playbooks.contains(&form.playbook) {
-            form.playbooks.push(form.playbook.clone());
+        for named in [&form.playbook, &form.ivr_playbook] {
+            if !named.is_empty() && !form.playbooks.contains(named) {
+                form.playbooks.push(named.clone());
+            }
+        }
+        if !form.ivr.is_empty() && !form.flows.contains(&form.ivr) {
+            form.flows.push(form.ivr.clone());
         }
         Ok(form)
     }
@@ -279,20 +303,22 @@ impl RulesForm {
             |day: &str| window["days"].as_array().is_some_and(|days| days.iter().any(|known| known == day));
         let numbers =
             rules["caller_ids"].as_array().map(|numbers| numbers.iter().map(text).collect::<Vec<_>>());
+        let of_mode = |mode: &str, field: &str| match rules["agent"]["mode"] == mode {
+            true => text(&rules["agent"][field]),
+            false => String::new(),
+        };
         Self {
             agent: text(&rules["agent"]["mode"]),
-            playbook: text(&rules["agent"]["playbook"]),
-            playbook_version: match rules["agent"]["mode"] == "stream" {
-                true => text(&rules["agent"]["version"]),
-                false => String::new(),
-            },
+            playbook: of_mode("stream", "playbook"),
+            ivr: of_mode("ivr", "flow"),
+            ivr_version: of_mode("ivr", "version"),
+            ivr_playbook: of_mode("ivr", "playbook"),
+            flows: vec![],
+            playbook_version: of_mode("stream", "version"),
             playbooks: vec![],
             flow_id: text(&rules["agent"]["flow_id"]),
             agent_id: text(&rules["agent"]["agent_id"]),
-            agent_version: match rules["agent"]["mode"] == "hosted" {
-                true => text(&rules["agent"]["version"]),
-                false => String::new(),
-            },
+            agent_version: of_mode("hosted", "version"),
             caller_ids: numbers.unwrap_or_default().join(", "),
             zone: text(&rules["zone"]),
             hours,

@@ -109,8 +109,8 @@ listing! {
 ///
 /// Those of a client, live and put aside, the newest first unless told otherwise. Jobs that are over are listed where the
 /// state asks for them, `done`, `dropped` or `discarded`, for a week: those that failed before, that somebody gave up,
-/// or that are of no lead. A step that went well at once is told by its lead's history. Of those that are over, what
-/// fits is looked for among 20,000 a page.
+/// or that are of no lead. A step that went well at once is told by its lead's history. What fits is looked for among
+/// 20,000 a page: those that run are looked for by themselves, and an error among those that have one.
 #[utoipa::path(get, path = "/v1/clients/{client}/jobs", tag = "jobs",
     params(("client" = Uuid, Path, description = "The client's id"), JobsQuery), responses(
     (status = 200, description = "A page of jobs", body = Page<Job>),

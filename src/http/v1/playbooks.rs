@@ -1,9 +1,9 @@
-//! What our own agent says and asks in calls.
+//! What our own agent says and asks in calls, and the flows that calls go by which no agent holds.
 
 // Written so by `utoipa::path` for parameters of the handler's own module.
 #![allow(unused_qualifications)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,8 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use outdial_jobs::operations::keys::Role;
 use outdial_jobs::operations::playbooks::{self, Added, Listed};
-use outdial_workflows::playbook::{Playbook, Source};
+use outdial_workflows::ivr::Flow;
+use outdial_workflows::playbook::{Guide, Playbook, Problems, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -56,6 +57,8 @@ pub(crate) struct PlaybookVersion {
     name: String,
     /// Counts from 1; 0 is the one that comes with the program.
     version: u32,
+    /// What it is: a playbook, by which our own agent talks, or a flow of steps, by which calls go that no agent holds.
+    kind: GuideName,
     /// When it was added; absent for the one that comes with the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<DateTime<Utc>>,
@@ -65,9 +68,27 @@ pub(crate) struct PlaybookVersion {
 }
 
 impl From<Listed> for PlaybookVersion {
-    fn from(Listed { name, version, added }: Listed) -> Self {
+    fn from(Listed { name, version, guide, added }: Listed) -> Self {
         let (created_at, created_by) = added.unzip();
-        Self { name, version, created_at, created_by }
+        Self { name, version, kind: guide.into(), created_at, created_by }
+    }
+}
+
+/// What is kept under a name.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PlaybookKind)]
+pub(crate) enum GuideName {
+    Playbook,
+    Flow,
+}
+
+impl From<Guide> for GuideName {
+    fn from(guide: Guide) -> Self {
+        match guide {
+            Guide::Playbook => Self::Playbook,
+            Guide::Flow => Self::Flow,
+        }
     }
 }
 
@@ -94,9 +115,11 @@ pub(crate) struct PlaybookBody {
     files: BTreeMap<String, String>,
 }
 
-/// What a playbook is that has no faults.
+/// What a playbook or flow is that has no faults.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CheckedPlaybook {
+    /// What it is.
+    kind: GuideName,
     /// The name that it gives itself.
     title: String,
     /// The language it speaks.
@@ -104,7 +127,7 @@ pub(crate) struct CheckedPlaybook {
     /// The voice it speaks with, by the speech service's id; absent: the deployment's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     voice: Option<String>,
-    /// Its stages.
+    /// Its stages; of a flow, its steps.
     stages: Vec<String>,
     /// What it finds out.
     fields: Vec<String>,
@@ -117,7 +140,19 @@ impl From<Playbook> for CheckedPlaybook {
         let variables = playbook.variables().into_iter().map(ToString::to_string).collect();
         let Playbook { name, language, voice, stages, fields, .. } = playbook;
         let stages = stages.into_iter().map(|stage| stage.name).collect();
-        Self { title: name, language, voice, stages, fields: fields.into_keys().collect(), variables }
+        let (kind, fields) = (GuideName::Playbook, fields.into_keys().collect());
+        Self { kind, title: name, language, voice, stages, fields, variables }
+    }
+}
+
+impl From<Flow> for CheckedPlaybook {
+    fn from(flow: Flow) -> Self {
+        let variables: BTreeSet<String> = flow.variables().map(ToString::to_string).collect();
+        let (kind, fields) = (GuideName::Flow, flow.keeps().map(str::to_owned).collect());
+        let Flow { name, language, voice, steps } = flow;
+        let stages = steps.into_iter().map(|step| step.name).collect();
+        let variables = variables.into_iter().collect();
+        Self { kind, title: name, language, voice, stages, fields, variables }
     }
 }
 
@@ -156,7 +191,7 @@ pub(crate) async fn list(
 
 /// Add a version of a playbook
 ///
-/// Or the first one under a new name. A version is never changed or deleted; campaigns that name none go by the
+/// Or the first one under a new name. A TOML file with `steps` is a flow. A version is never changed or deleted; campaigns that name none go by the
 /// latest from the next call on. What says the same as the latest version makes no other.
 #[utoipa::path(post, path = "/v1/clients/{client}/playbooks", tag = "playbooks",
     params(("client" = Uuid, Path, description = "The client's id")), request_body = PlaybookInput, responses(
@@ -260,8 +295,11 @@ pub(crate) async fn check(
     Body(PlaybookToCheck { text, files }): Body<PlaybookToCheck>,
 ) -> Result<Json<CheckedPlaybook>, Problem> {
     caller.is(Role::Viewer)?;
-    let read = Source { text, files }.read();
-    let playbook =
-        read.map_err(|problems| Problem::invalid(problems.0.into_iter().map(FieldError::from).collect()))?;
-    Ok(Json(playbook.into()))
+    let source = Source { text, files };
+    let read = match source.guide() {
+        Guide::Playbook => source.read().map(CheckedPlaybook::from),
+        Guide::Flow => source.read_flow().map(CheckedPlaybook::from),
+    };
+    let wrong = |problems: Problems| Problem::invalid(problems.0.into_iter().map(FieldError::from).collect());
+    Ok(Json(read.map_err(wrong)?))
 }

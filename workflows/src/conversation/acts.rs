@@ -62,6 +62,8 @@ pub enum Act {
         /// What they are told before they are put through.
         briefing: Option<Briefing>,
     },
+    /// Tell what comes of the transfer that somebody has ordered.
+    FollowTransfer,
     /// End the call, and why. Nothing follows.
     End(Ending),
 }

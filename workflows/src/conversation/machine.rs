@@ -99,7 +99,8 @@ struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
     Listen,
-    Transfer(String, Option<Briefing>),
+    /// Handing over: to whom, and what they are told first, unless somebody else has ordered it.
+    Transfer(Option<(String, Option<Briefing>)>),
     End(Ending),
 }
 
@@ -491,11 +492,11 @@ impl Conversation {
                 };
                 self.say(&last, true, at);
             }
-            After::Transfer(..) if text.is_empty() => {
+            After::Transfer(_) if text.is_empty() => {
                 let last = self.script.says.transfer.clone();
                 self.say(&last, true, at);
             }
-            After::End(_) | After::Transfer(..) => {}
+            After::End(_) | After::Transfer(_) => {}
         }
     }
 
@@ -531,7 +532,7 @@ impl Conversation {
             Tool::Transfer => {
                 let to = self.script.transfer_to.clone().ok_or("nobody can be transferred to")?;
                 let briefing = arguments.get("briefing").and_then(Value::as_str).and_then(Briefing::cut);
-                self.after = After::Transfer(to, briefing);
+                self.after = After::Transfer(Some((to, briefing)));
             }
         }
         Ok("done".into())
@@ -671,9 +672,12 @@ impl Conversation {
                 }
                 self.listen(false, at);
             }
-            After::Transfer(to, briefing) => {
+            After::Transfer(ours) => {
                 self.phase = Phase::Transferring { since: at };
-                self.out.push_back(Act::Transfer { to, briefing });
+                self.out.push_back(match ours {
+                    Some((to, briefing)) => Act::Transfer { to, briefing },
+                    None => Act::FollowTransfer,
+                });
             }
             After::End(ending) => self.end(ending, at),
         }
@@ -899,11 +903,15 @@ impl Conversation {
     fn ordered(&mut self, order: Order, at: CallTime) {
         match order {
             Order::HangUp => self.end(Ending::Ordered, at),
-            Order::Transfer { to, briefing } => {
-                let says = self.script.says.transfer.clone();
-                self.close(&says, Ending::Ordered, at);
-                self.closing = false;
-                self.after = After::Transfer(to, briefing);
+            Order::HandOver => {
+                let talks = matches!(self.phase, Phase::Listening { .. } | Phase::Thinking | Phase::Speaking);
+                // The agent's own wish comes back as an order, too.
+                if talks && !self.closing && !matches!(self.after, After::Transfer(_)) {
+                    let says = self.script.says.transfer.clone();
+                    self.close(&says, Ending::Ordered, at);
+                    self.closing = false;
+                    self.after = After::Transfer(None);
+                }
             }
         }
     }

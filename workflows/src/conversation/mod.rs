@@ -22,8 +22,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::transfer::Briefing;
-
 pub use self::acts::{Act, Ending, Latency, Message, Prompt, Spoken};
 pub use self::duties::Duties;
 pub use self::machine::Conversation;
@@ -190,13 +188,8 @@ pub enum Transferred {
 pub enum Order {
     /// End the call now.
     HangUp,
-    /// Hand it to somebody.
-    Transfer {
-        /// A number or a SIP address.
-        to: String,
-        /// What they are told before they are put through.
-        briefing: Option<Briefing>,
-    },
+    /// Let it go: somebody has ordered that it be handed over, and the carrier is about to be asked.
+    HandOver,
 }
 
 /// Where a conversation stands.

@@ -79,7 +79,9 @@ pub fn decide(run: Run, input: &Input, ctx: &Context<'_>) -> Decision {
         Input::JobQuarantined { kind, error } => deciding.job_quarantined(kind, error),
         Input::CampaignEnded { actor, reason } => deciding.campaign_ended(actor, reason.as_deref()),
         Input::ConsentRecorded { actor } => deciding.consent_recorded(actor),
-        Input::Command { command, actor, reason } => deciding.command(command, actor, reason.as_deref()),
+        Input::Command { command, actor, reason, alone: _ } => {
+            deciding.command(command, actor, reason.as_deref())
+        }
     };
     deciding.into_decision(answer)
 }

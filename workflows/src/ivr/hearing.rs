@@ -1,8 +1,8 @@
 //! What comes next in a call: from where it stands and what was heard, to where it waits again or ends.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Ask, At, Does, Filled, Heard, Input, Next};
+use crate::outcome::Outcome;
+use crate::results::Speaker;
 use crate::transfer::TransferTo;
 
 /// Something that the carrier is to do. The last of them waits or ends the call.
@@ -60,14 +60,15 @@ pub enum Verb {
     HangUp,
 }
 
-/// A step that a call went through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passed {
+/// Something that was said or done in a step, as it stands in the call's transcript: together they are its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
     /// The step's name.
     pub step: String,
-    /// What was heard there, in words; absent where nobody was waited for, and for what is to stay secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heard: Option<String>,
+    /// By whom: our side, or the person.
+    pub by: Speaker,
+    /// The words; in parentheses what is not said but done.
+    pub text: String,
 }
 
 /// Something that is known from now on.
@@ -91,6 +92,8 @@ pub enum Fact {
     },
     /// The person was put through to somebody.
     PutThrough(TransferTo),
+    /// What the call has come to so far.
+    Outcome(Outcome),
 }
 
 /// What comes of what was heard.
@@ -98,8 +101,8 @@ pub enum Fact {
 pub struct Turn {
     /// What the carrier is to do.
     pub verbs: Vec<Verb>,
-    /// The steps that the call went through: the one that it stood in, if something was heard in it, and those behind.
-    pub passed: Vec<Passed>,
+    /// What was heard in the step that the call stood in, and what is said and done from there on.
+    pub lines: Vec<Line>,
     /// What is known from now on.
     pub facts: Vec<Fact>,
 }
@@ -123,14 +126,16 @@ impl Filled {
             self.enter(Some(at.step), &mut turn);
             return turn;
         }
-        let mut pass = |heard: Option<String>| turn.passed.push(Passed { step: step.name.clone(), heard });
         let next = match (&step.does, heard) {
             (Does::Ask(ask), heard) => {
                 let answer = ask.answer(heard);
-                pass(
-                    answer
-                        .as_ref()
-                        .map_or(Some("nothing".to_owned()), |answer| (!ask.secret).then(|| answer.clone())),
+                turn.hear(
+                    &step.name,
+                    match &answer {
+                        None => "(nothing)",
+                        Some(_) if ask.secret => "(a secret)",
+                        Some(answer) => answer,
+                    },
                 );
                 match answer.as_deref().map_or(Fits::Not, |answer| ask.fits(answer, heard)) {
                     Fits::Way(next) => {
@@ -140,37 +145,35 @@ impl Filled {
                         next
                     }
                     Fits::Not if at.tried + 1 < ask.tries => {
-                        let wrong = ask.wrong.clone().filter(|_| *heard != Heard::Nothing);
-                        turn.verbs.extend(wrong.map(Verb::Say));
+                        let wrong = ask.wrong.as_deref().filter(|_| *heard != Heard::Nothing);
+                        if let Some(wrong) = wrong {
+                            turn.say(&step.name, wrong);
+                        }
                         self.wait(At { step: at.step, tried: at.tried + 1 }, &mut turn);
                         return turn;
                     }
                     Fits::Not => ask.otherwise,
                 }
             }
-            (Does::Record { then, .. }, Heard::Recorded(url)) => {
-                pass(Some(url.as_ref().map_or("nothing", |_| "a recording").to_owned()));
-                let recorded = url.clone().map(|url| Fact::Recorded { step: step.name.clone(), url });
-                turn.facts.extend(recorded);
+            (Does::Record { then, .. }, Heard::Recorded(Some(url))) => {
+                turn.hear(&step.name, "(a recording)");
+                turn.facts.push(Fact::Recorded { step: step.name.clone(), url: url.clone() });
+                *then
+            }
+            (Does::Record { then, .. }, _) => {
+                turn.hear(&step.name, "(nothing)");
                 *then
             }
             (Does::Dial { then, to, .. }, Heard::Dialled(true)) => {
-                pass(Some("they talked".to_owned()));
+                turn.hear(&step.name, "(they talked)");
                 turn.facts.push(Fact::PutThrough(to.clone()));
                 *then
             }
             (Does::Dial { otherwise, .. }, _) => {
-                pass(Some("nobody was reached".to_owned()));
+                turn.hear(&step.name, "(nobody was reached)");
                 *otherwise
             }
-            (Does::Talk { then, .. }, _) => {
-                pass(Some("our agent talked".to_owned()));
-                *then
-            }
-            (Does::Record { then, .. }, _) => {
-                pass(Some("nothing".to_owned()));
-                *then
-            }
+            (Does::Talk { then, .. }, _) => *then,
             // Nobody is waited for there: what is heard there was not asked.
             (does, _) => does.ways().first().copied(),
         };
@@ -181,30 +184,34 @@ impl Filled {
     /// Goes through steps until one waits, or the call ends. [`super::read`] takes no flow that goes round for ever.
     fn enter(&self, mut next: Next, turn: &mut Turn) {
         while let Some((at, step)) = next.and_then(|at| Some((at, self.steps.get(at)?))) {
-            if step.does.waits() {
-                return self.wait(At { step: at, tried: 0 }, turn);
-            }
-            turn.passed.push(Passed { step: step.name.clone(), heard: None });
+            turn.facts.extend(step.outcome.map(Fact::Outcome));
             next = match &step.does {
                 Does::Say { text, then } => {
-                    turn.verbs.push(Verb::Say(text.clone()));
+                    turn.say(&step.name, text);
                     *then
                 }
                 Does::Play { url, then } => {
-                    turn.verbs.push(Verb::Play(url.clone()));
+                    turn.does(&step.name, format!("(plays {url})"), Verb::Play(url.clone()));
                     *then
                 }
                 Does::DoNotCall { text } => {
                     turn.facts.push(Fact::DoNotCall);
-                    turn.verbs.push(Verb::Say(text.clone()));
+                    turn.say(&step.name, text);
                     None
                 }
-                Does::Redirect { url } => return turn.verbs.push(Verb::Redirect(url.clone())),
+                Does::Redirect { url } => {
+                    return turn.does(&step.name, format!("(goes on at {url})"), Verb::Redirect(url.clone()));
+                }
                 Does::HangUp { text } => {
-                    turn.verbs.extend(text.clone().map(Verb::Say));
+                    match text {
+                        Some(text) => turn.say(&step.name, text),
+                        None => turn.tell(&step.name, Speaker::Agent, "(hangs up)"),
+                    }
                     None
                 }
-                Does::Ask(_) | Does::Record { .. } | Does::Dial { .. } | Does::Talk { .. } => None,
+                Does::Ask(_) | Does::Record { .. } | Does::Dial { .. } | Does::Talk { .. } => {
+                    return self.wait(At { step: at, tried: 0 }, turn);
+                }
             };
         }
         turn.verbs.push(Verb::HangUp);
@@ -213,24 +220,34 @@ impl Filled {
     /// Waits in a step for what it waits for.
     fn wait(&self, at: At, turn: &mut Turn) {
         let Some(step) = self.steps.get(at.step) else { return turn.verbs.push(Verb::HangUp) };
-        let say = |text: &str| (!text.is_empty()).then(|| Verb::Say(text.to_owned()));
         match &step.does {
-            Does::Ask(ask) => turn.verbs.push(Verb::Gather {
-                text: ask.text.clone(),
-                input: ask.input,
-                digits: ask.digits,
-                finish_on: ask.finish_on,
-                wait_s: ask.wait_s,
-                hints: ask.on.keys().filter(|key| !is_keys(key)).cloned().collect(),
-                at,
-            }),
+            Does::Ask(ask) => {
+                turn.does(
+                    &step.name,
+                    ask.text.clone(),
+                    Verb::Gather {
+                        text: ask.text.clone(),
+                        input: ask.input,
+                        digits: ask.digits,
+                        finish_on: ask.finish_on,
+                        wait_s: ask.wait_s,
+                        hints: ask.on.keys().filter(|key| !is_keys(key)).cloned().collect(),
+                        at,
+                    },
+                );
+            }
             Does::Record { text, longest_s, finish_on, .. } => {
-                turn.verbs.extend(say(text));
+                if !text.is_empty() {
+                    turn.say(&step.name, text);
+                }
                 turn.verbs.push(Verb::Record { longest_s: *longest_s, finish_on: *finish_on, at });
             }
             Does::Dial { text, to, ring_s, .. } => {
-                turn.verbs.extend(text.as_deref().and_then(say));
-                turn.verbs.push(Verb::Dial { to: to.clone(), ring_s: *ring_s, at });
+                if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+                    turn.say(&step.name, text);
+                }
+                let rings = format!("(rings {})", to.dialled());
+                turn.does(&step.name, rings, Verb::Dial { to: to.clone(), ring_s: *ring_s, at });
             }
             Does::Talk { playbook, .. } => turn.verbs.push(Verb::Stream { playbook: playbook.clone(), at }),
             Does::Say { .. }
@@ -239,6 +256,25 @@ impl Filled {
             | Does::Redirect { .. }
             | Does::HangUp { .. } => turn.verbs.push(Verb::HangUp),
         }
+    }
+}
+
+impl Turn {
+    fn tell(&mut self, step: &str, by: Speaker, text: impl Into<String>) {
+        self.lines.push(Line { step: step.to_owned(), by, text: text.into() });
+    }
+
+    fn hear(&mut self, step: &str, text: &str) {
+        self.tell(step, Speaker::Person, text);
+    }
+
+    fn does(&mut self, step: &str, text: String, verb: Verb) {
+        self.tell(step, Speaker::Agent, text);
+        self.verbs.push(verb);
+    }
+
+    fn say(&mut self, step: &str, text: &str) {
+        self.does(step, text.to_owned(), Verb::Say(text.to_owned()));
     }
 }
 

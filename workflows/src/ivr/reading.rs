@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::hearing::is_keys;
 use super::{Ask, Does, Flow, Input, Next, Step};
+use crate::outcome::Outcome;
 use crate::playbook::{is_name, no_name};
 use crate::template::Template;
 use crate::transfer::TransferTo;
@@ -74,6 +75,7 @@ struct StepFile {
     text: Option<Told>,
     ring_s: Option<Spanned<u16>>,
     longest_s: Option<Spanned<u16>>,
+    outcome: Option<Told>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -136,7 +138,18 @@ impl Reader<'_> {
             self.page.wrong(&step.name, format!("{place}.name"), format!("`{name}` is there already"));
         }
         let does = self.does(at, &place, spanned);
-        Step { name, does }
+        let outcome = step.outcome.as_ref().and_then(|told| self.outcome(told, &format!("{place}.outcome")));
+        Step { name, does, outcome }
+    }
+
+    /// What a call has come to. That it was not answered, no flow can know.
+    fn outcome(&mut self, told: &Told, place: &str) -> Option<Outcome> {
+        let outcome = told.get_ref().parse::<Outcome>().map_err(|problem| problem.to_string());
+        let outcome = outcome.and_then(|outcome| match outcome.is_told_by_agents() {
+            true => Ok(outcome),
+            false => Err(format!("`{outcome}` is what a carrier says of a call that nobody answered")),
+        });
+        outcome.map_err(|problem| self.page.wrong(told, place, problem)).ok()
     }
 
     fn does(&mut self, at: usize, place: &str, spanned: &Spanned<StepFile>) -> Does {

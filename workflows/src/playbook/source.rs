@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Playbook, Problem, Problems, read_with};
+use crate::ivr::{self, Flow};
 
 /// A playbook's text, and the files that its knowledge names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,64 @@ impl Source {
             Ok(playbook) if idle.is_empty() => Ok(playbook),
             Ok(_) => Err(Problems(idle)),
             Err(Problems(problems)) => Err(Problems([idle, problems].concat())),
+        }
+    }
+}
+
+/// What a source is: both kinds are kept, listed and versioned alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guide {
+    /// A playbook: our own agent talks by it.
+    Playbook,
+    /// A flow: a call that no agent holds goes by it.
+    Flow,
+}
+
+impl Guide {
+    /// The name used in data, and to people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::Flow => "flow",
+        }
+    }
+}
+
+impl Source {
+    /// What it is: a flow has `steps`. What cannot be read at all counts as a playbook.
+    pub fn guide(&self) -> Guide {
+        let table: Option<toml::Table> = toml::from_str(&self.text).ok();
+        match table {
+            Some(table) if table.contains_key("steps") && !table.contains_key("stages") => Guide::Flow,
+            Some(_) | None => Guide::Playbook,
+        }
+    }
+
+    /// The flow.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its line; also files, which no flow has.
+    pub fn read_flow(&self) -> Result<Flow, Problems> {
+        let flow = ivr::read(&self.text)?;
+        match self.files.keys().next() {
+            Some(file) => Err(Problems(vec![Problem {
+                line: None,
+                place: format!("files.{file}"),
+                problem: "a flow has no files".to_owned(),
+            }])),
+            None => Ok(flow),
+        }
+    }
+
+    /// What people call it, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its line.
+    pub fn check(&self) -> Result<String, Problems> {
+        match self.guide() {
+            Guide::Playbook => self.read().map(|playbook| playbook.name),
+            Guide::Flow => self.read_flow().map(|flow| flow.name),
         }
     }
 }

@@ -66,7 +66,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         1 => Just(Heard::StreamBack),
         1 => Just(Heard::Transferred(Transferred::Failed("busy".into()))),
         1 => Just(Heard::Transferred(Transferred::Done)),
-        1 => Just(Heard::Ordered(Order::Transfer { to: "+918040000001".into(), briefing: None })),
+        1 => Just(Heard::Ordered(Order::HandOver)),
         4 => Just(Heard::Time),
     ]
 }
@@ -94,7 +94,12 @@ impl Watch {
                 assert!(turn.began <= turn.ended && !turn.text.is_empty(), "{turn:?}");
             }
             Act::End(_) => self.over = true,
-            Act::Hush | Act::Note { .. } | Act::Suppress | Act::CallBack { .. } | Act::Transfer { .. } => {}
+            Act::Hush
+            | Act::Note { .. }
+            | Act::Suppress
+            | Act::CallBack { .. }
+            | Act::Transfer { .. }
+            | Act::FollowTransfer => {}
         }
     }
 

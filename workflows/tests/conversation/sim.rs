@@ -270,6 +270,7 @@ impl Sim {
             Act::Transfer { to, briefing: Some(briefing) } => {
                 self.tell(&format!("transfer to {to}, who is told: {}", briefing.as_str()));
             }
+            Act::FollowTransfer => self.tell("follow the transfer"),
             Act::End(ending) => {
                 self.tell(&format!("end: {ending:?}"));
                 self.events.clear();

@@ -337,9 +337,26 @@ fn a_call_is_handed_over_after_the_last_words() {
 }
 
 #[test]
+fn who_is_handing_over_already_is_not_made_to_begin_anew_by_the_order_for_it() {
+    let mut sim = talk();
+    sim.at(4_000, Heard::Ordered(Order::HandOver));
+    sim.at(5_000, Heard::Ordered(Order::HandOver));
+    sim.at(7_000, Heard::Ordered(Order::HandOver));
+    sim.at(9_000, Heard::Transferred(Transferred::Done));
+    assert_snapshot!(sim.run(), @r#"
+     0.000 say: Hello Asha, do you have a minute?
+     2.328 1. agent: Hello Asha, do you have a minute?
+     4.000 say: I am connecting you to a colleague now.
+     6.724 2. agent: I am connecting you to a colleague now.
+     6.724 follow the transfer
+     9.000 end: Transferred
+    "#);
+}
+
+#[test]
 fn a_call_that_nobody_takes_over_goes_on() {
     let mut sim = talk();
-    sim.at(4_000, Heard::Ordered(Order::Transfer { to: "+918040000001".into(), briefing: None }));
+    sim.at(4_000, Heard::Ordered(Order::HandOver));
     sim.at(9_000, Heard::Transferred(Transferred::Failed("busy".into())));
     sim.model([says(200, "Nobody is free. Goodbye.").using("end_call", "{}")]);
     assert_snapshot!(sim.run(), @r#"
@@ -347,7 +364,7 @@ fn a_call_that_nobody_takes_over_goes_on() {
      2.328 1. agent: Hello Asha, do you have a minute?
      4.000 say: I am connecting you to a colleague now.
      6.724 2. agent: I am connecting you to a colleague now.
-     6.724 transfer to +918040000001
+     6.724 follow the transfer
      9.000 ask: Happened("The call could not be handed over: busy. Say so, and go on.")
      9.240 say: Nobody is free.
      9.300 say: Goodbye.

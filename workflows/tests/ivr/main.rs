@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use outdial_workflows::ivr::{At, Fact, Filled, Heard, Passed, Turn, Verb, read};
+use outdial_workflows::ivr::{At, Fact, Filled, Heard, Line, Turn, Verb, read};
+use outdial_workflows::results::Speaker;
 use outdial_workflows::template::Values;
 use proptest::prelude::*;
 
@@ -98,14 +99,14 @@ struct Caller {
     flow: Filled,
     at: Option<At>,
     heard: Vec<String>,
-    passed: Vec<Passed>,
+    lines: Vec<Line>,
     facts: Vec<Fact>,
 }
 
 impl Caller {
     fn new() -> Self {
         let mut caller =
-            Self { flow: flow(), at: Some(At::BEGINNING), heard: vec![], passed: vec![], facts: vec![] };
+            Self { flow: flow(), at: Some(At::BEGINNING), heard: vec![], lines: vec![], facts: vec![] };
         caller.does(&Heard::Began);
         caller
     }
@@ -114,8 +115,8 @@ impl Caller {
         let at = self.at.take().expect("the call waits for somebody");
         // The address of where it stands is all that is kept.
         let at: At = at.to_string().parse().expect("a place");
-        let Turn { verbs, passed, facts } = self.flow.hear(at, heard);
-        self.passed.extend(passed);
+        let Turn { verbs, lines, facts } = self.flow.hear(at, heard);
+        self.lines.extend(lines);
         self.facts.extend(facts);
         for verb in verbs {
             self.heard.push(match verb {
@@ -157,12 +158,23 @@ impl Caller {
         std::mem::take(&mut self.heard)
     }
 
+    /// The steps that the call went through, with what was heard in each.
     fn path(&self) -> String {
-        let passed = self.passed.iter().map(|Passed { step, heard }| match heard {
+        let mut path: Vec<(&str, Option<&str>)> = vec![];
+        for Line { step, by, text } in &self.lines {
+            let told = text.trim_matches(['(', ')']);
+            match (by, path.last_mut()) {
+                (Speaker::Person, Some((last, heard @ None))) if *last == step => *heard = Some(told),
+                (Speaker::Person, _) => path.push((step, Some(told))),
+                (_, Some((last, None))) if *last == step => {}
+                (_, _) => path.push((step, None)),
+            }
+        }
+        let told = path.into_iter().map(|(step, heard)| match heard {
             Some(heard) => format!("{step} ({heard})"),
-            None => step.clone(),
+            None => step.to_owned(),
         });
-        passed.collect::<Vec<_>>().join(" > ")
+        told.collect::<Vec<_>>().join(" > ")
     }
 }
 
@@ -228,7 +240,10 @@ fn a_secret_answer_is_kept_and_stands_in_no_path() {
     caller.says("site visit").says("Hebbal").presses("4711");
     let kept = |name: &str, value: &str| Fact::Kept { name: name.into(), value: value.into() };
     assert_eq!(caller.facts, [kept("area", "Hebbal"), kept("code", "4711")]);
-    assert_eq!(caller.path(), "welcome > jingle > menu (site visit) > area (Hebbal) > pin > thanks");
+    assert_eq!(
+        caller.path(),
+        "welcome > jingle > menu (site visit) > area (Hebbal) > pin (a secret) > thanks"
+    );
 }
 
 #[test]

@@ -206,7 +206,9 @@ fn take(life: &mut Life, step: &Step) -> Option<String> {
         Step::Reports(outcome) => reported(latest, *outcome),
         Step::ReportsLate(earlier, outcome) => reported(number(*earlier), *outcome),
         Step::NumberBusy => Input::NumberBusy,
-        Step::Orders(command) => Input::Command { command: command.clone(), actor: actor(), reason: None },
+        Step::Orders(command) => {
+            Input::Command { command: command.clone(), actor: actor(), reason: None, alone: true }
+        }
         Step::BeginsTransfer(which, lease_held) => {
             let transfer = NonZeroU16::new(*which).expect("not zero");
             Input::BeginTransfer { attempt: latest, transfer, lease_held: *lease_held, suppressed: false }

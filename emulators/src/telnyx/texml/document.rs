@@ -14,6 +14,7 @@ pub(super) enum Verb {
         times: Option<u32>,
     },
     Play {
+        url: String,
         times: Option<u32>,
     },
     Pause(Duration),
@@ -56,11 +57,12 @@ pub(super) struct GatherVerb {
     pub(super) least: usize,
     pub(super) most: usize,
     pub(super) dtmf: bool,
+    pub(super) speech: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DialVerb {
-    /// The first that is a number; several at once are not emulated.
+    /// The first that is a number; several at once are not emulated, nor are SIP addresses, which nobody answers.
     pub(super) number: Option<String>,
     pub(super) caller_id: Option<String>,
     pub(super) timeout: Duration,
@@ -83,7 +85,7 @@ fn verb(node: Node<'_, '_>) -> Verb {
     let name = node.tag_name().name();
     match name {
         "Say" => Verb::Say { text: text(node), times: times(node) },
-        "Play" => Verb::Play { times: times(node) },
+        "Play" => Verb::Play { url: text(node), times: times(node) },
         "Pause" => Verb::Pause(seconds(node, "length", 1)),
         "Gather" => Verb::Gather(Box::new(gather(node))),
         "Dial" => Verb::Dial(dial(node)),
@@ -113,6 +115,7 @@ fn gather(node: Node<'_, '_>) -> GatherVerb {
         least: exact.or(count("minDigits")).unwrap_or(1),
         most: exact.or(count("maxDigits")).unwrap_or(128),
         dtmf: node.attribute("input").unwrap_or("dtmf").contains("dtmf"),
+        speech: node.attribute("input").is_some_and(|input| input.contains("speech")),
     }
 }
 
@@ -187,7 +190,7 @@ mod tests {
         )
         .expect("a document");
         assert_eq!(verbs[0], Verb::Say { text: "Hi you".into(), times: Some(1) });
-        assert_eq!(verbs[1], Verb::Play { times: None });
+        assert_eq!(verbs[1], Verb::Play { url: "x".into(), times: None });
         assert_eq!(verbs[2], Verb::Pause(Duration::from_secs(1)));
         assert_eq!(verbs[3], Verb::Redirect(Action { url: "/next".into(), get: true }));
         assert_eq!(verbs[4], Verb::Unknown("Enqueue".into()));

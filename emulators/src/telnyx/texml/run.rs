@@ -18,11 +18,15 @@ use crate::{
         hangup::Hangup,
         life::{Interrupt, Life},
         recording::Recording,
+        scenario::Answer,
     },
 };
 
 /// Nominal time that a spoken character takes.
 const CHARACTER: Duration = Duration::from_millis(60);
+
+/// Nominal time that somebody talks who leaves a message by script.
+const RECORDED: Duration = Duration::from_secs(5);
 
 /// Why a document is left.
 pub(super) enum Leave {
@@ -94,11 +98,14 @@ impl Life {
 
     async fn perform(&mut self, verb: &Verb, base: Option<&Url>) -> Step<()> {
         match verb {
-            Verb::Say { .. } | Verb::Play { .. } | Verb::Pause(_) => self.linger(self.length(verb)).await,
+            Verb::Say { .. } | Verb::Play { .. } | Verb::Pause(_) => {
+                self.told(verb);
+                self.linger(self.length(verb)).await
+            }
             Verb::Gather(gather) => {
-                let digits = self.collect(gather).await?;
-                match (digits, &gather.action) {
-                    (Some(digits), Some(action)) => Err(go(action, base, vec![("Digits", digits)])),
+                let gathered = self.collect(gather).await?;
+                match (gathered, &gather.action) {
+                    (Some(gathered), Some(action)) => Err(go(action, base, gathered)),
                     _ => Ok(()),
                 }
             }
@@ -127,6 +134,12 @@ impl Life {
         }
     }
 
+    /// Notes what the person hears.
+    pub(super) fn told(&self, verb: &Verb) {
+        let (Verb::Say { text: told, .. } | Verb::Play { url: told, .. }) = verb else { return };
+        self.update(|call| call.told = call.told.iter().cloned().chain([told.clone()]).collect());
+    }
+
     /// Nominal length of what is said; `None` is for ever.
     pub(super) fn length(&self, verb: &Verb) -> Option<Duration> {
         match verb {
@@ -134,14 +147,14 @@ impl Life {
                 let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
                 times.map(|times| CHARACTER.saturating_mul(characters).saturating_mul(times))
             }
-            Verb::Play { times } => times.map(|times| self.config.texml.play.saturating_mul(times)),
+            Verb::Play { times, .. } => times.map(|times| self.config.texml.play.saturating_mul(times)),
             Verb::Pause(length) => Some(*length),
             _ => Some(Duration::ZERO),
         }
     }
 
     /// Lets nominal time pass. Keys that nobody asked for are lost.
-    async fn linger(&mut self, nominal: Option<Duration>) -> Step<()> {
+    pub(super) async fn linger(&mut self, nominal: Option<Duration>) -> Step<()> {
         let until = nominal.map(|nominal| self.after(nominal));
         loop {
             match self.step(until).await? {
@@ -214,9 +227,17 @@ impl Life {
         action: Option<&document::Action>,
         base: Option<&Url>,
     ) -> Step<()> {
+        let answer = self.next_answer();
+        if answer == Some(Answer::HangsUp) {
+            return Err(Leave::End(Hangup::by_callee()));
+        }
         self.start_recording(Recording::new("dual", "mp3"), "RecordVerb");
-        let until = self.after(longest);
-        let mut pressed = None;
+        let (mut pressed, spoken) = match answer {
+            Some(Answer::Keys(keys)) => (keys.chars().next(), Some(RECORDED)),
+            Some(_) => (None, Some(RECORDED)),
+            None => (None, None),
+        };
+        let until = self.after(spoken.map_or(longest, |spoken| spoken.min(longest)));
         loop {
             match self.step(Some(until)).await? {
                 Interrupt::Elapsed => break,

@@ -46,6 +46,7 @@ impl<'a> Batch<'a> {
             now,
             cases: BTreeMap::new(),
             news: vec![],
+            orders: vec![],
             aside,
             settings: HashMap::new(),
             readings: HashMap::new(),
@@ -113,7 +114,8 @@ impl<'a> Batch<'a> {
                     None
                 }
             };
-            self.settings.insert(facts.campaign, Setting { facts, rules, carrier, playbook: None });
+            self.settings
+                .insert(facts.campaign, Setting { facts, rules, carrier, playbook: None, flow: None });
         }
         Ok(())
     }
@@ -171,18 +173,22 @@ impl<'a> Batch<'a> {
         self.load_playbooks(conn, &leads).await
     }
 
-    /// What our own agent would say to these leads.
+    /// What our own agent, or a flow of ours, would say to these leads.
     async fn load_playbooks(&mut self, conn: &mut PgConnection, leads: &[Uuid]) -> Result<(), StoreError> {
         let campaigns = leads.iter().filter_map(|lead| self.cases.get(&LeadId(*lead)));
         let campaigns: HashSet<_> = campaigns.map(|case| case.run.workflow.campaign).collect();
         for campaign in campaigns {
             let Some(setting) = self.settings.get_mut(&campaign) else { continue };
-            let Some((name, version)) = setting.rules.as_deref().and_then(|rules| rules.agent.playbook())
-            else {
-                continue;
-            };
-            let found = self.engine.inner.playbooks.get(conn, self.client, name, version).await?;
-            setting.playbook = Some(found.map(|(playbook, _)| playbook));
+            let Some(agent) = setting.rules.as_deref().map(|rules| &rules.agent) else { continue };
+            let inner = &self.engine.inner;
+            if let Some((name, version)) = agent.playbook() {
+                let found = inner.playbooks.get(conn, self.client, name, version).await?;
+                setting.playbook = Some(found.map(|(playbook, _)| playbook));
+            }
+            if let Some((name, version)) = agent.flow() {
+                let found = inner.flows.get(conn, self.client, name, version).await?;
+                setting.flow = Some(found.map(|(flow, _)| flow));
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The deciding transaction: lock, read the time, fold, write once.
 
 mod load;
+mod record;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,7 +14,7 @@ use outdial_workflows::ids::{AttemptNumber, AttemptRef, CampaignId, ClientId, Di
 use outdial_workflows::input::{Answer, Command, Input, JobOrder, Rest};
 use outdial_workflows::phone::PhoneNumber;
 use outdial_workflows::rules::Rules;
-use outdial_workflows::template::{self, Values};
+use outdial_workflows::template;
 use outdial_workflows::workflow::Workflow;
 use rand::RngExt;
 use sqlx::{Connection, PgConnection};
@@ -23,7 +24,7 @@ use self::write::{Born, Written};
 use super::breakers::{self, Answered};
 use super::fold::{self, Case, Circumstances, Reading, Setting};
 use super::wake::Signal;
-use super::{Counted, Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox, playbooks};
+use super::{Counted, Engine, EngineError, Happened, Item, Reply, ToSend, Unsent, inbox};
 use crate::crash;
 use crate::metrics::Tally;
 use crate::providers::{DialOrder, Provider};
@@ -238,6 +239,8 @@ struct Batch<'a> {
     /// What carriers answered to dial requests, as far as a breaker may take notice.
     answered: Vec<Answered>,
     news: Vec<(&'static str, Source, bool)>,
+    /// People's orders for single leads that changed something.
+    orders: Vec<record::Order>,
 }
 
 impl Batch<'_> {
@@ -254,6 +257,7 @@ impl Batch<'_> {
         self.rests.clear();
         self.answered.clear();
         self.news.clear();
+        self.orders.clear();
         items.iter().zip(chances).map(|(item, chance)| self.take(item, *chance, lost)).collect()
     }
 
@@ -277,11 +281,19 @@ impl Batch<'_> {
             Circumstances { now: self.now, settings: &self.settings, readings: &self.readings };
         let input = self.as_it_stands(item, lost);
         let known = case.events.len();
+        let before = match &input {
+            Input::Command { command, .. } => record::standing(&case, command),
+            _ => serde_json::Value::Null,
+        };
         let (mut answer, rest) = fold::step(&mut case, &input, chance, &circumstances);
         self.rests.extend(rest);
         if let Input::News { source, .. } = &input {
             let told = (self.provider_of(&case), *source, case.events.len() > known);
             self.news.push(told);
+        }
+        // What changed nothing is in no history, either.
+        if case.events.len() > known {
+            self.orders.extend(record::order(&case, &input, before));
         }
         if let (true, Answer::Reserved(attempt)) = (self.submits, &answer) {
             // The lease is made by the same commit.
@@ -385,7 +397,7 @@ impl Batch<'_> {
         // One that was reserved before attempts named their number has none.
         let caller_id = picked.or_else(|| rules.caller_ids.first());
         let account = setting.facts.account;
-        let variables = self.variables(lead, phone, rules, setting.playbook.as_ref())?;
+        let variables = self.variables(lead, phone, rules, setting)?;
         let variables = &variables;
         let order =
             DialOrder { key, phone, caller_id, rules, variables, public_url, account, secret: &secret };
@@ -395,13 +407,14 @@ impl Batch<'_> {
         Ok(ToSend { attempt: key.0, token, body, carrier: carrier.clone() })
     }
 
-    /// What the agent is told of the person. Our own is told by its playbook, which is to have all that it takes.
+    /// What the agent is told of the person. Our own is told by its playbook, and a flow by itself, which are to have all
+    /// that they take.
     fn variables(
         &self,
         lead: LeadId,
         phone: &PhoneNumber,
         rules: &Rules,
-        playbook: Option<&playbooks::Readable>,
+        setting: &Setting,
     ) -> Result<BTreeMap<String, String>, String> {
         if !rules.tells_of_people() {
             return Ok(BTreeMap::new());
@@ -409,17 +422,14 @@ impl Batch<'_> {
         let briefing = self.readings.get(&lead).and_then(|reading| reading.briefing.as_ref());
         let briefing = briefing.ok_or("the person's data was not read")?;
         let attributes = briefing.attribute_texts();
-        let values = Values {
-            lead_name: briefing.name.as_deref(),
-            lead_phone: phone.as_str(),
-            lead_external_id: briefing.external_id.as_deref(),
-            attributes: &attributes,
-            campaign_name: &briefing.campaign_name,
-            client_name: &briefing.client_name,
-        };
-        if let Some(playbook) = playbook {
+        let values = briefing.values(phone, &attributes);
+        if let Some(playbook) = &setting.playbook {
             let playbook = playbook.as_ref().map_err(ToString::to_string)?;
             playbook.can_fill(&values).map_err(|missing| format!("in the playbook, {missing}"))?;
+        }
+        if let Some(flow) = &setting.flow {
+            let flow = flow.as_ref().map_err(ToString::to_string)?;
+            flow.can_fill(&values).map_err(|missing| format!("in the flow, {missing}"))?;
         }
         let told = template::told(&rules.variables, rules.pass_attributes, &values);
         told.map_err(|missing| missing.to_string())

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::super::Item;
 use super::super::fold::{self, Case};
 use super::super::wake::Signal;
-use super::{Answers, Batch, is_news};
+use super::{Answers, Batch, is_news, record};
 use crate::jobs::registry;
 use crate::providers::Provider;
 use crate::queue::Slot;
@@ -75,6 +75,7 @@ impl Batch<'_> {
         if !events.is_empty() {
             store::events::append(conn, client, &events).await?;
         }
+        record::write(conn, client, &self.orders, self.now).await?;
         self.write_suppressions(conn).await?;
         let born = self.write_jobs(conn, items, answers).await?;
         self.keep_news(conn, items).await?;

@@ -12,12 +12,14 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::{Host, Url};
 
 use super::Listener;
 use super::wire::Refusal;
+use crate::media::SOCKET_READ;
 use crate::media::http::{presentable, reason};
 
 /// How long opening a socket may take in all.
@@ -59,7 +61,8 @@ async fn upgrade(listener: &Listener) -> Result<Socket, Error> {
     let _ = url.set_scheme(if encrypted { "wss" } else { "ws" });
     let mut request = url.as_str().into_client_request()?;
     request.headers_mut().insert(AUTHORIZATION, authorization(listener)?);
-    Ok(client_async(request, wire).await?.0)
+    let config = WebSocketConfig::default().read_buffer_size(SOCKET_READ);
+    Ok(client_async_with_config(request, wire, Some(config)).await?.0)
 }
 
 fn authorization(listener: &Listener) -> Result<HeaderValue, tungstenite::http::Error> {

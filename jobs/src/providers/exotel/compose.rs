@@ -38,6 +38,12 @@ impl Exotel {
                 form.append_pair("StreamUrl", &stream_url(order)?).append_pair("StreamType", "bidirectional");
                 &["terminal", "answered", "ringing"]
             }
+            Agent::Ivr { .. } => {
+                return Err(CannotCompose(
+                    "Exotel asks nobody what a call is to do; set agent to flow, with the id of an ExoPhlo"
+                        .into(),
+                ));
+            }
             Agent::Hosted { .. } => {
                 return Err(CannotCompose(
                     "Exotel runs no agents of its own; set agent to stream or flow".into(),

@@ -29,7 +29,7 @@ impl LiveKit {
     fn room(&self, order: &DialOrder<'_>, room: &str) -> Result<String, CannotCompose> {
         let (agent_name, deployment) = match &order.rules.agent {
             Agent::Hosted { agent_id, version } => (agent_id.as_str(), version.as_deref()),
-            Agent::Stream { .. } | Agent::Flow { .. } => {
+            Agent::Stream { .. } | Agent::Ivr { .. } | Agent::Flow { .. } => {
                 return Err(CannotCompose(
                     "LiveKit's calls are answered by an agent in the room; set agent to hosted, with the name \
                      that the agent's worker registers under as agent_id"

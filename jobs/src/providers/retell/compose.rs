@@ -79,7 +79,7 @@ fn agent(agent: &Agent) -> Result<(&str, Option<AgentVersion<'_>>), CannotCompos
                 .map(|version| version.parse().map_or(AgentVersion::Name(version), AgentVersion::Number));
             Ok((agent_id, version))
         }
-        Agent::Stream { .. } | Agent::Flow { .. } => Err(CannotCompose(
+        Agent::Stream { .. } | Agent::Ivr { .. } | Agent::Flow { .. } => Err(CannotCompose(
             "Retell's calls are answered by Retell's agents; set agent to hosted, with the agent_id that \
              Retell's dashboard shows"
                 .into(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Telnyx;
 use super::settings::{Channels, Detection};
-use crate::providers::{CannotCompose, DialBody, DialOrder, Provider, public_url};
+use crate::providers::{CannotCompose, DialBody, DialOrder, Provider};
 
 /// `timeout_secs`, in seconds.
 const RING_TIMEOUT: std::ops::RangeInclusive<u32> = 5..=600;
@@ -75,6 +75,7 @@ impl Telnyx {
         match &rules.agent {
             Agent::Stream { .. } => {}
             Agent::Flow { flow_id } => return self.compose_texml(order, flow_id),
+            Agent::Ivr { .. } => return self.compose_texml(order, self.settings.texml_application()),
             Agent::Hosted { .. } => {
                 let remedy = "agents that Telnyx runs are not supported; set agent to stream or flow";
                 return Err(CannotCompose(remedy.into()));
@@ -98,7 +99,7 @@ impl Telnyx {
             retry_on_timeout: false,
             answering_machine_detection: self.settings.answering_machine_detection,
             stream: Stream {
-                stream_url: &stream_url(order)?,
+                stream_url: &order.stream_url(Provider::Telnyx)?,
                 stream_track: "inbound_track",
                 stream_codec: "PCMU",
                 stream_bidirectional_mode: "rtp",
@@ -171,12 +172,6 @@ pub(super) fn within(
         return Ok(());
     }
     Err(CannotCompose(format!("{name} must be {} to {}", bounds.start(), bounds.end())))
-}
-
-fn stream_url(order: &DialOrder<'_>) -> Result<String, CannotCompose> {
-    let base = public_url(order.public_url)?;
-    let rest = base.trim_start_matches("http");
-    Ok(format!("ws{rest}/streams/telnyx/{}/{}", order.key, order.secret))
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 pub use settings::{Channels, Credentials, Detection, Settings, SettingsError};
+pub use texml::document::{Addresses, document, heard};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,

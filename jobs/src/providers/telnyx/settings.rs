@@ -74,6 +74,9 @@ pub struct Settings {
     /// The account that TeXML calls are read and ended under: the `AccountSid` of every TeXML callback and
     /// request for instructions. Calls that a TeXML application answers need it; it has no default.
     pub account_sid: Option<String>,
+    /// The id of the TeXML application that runs flows of ours; the address that it has is not asked then. Without it,
+    /// `connection_id`, which serves if that is one.
+    pub texml_application_id: Option<String>,
     /// The address of the TeXML that calls of flows run. Telnyx asks it by POST. Without it, the address that
     /// the TeXML application has.
     pub texml_url: Option<Url>,
@@ -122,6 +125,7 @@ impl Default for Settings {
         Self {
             connection_id: String::new(),
             account_sid: None,
+            texml_application_id: None,
             texml_url: None,
             answering_machine_detection: Detection::default(),
             record_channels: Channels::default(),
@@ -161,6 +165,9 @@ pub enum SettingsError {
     /// TeXML calls could not be asked about.
     #[error("account_sid must be the AccountSid that Telnyx names in the account's TeXML callbacks")]
     AccountSid,
+    /// No flow of ours could be run.
+    #[error("texml_application_id must be the id of a TeXML application; copy it from Telnyx's portal")]
+    TexmlApplication,
     /// Telnyx could not ask for instructions, or the settings would hold a password.
     #[error("texml_url must be an http or https address, without credentials")]
     TexmlUrl,
@@ -175,12 +182,20 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// The application that runs flows of ours.
+    pub(super) fn texml_application(&self) -> &str {
+        self.texml_application_id.as_deref().unwrap_or(&self.connection_id)
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if !is_id(&self.connection_id) {
             return Err(SettingsError::Connection);
         }
         if self.account_sid.as_deref().is_some_and(|sid| !is_id(sid)) {
             return Err(SettingsError::AccountSid);
+        }
+        if self.texml_application_id.as_deref().is_some_and(|id| !is_id(id)) {
+            return Err(SettingsError::TexmlApplication);
         }
         if self.texml_url.as_ref().is_some_and(|url| !is_public_address(url)) {
             return Err(SettingsError::TexmlUrl);

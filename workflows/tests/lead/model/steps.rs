@@ -262,7 +262,7 @@ impl Model {
             Order::Cancel => Command::Cancel,
             Order::Retry => Command::Retry,
         };
-        let input = Input::Command { command, actor: "asha".into(), reason: None };
+        let input = Input::Command { command, actor: "asha".into(), reason: None, alone: true };
         world.barrier.0 += i64::from(input.may_forbid());
         world.tell(&self.rules, &input);
     }

@@ -177,6 +177,7 @@ pub(super) fn orders() -> impl Strategy<Value = Input> {
         command,
         actor: "asha".into(),
         reason: None,
+        alone: true,
     })
 }
 

@@ -98,6 +98,6 @@ fn a_lead_held_for_want_of_consent_goes_on_once_some_is_recorded() {
     };
     assert_eq!(held(&Input::Timer), State::Dialling);
     // A person's hold is not undone by it.
-    let pause = Input::Command { command: Command::Pause, actor: "asha".into(), reason: None };
+    let pause = Input::Command { command: Command::Pause, actor: "asha".into(), reason: None, alone: true };
     assert_eq!(held(&pause), State::Held);
 }

@@ -23,18 +23,20 @@ impl Telnyx {
     pub(in crate::providers::telnyx) fn compose_texml(
         &self,
         order: &DialOrder<'_>,
-        flow_id: &str,
+        application: &str,
     ) -> Result<DialBody, CannotCompose> {
         let rules = order.rules;
         let from = caller_id(order)?;
         within("ring_timeout_s", rules.ring_timeout_s, &RING_TIMEOUT)?;
         within("call_time_limit_s", rules.call_time_limit_s, &TIME_LIMIT)?;
-        let application = application(flow_id)?;
+        let application = self::application(application)?;
         self.account_sid().map_err(CannotCompose)?;
         let callback = order.own_webhook_url(Provider::Telnyx)?;
         let mut form = Serializer::new(String::new());
         form.append_pair("To", order.phone.as_str()).append_pair("From", from);
-        if let Some(url) = &self.settings.texml_url {
+        if order.rules.agent.flow().is_some() {
+            form.append_pair("Url", &order.flow_url()?);
+        } else if let Some(url) = &self.settings.texml_url {
             form.append_pair("Url", url.as_str());
         }
         form.append_pair("StatusCallback", &callback)

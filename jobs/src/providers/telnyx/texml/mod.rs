@@ -1,4 +1,5 @@
-//! Calls that a TeXML application answers: a flow's id is the application's.
+//! Calls that a TeXML application answers: a flow's id is the application's. A flow of ours is run by an application,
+//! too, which is told to ask us what to do ([`document`]).
 //!
 //! TeXML takes no key of ours and tells no copies apart, so a dial is sent once and never again. Our key
 //! travels in the address of the callbacks, made anew for each attempt. A dial whose answer was lost is
@@ -8,6 +9,7 @@
 pub(super) mod ask;
 pub(super) mod callback;
 mod compose;
+pub(super) mod document;
 mod hang_up;
 mod mapping;
 mod place;
@@ -28,7 +30,7 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 /// Whether it is a TeXML application that answers.
 pub(super) fn answers(agent: &Agent) -> bool {
     match agent {
-        Agent::Flow { .. } => true,
+        Agent::Flow { .. } | Agent::Ivr { .. } => true,
         Agent::Stream { .. } | Agent::Hosted { .. } => false,
     }
 }
