@@ -166,16 +166,16 @@ impl Played {
 
     /// Has a number answered by somebody who talks, of the carriers whose calls an agent of ours holds. False of the
     /// others.
-    pub fn script_talk(&self, number: &str, caller: Caller) -> bool {
+    pub fn script_talk(&self, number: &str, caller: Caller, ringing: Duration) -> bool {
         const LONGEST: Duration = Duration::from_secs(3_600);
         match self {
             Self::Exotel(emulator) => {
                 let answered = exotel::Scenario::answered(LONGEST).with_caller(caller);
-                emulator.script(number, [answered.ringing_for(Duration::from_secs(1))]);
+                emulator.script(number, [answered.ringing_for(ringing)]);
             }
             Self::Telnyx(emulator) => {
                 let answered = telnyx::Scenario::answered(LONGEST).with_caller(caller);
-                emulator.script(number, [answered.ringing_for(Duration::from_secs(1))]);
+                emulator.script(number, [answered.ringing_for(ringing)]);
             }
             Self::Retell(_) | Self::LiveKit(_) => return false,
         }

@@ -48,6 +48,10 @@ const INTERRUPT_MS: u64 = 400;
 /// What the services take; part of what people wait, and none of ours.
 const DELAYS: Delays =
     Delays { first_token: Duration::from_millis(300), first_byte: Duration::from_millis(100) };
+/// How long phones ring at least, and within which time after that all are picked up, one after the other. What is said
+/// takes everybody the same time: without it, all would speak in chorus, and wait for each other.
+const RINGS: Duration = Duration::from_secs(1);
+const PICKED_UP_WITHIN: Duration = Duration::from_secs(4);
 /// A process that serves does so within this.
 const SERVES_WITHIN: Duration = Duration::from_secs(30);
 
@@ -297,7 +301,8 @@ async fn campaign(
 async fn measure(stage: &Stage, args: &Args, progress: &Progress) -> anyhow::Result<Report> {
     let people: Vec<leads::LeadSpec> = people::generate(args.calls.get()).collect();
     for (number, person) in people.iter().enumerate() {
-        stage.carrier.script_talk(person.phone.as_str(), caller(number, args.turns.get()));
+        let ringing = RINGS + PICKED_UP_WITHIN.mul_f64(number as f64 / people.len() as f64);
+        stage.carrier.script_talk(person.phone.as_str(), caller(number, args.turns.get()), ringing);
     }
     let engine = &stage.app.engine;
     let mut accepted = vec![];

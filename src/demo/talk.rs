@@ -79,7 +79,7 @@ fn caller() -> Caller {
 pub(super) async fn run(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
     let [part] = stage.parts.as_slice() else { anyhow::bail!("a conversation goes with one carrier") };
     anyhow::ensure!(
-        part.carrier.script_talk(NUMBER, caller()),
+        part.carrier.script_talk(NUMBER, caller(), Duration::from_secs(1)),
         "with {} the carrier's side holds conversations; choose exotel or telnyx",
         part.carrier.provider().title()
     );

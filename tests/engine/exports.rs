@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use outdial_emulators::exotel::Scenario;
 use outdial_jobs::operations::By;
+use outdial_jobs::operations::analytics::{self, Asked};
 use outdial_jobs::operations::keys::{self, KeySpec, Role};
 use outdial_jobs::providers::http_client;
+use outdial_jobs::store;
+use outdial_workflows::Moment;
+use outdial_workflows::analytics::analyse;
 use reqwest::Response;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -117,5 +122,35 @@ async fn what_is_told_of_calls_is_what_the_ledger_holds_whatever_happened_to_the
             .await
             .expect("JSON");
     assert_eq!(later["total"]["attempts"], 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_year_of_calls_is_told_by_whoevers_clock_as_if_each_quarter_of_an_hour_were_looked_at() {
+    let world = World::new().await;
+    let campaign = world.draft(json!({})).await;
+    // In every third quarter of an hour, so that all of the week are met, across both changes of the clocks.
+    let filled = format!(
+        "insert into call_statistics (client_id, campaign_id, span, outcome, number, attempts, answered, talk_ms, priced,
+            cost_micros)
+        select '{}', '{campaign}', timestamptz '2025-06-01 00:00:00+00' + n * interval '45 minutes',
+            (array['busy', 'successful'])[1 + n % 2]::outcome, 1 + n % 3, 1 + n % 5, n % 2, n, 1, 7
+        from generate_series(0, 11680) n",
+        world.client
+    );
+    assert_eq!(world.run(&filled).await, 11_681);
+    let at = |text: &str| text.parse::<Moment>().expect("a time");
+    for zone in [Tz::America__New_York, Tz::Asia__Kathmandu, Tz::UTC] {
+        for within in [(None, None), (Some(at("2025-10-30T00:00:00Z")), Some(at("2025-11-03T12:15:00Z")))] {
+            let (from, until) = within;
+            let asked = Asked { campaign: Some(campaign), from, until, zone: Some(zone) };
+            let told = analytics::calls(&world.engine, world.client, asked).await.expect("told");
+            let mut conn = world.engine.pool().acquire().await.expect("a connection");
+            let each = store::call_statistics::read(&mut conn, world.client, Some(campaign), within).await;
+            let each = each.expect("the counts");
+            assert!(each.len() > 100);
+            assert_eq!(told, analyse(each.iter().map(|(key, sum)| (key, sum)), zone), "{zone} {within:?}");
+        }
+    }
     world.end().await;
 }

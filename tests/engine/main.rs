@@ -8,6 +8,7 @@ mod editing;
 mod erasing;
 mod events;
 mod exports;
+mod flows;
 mod imports;
 mod inbox;
 mod lanes;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, TimeDelta, Timelike};
+use chrono::{Datelike, Offset as _, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,28 @@ impl Deltas {
     pub fn iter(&self) -> impl Iterator<Item = (&(CampaignId, Key), &Sum)> {
         self.0.iter().filter(|(_, sum)| **sum != Sum::default())
     }
+}
+
+/// When a zone's clocks were changed from `from` until `until`, to the second: between two such moments, the same quarter of
+/// an hour of any week in UTC is the same of the week by those clocks.
+pub fn changes_of(zone: Tz, from: Moment, until: Moment) -> Vec<Moment> {
+    let offset = |at: Moment| at.with_timezone(&zone).offset().fix();
+    let mut changes = vec![];
+    let mut day = from;
+    while day < until {
+        let next = (day + TimeDelta::days(1)).min(until);
+        if offset(day) != offset(next) {
+            // The clocks show the new time from `after` on, and the old one before it.
+            let (mut before, mut after) = (day, next);
+            while after - before > TimeDelta::seconds(1) {
+                let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
+                if offset(middle) == offset(day) { before = middle } else { after = middle }
+            }
+            changes.push(after);
+        }
+        day = next;
+    }
+    changes
 }
 
 /// A share, with what it is a share of.
@@ -268,6 +290,21 @@ mod tests {
             cost_micros: attempts * 500_000,
             ..Sum::default()
         }
+    }
+
+    #[test]
+    fn the_moments_are_found_at_which_clocks_were_changed() {
+        let changes = |zone: Tz, from: &str, until: &str| {
+            let at = |text: &str| text.parse().expect("a time");
+            let changes = changes_of(zone, at(from), at(until));
+            changes.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            changes(Tz::America__New_York, "2026-01-01T00:10:00Z", "2027-01-01T00:00:00Z"),
+            ["2026-03-08 07:00:00 UTC", "2026-11-01 06:00:00 UTC"]
+        );
+        assert_eq!(changes(Tz::Asia__Kolkata, "2020-01-01T00:00:00Z", "2027-01-01T00:00:00Z"), [""; 0]);
+        assert_eq!(changes(Tz::UTC, "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), [""; 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Days, TimeDelta};
 use chrono_tz::Tz;
 use outdial_workflows::Moment;
-use outdial_workflows::analytics::{Abandonment, Analysis, analyse};
+use outdial_workflows::analytics::{Abandonment, Analysis, analyse, changes_of};
 use outdial_workflows::ids::{CampaignId, ClientId};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::statistics::hour_of;
@@ -13,6 +13,9 @@ use outdial_workflows::statistics::hour_of;
 use super::OperationError;
 use crate::engine::Engine;
 use crate::store;
+
+/// Nothing was counted before.
+const BEGINNING: Moment = Moment::from_timestamp_nanos(1_577_836_800_000_000_000); // 2020-01-01
 
 /// Which calls are looked at: by when they were reserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,13 +36,16 @@ pub struct Asked {
 /// The database.
 pub async fn calls(engine: &Engine, client: ClientId, asked: Asked) -> Result<Analysis, OperationError> {
     let mut conn = engine.pool().acquire().await?;
-    let within = (asked.from, asked.until);
-    let counts = store::call_statistics::read(&mut conn, client, asked.campaign, within).await?;
-    let today = engine.now_in(&mut conn).await?.date_naive();
+    let (within, zone) = ((asked.from, asked.until), asked.zone.unwrap_or(Tz::UTC));
+    let now = engine.now_in(&mut conn).await?;
+    let changes = changes_of(zone, asked.from.unwrap_or(BEGINNING), asked.until.unwrap_or(now));
+    let counts =
+        store::call_statistics::read_by_week(&mut conn, client, asked.campaign, within, &changes).await?;
+    let today = now.date_naive();
     let since = today - Days::new(u64::from(Abandonment::DAYS) - 1);
     let (answered, abandoned) =
         store::call_statistics::abandonment(&mut conn, client, asked.campaign, since).await?;
-    let mut told = analyse(counts.iter().map(|(key, sum)| (key, sum)), asked.zone.unwrap_or(Tz::UTC));
+    let mut told = analyse(counts.iter().map(|(key, sum)| (key, sum)), zone);
     told.abandonment = (answered > 0).then(|| Abandonment::new(answered, abandoned));
     Ok(told)
 }

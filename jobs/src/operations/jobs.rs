@@ -16,7 +16,7 @@ use crate::store::audit::Entry;
 pub use crate::store::jobs::{Counted, Failed, Fits, JobState, Listed};
 
 /// The most jobs that are counted, and the most that are put aside.
-const COUNTED: i64 = 100_000;
+const COUNTED: i64 = 25_000;
 
 /// How long jobs that are over are kept.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(7);

@@ -75,52 +75,80 @@ pub async fn roll_up(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreEr
     Ok(u64::try_from(rolled).unwrap_or_default())
 }
 
+/// Reads what is counted, where rows are summed up that have this in common.
+macro_rules! summed {
+    ($conn:expr, $together:tt, $client:expr, $campaign:expr, $within:expr $(, $argument:expr)*) => {{
+        let (from, until): (Option<Moment>, Option<Moment>) = $within;
+        let campaign: Option<CampaignId> = $campaign;
+        let rows = sqlx::query!(
+            r#"select min(span) as "span!", outcome as "outcome!: OutcomeRow", number as "number!",
+                sum(attempts)::bigint as "attempts!", sum(answered)::bigint as "answered!",
+                sum(talk_ms)::bigint as "talk_ms!", sum(priced)::bigint as "priced!",
+                sum(cost_micros)::bigint as "cost_micros!"
+            from (
+                select s.span, s.outcome, s.number, s.attempts, s.answered, s.talk_ms, s.priced, s.cost_micros
+                from (select client_id, campaign_id from campaigns
+                    where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
+                cross join lateral (
+                    select * from call_statistics s
+                    where s.client_id = x.client_id and s.campaign_id = x.campaign_id
+                        and s.span >= coalesce($3, timestamptz '-infinity')
+                        and s.span < coalesce($4, timestamptz 'infinity')
+                ) s
+                union all
+                select span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
+                from call_statistics_deltas
+                where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+                    and span >= coalesce($3, timestamptz '-infinity') and span < coalesce($4, timestamptz 'infinity')
+            ) s
+            group by outcome, number, "# + $together,
+            $client.0,
+            campaign.map(|campaign| campaign.0) as Option<Uuid>,
+            from,
+            until
+            $(, $argument)*
+        )
+        .fetch_all($conn)
+        .await?;
+        let summed = rows.into_iter().map(|row| {
+            let number = u8::try_from(row.number).unwrap_or(outdial_workflows::analytics::LAST_NUMBER);
+            let key = Key { span: row.span, outcome: row.outcome.into(), number };
+            let (attempts, answered, talk_ms) = (row.attempts, row.answered, row.talk_ms);
+            let (priced, cost_micros) = (row.priced, row.cost_micros);
+            (key, Sum { attempts, answered, talk_ms, priced, cost_micros, ..Sum::default() })
+        });
+        Ok(summed.collect())
+    }};
+}
+
 /// What is counted of a client, or of one of its campaigns, from `from` until `until`. Whatever the time, no more is
 /// read than what was counted within it.
 pub async fn read(
     conn: &mut PgConnection,
     client: ClientId,
     campaign: Option<CampaignId>,
-    (from, until): (Option<Moment>, Option<Moment>),
+    within: (Option<Moment>, Option<Moment>),
 ) -> Result<Vec<(Key, Sum)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select span as "span!", outcome as "outcome!: OutcomeRow", number as "number!",
-            sum(attempts)::bigint as "attempts!", sum(answered)::bigint as "answered!",
-            sum(talk_ms)::bigint as "talk_ms!", sum(priced)::bigint as "priced!",
-            sum(cost_micros)::bigint as "cost_micros!"
-        from (
-            select s.span, s.outcome, s.number, s.attempts, s.answered, s.talk_ms, s.priced, s.cost_micros
-            from (select client_id, campaign_id from campaigns
-                where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
-            cross join lateral (
-                select * from call_statistics s
-                where s.client_id = x.client_id and s.campaign_id = x.campaign_id
-                    and s.span >= coalesce($3, timestamptz '-infinity') and s.span < coalesce($4, timestamptz 'infinity')
-            ) s
-            union all
-            select span, outcome, number, attempts, answered, talk_ms, priced, cost_micros
-            from call_statistics_deltas
-            where client_id = $1 and ($2::uuid is null or campaign_id = $2)
-                and span >= coalesce($3, timestamptz '-infinity') and span < coalesce($4, timestamptz 'infinity')
-        ) s
-        group by 1, 2, 3"#,
-        client.0,
-        campaign.map(|campaign| campaign.0) as Option<Uuid>,
-        from,
-        until
+    summed!(conn, "span", client, campaign, within)
+}
+
+/// The same, where quarters of an hour of any weeks are summed up that are the same of the week, unless the clocks were
+/// changed between them, as at `changes`: of each, the first is told. So a year is no more than a week to whoever reads.
+pub async fn read_by_week(
+    conn: &mut PgConnection,
+    client: ClientId,
+    campaign: Option<CampaignId>,
+    within: (Option<Moment>, Option<Moment>),
+    changes: &[Moment],
+) -> Result<Vec<(Key, Sum)>, StoreError> {
+    summed!(
+        conn,
+        "width_bucket(span, $5::timestamptz[]), span - date_bin('7 days', span, timestamptz '2001-01-01 00:00:00+00')",
+        client,
+        campaign,
+        within,
+        changes
     )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let number = u8::try_from(row.number).unwrap_or(outdial_workflows::analytics::LAST_NUMBER);
-            let key = Key { span: row.span, outcome: row.outcome.into(), number };
-            let (attempts, answered, talk_ms) = (row.attempts, row.answered, row.talk_ms);
-            let (priced, cost_micros) = (row.priced, row.cost_micros);
-            (key, Sum { attempts, answered, talk_ms, priced, cost_micros, ..Sum::default() })
-        })
-        .collect())
 }
 
 /// How many calls of our own agent a person answered since a day, of a client or of one of its campaigns, and how many of

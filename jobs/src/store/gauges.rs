@@ -320,9 +320,9 @@ pub struct Queued {
 }
 
 /// So many jobs of a kind are counted.
-const COUNTED: i64 = 10_000;
+const COUNTED: i64 = 2_000;
 
-/// The queue, by kind; of more than ten thousand jobs of a kind that wait, or of all that run, so many are counted.
+/// The queue, by kind; of more than two thousand jobs of a kind that wait, or of all that run, so many are counted.
 pub async fn queue(conn: &mut PgConnection, now: Moment) -> Result<Vec<Queued>, StoreError> {
     let rows = sqlx::query_as!(
         Queued,
@@ -359,7 +359,7 @@ pub async fn queue(conn: &mut PgConnection, now: Moment) -> Result<Vec<Queued>, 
 /// What is counted as one number.
 #[derive(Clone, Copy, Debug)]
 pub struct Odds {
-    /// Workflows in quarantine, ten thousand at most.
+    /// Workflows in quarantine, two thousand at most.
     pub workflows_aside: i64,
     /// Jobs in quarantine, likewise.
     pub jobs_aside: i64,
@@ -376,11 +376,11 @@ pub async fn odds(conn: &mut PgConnection) -> Result<Odds, StoreError> {
     let odds = sqlx::query_as!(
         Odds,
         r#"select
-            (select count(*) from (select from quarantine where released_at is null and job_kind is null limit 10000) q)
+            (select count(*) from (select from quarantine where released_at is null and job_kind is null limit 2000) q)
                 as "workflows_aside!",
-            (select count(*) from (select from quarantine where released_at is null and job_kind is not null limit 10000) q)
+            (select count(*) from (select from quarantine where released_at is null and job_kind is not null limit 2000) q)
                 as "jobs_aside!",
-            (select count(*) from (select from webhook_inbox where applied_at is null limit 10000) w)
+            (select count(*) from (select from webhook_inbox where applied_at is null limit 2000) w)
                 as "news_waiting!",
             (select count(*) from attempts where second_call_id is not null) as "second_calls!",
             (select min(submitted_at) from attempts where live and ledger = 'unknown') as unknown_since"#

@@ -5,7 +5,7 @@
 
 use outdial_workflows::Moment;
 use outdial_workflows::ids::{CampaignId, ClientId, LeadId};
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -44,6 +44,15 @@ pub async fn with_terms(
     terms: &[i64],
     limit: i64,
 ) -> Result<Vec<LeadId>, StoreError> {
+    let mut tx = conn.begin().await?;
+    if terms.len() == 1 {
+        // Of a term that very many have, the index yields some at random, rather than all of which the first few are
+        // taken. Far beyond the limit, so that of those that are few all are found; and with one term only, since of
+        // several each would yield others.
+        sqlx::query!("select set_config('gin_fuzzy_search_limit', $1, true)", (limit * 10).to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+    }
     // A term is of one campaign: nothing but the index serves, and nobody else's leads are read.
     let leads = sqlx::query_scalar!(
         "select lead_id from (
@@ -53,7 +62,9 @@ pub async fn with_terms(
         terms,
         limit
     );
-    Ok(leads.fetch_all(conn).await?.into_iter().map(LeadId).collect())
+    let leads = leads.fetch_all(&mut *tx).await?.into_iter().map(LeadId).collect();
+    tx.commit().await?;
+    Ok(leads)
 }
 
 /// Leads whose number begins so, of whichever client: at most so many are looked at, and the client's are told. Says

@@ -23,15 +23,20 @@ const PAGE_WITHIN: Duration = Duration::from_millis(100);
 /// The same for a scrape of the metrics, which comes every few seconds from each process.
 const SCRAPE_WITHIN: Duration = Duration::from_millis(20);
 
+/// Longer than what was read for a scrape is told again.
+const SCRAPES_APART: Duration = Duration::from_millis(1_100);
+
 /// Something to be asked for.
 pub(super) struct Asked {
     pub(super) what: &'static str,
     path: String,
     pub(super) within: Duration,
+    /// Waited for in between: what was just read is told again without the database.
+    pub(super) apart: Duration,
 }
 
 fn page(what: &'static str, path: String) -> Asked {
-    Asked { what, path, within: PAGE_WITHIN }
+    Asked { what, path, within: PAGE_WITHIN, apart: Duration::ZERO }
 }
 
 /// Every page with a query of its own, every filter, the lists of the API, and the metrics.
@@ -139,7 +144,12 @@ pub(super) async fn everything(
         page("API: explanation", format!("/v1/leads/{lead}/explanation")),
         page("API: attempts of a lead", format!("/v1/leads/{lead}/attempts")),
     ];
-    asked.push(Asked { what: "metrics", path: "/metrics".into(), within: SCRAPE_WITHIN });
+    asked.push(Asked {
+        what: "metrics",
+        path: "/metrics".into(),
+        within: SCRAPE_WITHIN,
+        apart: SCRAPES_APART,
+    });
     Ok(asked)
 }
 

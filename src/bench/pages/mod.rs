@@ -178,6 +178,7 @@ async fn ask(asker: &Asker, asked: &[Asked], args: &Args, progress: &Progress) -
     for one in asked {
         let mut took: Vec<Duration> = vec![];
         for _ in 0..args.rounds.get() {
+            tokio::time::sleep(one.apart).await;
             took.push(asker.get(one).await?);
         }
         pages.push(Page::new(one, took));

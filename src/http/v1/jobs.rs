@@ -153,7 +153,7 @@ impl From<Counted> for JobCount {
 
 /// Count jobs
 ///
-/// Those of a client, by kind and state. No more than 100,000 that are live, and as many that are put aside, are
+/// Those of a client, by kind and state. No more than 25,000 that are live, and as many that are put aside, are
 /// counted.
 #[utoipa::path(get, path = "/v1/clients/{client}/jobs/counts", tag = "jobs", params(("client" = Uuid, Path, description = "The client's id")), responses(
     (status = 200, description = "The counts", body = Page<JobCount>),
