@@ -81,7 +81,12 @@ impl Played {
                 Self::Retell(started(usual, own).await?)
             }
             Provider::Telnyx => {
-                Self::Telnyx(started(usual, json!({ "limits": { "dials_per_5_s": null } })).await?)
+                let own = json!({
+                    "limits": { "dials_per_5_s": null },
+                    // Our key stands there in the addresses of TeXML callbacks.
+                    "texml": { "key": { "segment": 4 } },
+                });
+                Self::Telnyx(started(usual, own).await?)
             }
             Provider::LiveKit => Self::LiveKit(started(usual, json!({ "agents": [AGENT] })).await?),
         })
@@ -251,9 +256,13 @@ impl Played {
         let own = match self {
             Self::Exotel(_) => json!({ "reads_per_minute": 199 }),
             Self::Retell(_) => json!({ "reads_per_minute": 6_000 }),
-            Self::Telnyx(_) => {
-                json!({ "connection_id": CONNECTION, "reads_per_minute": 6_000, "cause_after_ms": 2_000 })
-            }
+            Self::Telnyx(emulator) => json!({
+                "connection_id": CONNECTION,
+                // Calls of flows are told of by it.
+                "account_sid": emulator.config().accounts.first().cloned().unwrap_or_default().id,
+                "reads_per_minute": 6_000,
+                "cause_after_ms": 2_000,
+            }),
             Self::LiveKit(emulator) => {
                 let trunk = emulator.config().trunks.first().cloned().unwrap_or_default();
                 json!({ "sip_trunk_id": trunk.sip_trunk_id, "reads_per_minute": 6_000 })

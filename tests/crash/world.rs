@@ -40,7 +40,7 @@ use outdial_workflows::limits::Limit;
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::playbook::Source;
 use outdial_workflows::results::CallResults;
-use outdial_workflows::rules::Rules;
+use outdial_workflows::rules::{Agent, Rules};
 use outdial_workflows::transfer::TransferState;
 use outdial_workflows::workflow::State;
 use sqlx::PgPool;
@@ -217,15 +217,29 @@ impl World {
             }
             other => panic!("{} streams no calls to us", other.provider().name()),
         }
-        let (name, source) = (Some("short"), Source::alone(PLAYBOOK));
-        let by = By { actor: "the test", reason: None };
-        playbooks::add(&world.engine, world.client, name, &source, by).await.expect("a playbook");
+        world.add_playbook("short", PLAYBOOK).await;
         let mut rules = world.played.as_ref().expect("it is played").rules();
         rules["agent"] = serde_json::json!({ "mode": "stream", "playbook": "short" });
         world.campaign = campaign_of(&world.engine, world.client, account, &rules).await;
         world.speech = Some(services().await);
         world.add_leads(anything(1)).await;
         world
+    }
+
+    /// Adds a playbook, or a flow.
+    pub(super) async fn add_playbook(&self, name: &str, text: &str) {
+        let by = By { actor: "the test", reason: None };
+        let source = Source::alone(text);
+        playbooks::add(&self.engine, self.client, Some(name), &source, by).await.expect("it is right");
+    }
+
+    /// Has the campaign's calls go by this.
+    pub(super) async fn goes_by(&self, agent: Agent) {
+        let (engine, client, campaign) = (&self.engine, self.client, self.campaign);
+        let (from, rules) = campaigns::rules(engine, client, campaign).await.expect("rules");
+        let rules = Rules { agent, ..rules };
+        let by = By { actor: "the test", reason: None };
+        campaigns::edit(engine, client, campaign, from, &rules, by).await.expect("edited");
     }
 
     /// What a process is told of the services that conversations go through.

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use outdial_emulators::telnyx::{self as emulated, Answer, Connection, Scenario, Telnyx, Texml, TexmlKey};
+use outdial_emulators::telnyx::{self as emulated, Answer, Scenario};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
-use outdial_jobs::operations::judging::{self, Evidence};
-use outdial_jobs::operations::setup::{self, AccountSpec};
 use outdial_jobs::operations::{By, calls, playbooks};
 use outdial_jobs::providers::http_client;
-use outdial_jobs::providers::telnyx::{Credentials, Settings, Telnyx as Adapter};
+use outdial_jobs::providers::telnyx::Settings;
 use outdial_workflows::ids::{AttemptNumber, AttemptRef, DialKey, LeadId};
 use outdial_workflows::judge::LeadRecord;
 use outdial_workflows::outcome::Outcome;
@@ -17,13 +15,10 @@ use outdial_workflows::results::{CallResults, FlowCourse};
 use outdial_workflows::rules::Rules;
 use reqwest::StatusCode;
 use serde_json::json;
-use url::Url;
 
-use super::support::world::{SPEED, World};
+use super::support::world::World;
+use super::texml::{APPLICATION, PHONE, Played, config, settings};
 
-const APPLICATION: &str = "2494404757140276705";
-const CONTROL: &str = "1494404757140276705";
-const PHONE: &str = "+14155550123";
 const COLLEAGUE: &str = "+14155550177";
 const BY: By<'static> = By { actor: "a test", reason: None };
 
@@ -91,94 +86,52 @@ do_not_call = "You are not called again."
 "##;
 
 /// A world whose account is one of Telnyx, with the flow.
-struct Played {
-    world: World,
-    telnyx: Telnyx,
-}
+struct Desk(Played);
 
-impl Played {
+impl Desk {
     async fn new() -> Self {
-        let mut world = World::new().await;
-        let connections = [APPLICATION, CONTROL].map(|id| (id.to_owned(), Connection::default()));
-        let config = emulated::Config {
-            speed: SPEED,
-            connections: connections.into(),
-            // `webhooks`, the carrier, client and account stand before it.
-            texml: Texml { key: TexmlKey::Segment(4), ..Texml::default() },
-            ..emulated::Config::default()
-        };
-        let telnyx = Telnyx::start(config).await.expect("the carrier starts");
-        let who = emulated::Account::default();
+        // The application's own address is not asked.
+        let config = config("http://127.0.0.1:9/nowhere".into());
         let settings = Settings {
-            connection_id: CONTROL.into(),
-            account_sid: Some(who.id),
             texml_application_id: Some(APPLICATION.into()),
-            request_timeout_ms: 300,
-            silence_ms: 2_400,
-            ask_first_ms: 50,
-            poll_first_ms: 600,
-            ask_cap_ms: 600,
-            cause_after_ms: 100,
-            absent_after_ms: Some(900),
-            reads_per_minute: 6_000,
-            ..Settings::default()
+            ..settings(Some(emulated::Account::default().id))
         };
-        let credentials = Credentials { api_key: who.api_key.into(), public_key: telnyx.public_key() };
-        let base_url = Url::parse(telnyx.base_url()).expect("a URL");
-        let spec = AccountSpec {
-            without_default_limits: true,
-            ..AccountSpec::with::<Adapter>("Telnyx", &base_url, &credentials, &settings)
-        };
-        world.account = setup::create_account(&world.engine, world.client, spec).await.expect("an account");
-        let played = Self { world, telnyx };
-        played.add(FLOW).await;
-        let mut played = played;
-        played.world.work().await;
-        played
+        let desk = Self(Played::set(config, &settings).await);
+        desk.add(FLOW).await;
+        desk
     }
 
     async fn add(&self, text: &str) {
-        let (engine, client) = (&self.world.engine, self.world.client);
+        let (engine, client) = (&self.0.world.engine, self.0.world.client);
         playbooks::add(engine, client, Some("front-desk"), &Source::alone(text), BY).await.expect("a flow");
     }
 
     /// A call to somebody who answers so, once it is over.
     async fn call(&self, answers: impl IntoIterator<Item = Answer>) -> (LeadRecord, CallResults) {
         let answered = Scenario::answered(Duration::from_secs(3_600)).answering(answers);
-        self.telnyx.script(PHONE, [answered]);
-        let campaign = self.world.campaign(json!({
+        self.0.telnyx.script(PHONE, [answered]);
+        let campaign = self.0.world.campaign(json!({
             "caller_ids": ["+14155550100"], "call_time_limit_s": 3_600, "retry": { "max_attempts": 1 },
             "agent": { "mode": "ivr", "flow": "front-desk" },
         }));
-        let lead = self.world.lead(campaign.await, PHONE).await;
-        let record = self.world.finished(lead).await;
+        let lead = self.0.world.lead(campaign.await, PHONE).await;
+        let record = self.0.world.finished(lead).await;
         (record, self.results(lead).await)
     }
 
     fn key(&self, lead: LeadId) -> DialKey {
-        DialKey(AttemptRef { client: self.world.client, lead, number: AttemptNumber::FIRST })
+        DialKey(AttemptRef { client: self.0.world.client, lead, number: AttemptNumber::FIRST })
     }
 
     async fn results(&self, lead: LeadId) -> CallResults {
-        let results = calls::results(&self.world.engine, self.key(lead)).await.expect("the database");
+        let results = calls::results(&self.0.world.engine, self.key(lead)).await.expect("the database");
         results.expect("something was said")
     }
 
     /// What the person was told in the last call to them.
     fn heard(&self) -> Vec<String> {
-        let calls = self.telnyx.calls();
+        let calls = self.0.telnyx.calls();
         calls.iter().rfind(|call| call.number == PHONE).expect("a call").told.clone()
-    }
-
-    /// Lets work end, and asserts that all promises were kept by what this carrier has seen.
-    async fn end(mut self) {
-        self.world.settle().await;
-        let dials = self.telnyx.dials();
-        let counts = dials.keys.iter().filter_map(|(key, count)| Some((key.parse().ok()?, count.accepted)));
-        let evidence = Evidence { dials: counts.collect(), strict: false };
-        let verdict = judging::judge(&self.world.engine, &evidence, |_| ()).await.expect("all can be read");
-        assert!(verdict.kept(), "{verdict}");
-        assert_eq!(dials.keys_rung_twice(), Vec::<&str>::new());
     }
 }
 
@@ -198,10 +151,10 @@ const MENU: &str = "Visit, 1. A colleague, 2. Elsewhere, 4. Never again, 9.";
 
 #[tokio::test]
 async fn a_person_presses_their_way_through_a_flow_and_their_answers_decide_what_came_of_the_call() {
-    let played = Played::new().await;
-    let (record, results) = played.call([keys("1"), keys("11#")]).await;
+    let desk = Desk::new().await;
+    let (record, results) = desk.call([keys("1"), keys("11#")]).await;
     assert_eq!(
-        played.heard(),
+        desk.heard(),
         [HELLO, JINGLE, MENU, "The hour, please, and then hash.", "Thank you."],
         "what stands in a list is said as it is"
     );
@@ -220,14 +173,14 @@ async fn a_person_presses_their_way_through_a_flow_and_their_answers_decide_what
             "thanks: Thank you.",
         ]
     );
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn wrong_answers_and_none_lead_elsewhere_and_a_message_is_kept_with_where_it_lies() {
-    let played = Played::new().await;
+    let desk = Desk::new().await;
     let (record, results) =
-        played.call([Answer::Words("what?".into()), Answer::Nothing, Answer::Words("Call me.".into())]).await;
+        desk.call([Answer::Words("what?".into()), Answer::Nothing, Answer::Words("Call me.".into())]).await;
     assert_eq!(record.workflow.outcome, Some(Outcome::NotInterested));
     let path = path(&results);
     assert_eq!(
@@ -243,16 +196,16 @@ async fn wrong_answers_and_none_lead_elsewhere_and_a_message_is_kept_with_where_
         ]
     );
     assert!(results.analysis["message"].as_str().is_some_and(|url| url.starts_with("http")), "{results:?}");
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn words_are_understood_and_somebody_else_is_put_through_or_not_reached() {
-    let played = Played::new().await;
-    let (record, _) = played.call([Answer::Words("a visit, please".into()), keys("9")]).await;
+    let desk = Desk::new().await;
+    let (record, _) = desk.call([Answer::Words("a visit, please".into()), keys("9")]).await;
     assert_eq!(record.workflow.outcome, Some(Outcome::AppointmentScheduled));
-    played.telnyx.script(COLLEAGUE, [Scenario::answered(Duration::from_secs(5)), Scenario::busy()]);
-    let (_, results) = played.call([keys("2")]).await;
+    desk.0.telnyx.script(COLLEAGUE, [Scenario::answered(Duration::from_secs(5)), Scenario::busy()]);
+    let (_, results) = desk.call([keys("2")]).await;
     assert_eq!(
         path(&results)[3..],
         [
@@ -263,52 +216,52 @@ async fn words_are_understood_and_somebody_else_is_put_through_or_not_reached() 
             "thanks: Thank you."
         ]
     );
-    let (record, results) = played.call([keys("2"), Answer::Nothing]).await;
+    let (record, results) = desk.call([keys("2"), Answer::Nothing]).await;
     assert!(path(&results).contains(&"colleague: (nobody was reached)".to_owned()), "{results:?}");
     assert_eq!(record.workflow.outcome, Some(Outcome::NotInterested));
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn whoever_hangs_up_has_gone_as_far_as_the_path_says_at_whichever_step() {
-    let played = Played::new().await;
+    let desk = Desk::new().await;
     for (answers, last) in [
         (vec![Answer::HangsUp], format!("menu: {MENU}")),
         (vec![keys("1"), Answer::HangsUp], "when: The hour, please, and then hash.".to_owned()),
         (vec![keys("7"), keys("7"), Answer::HangsUp], "message: Leave a message.".to_owned()),
     ] {
-        let (record, results) = played.call(answers).await;
+        let (record, results) = desk.call(answers).await;
         assert_eq!(path(&results).last(), Some(&last));
         assert_eq!(record.workflow.outcome, Some(Outcome::Successful), "they answered, and no more is known");
     }
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn a_wish_not_to_be_called_again_is_kept_at_once_and_a_document_of_others_ends_well_where_it_is_not_there()
  {
-    let played = Played::new().await;
-    let (record, _) = played.call([keys("9")]).await;
+    let desk = Desk::new().await;
+    let (record, _) = desk.call([keys("9")]).await;
     assert_eq!(record.workflow.outcome, Some(Outcome::DoNotCall));
-    assert_eq!(played.world.count("select count(*) from suppressions").await, 1);
-    assert_eq!(played.heard().last().map(String::as_str), Some("You are not called again."));
-    played.world.run("delete from suppressions").await;
-    let (_, results) = played.call([keys("4")]).await;
+    assert_eq!(desk.0.world.count("select count(*) from suppressions").await, 1);
+    assert_eq!(desk.heard().last().map(String::as_str), Some("You are not called again."));
+    desk.0.world.run("delete from suppressions").await;
+    let (_, results) = desk.call([keys("4")]).await;
     assert_eq!(
         path(&results).last().map(String::as_str),
         Some("elsewhere: (goes on at http://127.0.0.1:9/other.xml)")
     );
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn what_a_carrier_asks_once_more_is_answered_alike_and_recorded_once() {
-    let played = Played::new().await;
-    let (record, results) = played.call([keys("1"), keys("11")]).await;
-    let key = played.key(record.lead);
-    let secret = played.world.engine.key().secret_of(key);
+    let desk = Desk::new().await;
+    let (record, results) = desk.call([keys("1"), keys("11")]).await;
+    let key = desk.key(record.lead);
+    let secret = desk.0.world.engine.key().secret_of(key);
     let ask = async |place: &str, body: &str| {
-        let url = played.world.address(&format!("flows/{key}/{secret}{place}"));
+        let url = desk.0.world.address(&format!("flows/{key}/{secret}{place}"));
         let asked =
             http_client().expect("a client").post(url).body(body.to_owned()).send().await.expect("an answer");
         (asked.status(), asked.text().await.expect("a body"))
@@ -316,27 +269,27 @@ async fn what_a_carrier_asks_once_more_is_answered_alike_and_recorded_once() {
     let (status, again) = ask("/1.1.2.0", "Digits=1").await;
     assert_eq!((status, again.contains("The hour, please")), (StatusCode::OK, true), "{again}");
     assert_eq!(ask("/1.1.2.0", "Digits=1").await.1, again);
-    assert_eq!(played.results(record.lead).await, results);
+    assert_eq!(desk.results(record.lead).await, results);
     // A place that the flow does not have ends the call, and one that is none is not found.
     assert_eq!(ask("/1.3.77.0", "").await.1, "<Response><Hangup/></Response>");
     assert_eq!(ask("/one", "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask("/9.3.2.0", "").await.1, "<Response><Hangup/></Response>", "no such version");
-    let guessed = played.world.address(&format!("flows/{key}/guessed"));
+    let guessed = desk.0.world.address(&format!("flows/{key}/guessed"));
     let asked = http_client().expect("a client").post(guessed).send().await.expect("an answer");
     assert_eq!(asked.status(), StatusCode::UNAUTHORIZED);
-    played.end().await;
+    desk.0.end().await;
 }
 
 #[tokio::test]
 async fn a_call_goes_on_by_the_version_that_it_began_by_and_the_next_one_by_the_latest() {
-    let played = Played::new().await;
-    let (_, results) = played.call([keys("1"), keys("11")]).await;
+    let desk = Desk::new().await;
+    let (_, results) = desk.call([keys("1"), keys("11")]).await;
     assert_eq!(results.flow.expect("a flow").version, 1);
-    played.add(&FLOW.replace("Thank you.", "Thanks a lot.")).await;
-    let (_, results) = played.call([keys("1"), keys("12")]).await;
+    desk.add(&FLOW.replace("Thank you.", "Thanks a lot.")).await;
+    let (_, results) = desk.call([keys("1"), keys("12")]).await;
     assert_eq!(results.flow.expect("a flow").version, 2);
-    assert_eq!(played.heard().last().map(String::as_str), Some("Thanks a lot."));
-    played.end().await;
+    assert_eq!(desk.heard().last().map(String::as_str), Some("Thanks a lot."));
+    desk.0.end().await;
 }
 
 #[tokio::test]

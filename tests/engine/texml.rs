@@ -23,17 +23,17 @@ use url::Url;
 use super::support::instructions::instructions;
 use super::support::world::{SPEED, World, told};
 
-const APPLICATION: &str = "2494404757140276705";
+pub(crate) const APPLICATION: &str = "2494404757140276705";
 const CONTROL: &str = "1494404757140276705";
-const PHONE: &str = "+14155550123";
+pub(crate) const PHONE: &str = "+14155550123";
 
 /// The path's parts before it: `webhooks`, the carrier, client and account.
 const KEY_IN_PATH: usize = 4;
 
 /// A world whose account is one of Telnyx.
-struct Played {
-    world: World,
-    telnyx: Telnyx,
+pub(crate) struct Played {
+    pub(crate) world: World,
+    pub(crate) telnyx: Telnyx,
 }
 
 impl Played {
@@ -45,7 +45,7 @@ impl Played {
         Self::set(config, &settings(Some(emulated::Account::default().id))).await
     }
 
-    async fn set(config: emulated::Config, settings: &Settings) -> Self {
+    pub(crate) async fn set(config: emulated::Config, settings: &Settings) -> Self {
         let mut world = World::new().await;
         let telnyx = Telnyx::start(config).await.expect("the carrier starts");
         let who = emulated::Account::default();
@@ -71,7 +71,7 @@ impl Played {
     }
 
     /// Lets work end, and asserts that all promises were kept by what this carrier has seen.
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.world.settle().await;
         let dials = self.telnyx.dials();
         let counts = dials.keys.iter().filter_map(|(key, count)| Some((key.parse().ok()?, count.accepted)));
@@ -84,7 +84,7 @@ impl Played {
     }
 }
 
-fn config(instructions: String) -> emulated::Config {
+pub(crate) fn config(instructions: String) -> emulated::Config {
     let application = Connection { voice_url: Some(instructions), ..Connection::default() };
     let control = (CONTROL.to_owned(), Connection::default());
     emulated::Config {
@@ -96,7 +96,7 @@ fn config(instructions: String) -> emulated::Config {
 }
 
 /// What takes minutes with people takes fractions of a second here.
-fn settings(account_sid: Option<String>) -> Settings {
+pub(crate) fn settings(account_sid: Option<String>) -> Settings {
     Settings {
         connection_id: CONTROL.into(),
         account_sid,
