@@ -184,7 +184,7 @@ pub enum Transferred {
 }
 
 /// An order from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// End the call now.
     HangUp,

@@ -293,7 +293,7 @@ impl Batch<'_> {
         }
         // What changed nothing is in no history, either.
         if case.events.len() > known {
-            self.orders.extend(record::order(&case, &input, before));
+            self.orders.extend(record::order(&case, &input, &before));
         }
         if let (true, Answer::Reserved(attempt)) = (self.submits, &answer) {
             // The lease is made by the same commit.

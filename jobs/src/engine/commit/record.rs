@@ -42,7 +42,7 @@ pub(super) fn standing(case: &Case, command: &Command) -> Value {
 
 /// What goes on record of an input, given how it was before: an order for this lead alone. Others are on record as the
 /// order for many that they are part of.
-pub(super) fn order(case: &Case, input: &Input, before: Value) -> Option<Order> {
+pub(super) fn order(case: &Case, input: &Input, before: &Value) -> Option<Order> {
     let Input::Command { command, actor, reason, alone: true } = input else { return None };
     let mut details = json!({ "before": before, "after": standing(case, command) });
     match command {
