@@ -123,6 +123,7 @@ impl<P: Played> World<P> {
             public_url: &self.public_url,
             account: account(),
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         self.adapter.compose(&order).expect("composes")
     }
@@ -164,6 +165,7 @@ impl<P: Played> World<P> {
             to: &to,
             has_briefing: false,
             secret: "s3cret",
+            tells_mailboxes: false,
             public_url: &self.public_url,
         };
         self.adapter.transfer(Permit::from_commit(Instant::now()), &order).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outdial_emulators::telnyx::{self as emulated, Answer, Scenario};
+use outdial_emulators::telnyx::{self as emulated, Answer, Answerer, Scenario};
 use outdial_jobs::operations::campaigns::{self, CampaignSpec};
 use outdial_jobs::operations::{By, calls, playbooks};
 use outdial_jobs::providers::http_client;
@@ -108,7 +108,15 @@ impl Desk {
 
     /// A call to somebody who answers so, once it is over.
     async fn call(&self, answers: impl IntoIterator<Item = Answer>) -> (LeadRecord, CallResults) {
-        let answered = Scenario::answered(Duration::from_secs(3_600)).answering(answers);
+        self.call_to(Answerer::Human, answers).await
+    }
+
+    async fn call_to(
+        &self,
+        who: Answerer,
+        answers: impl IntoIterator<Item = Answer>,
+    ) -> (LeadRecord, CallResults) {
+        let answered = Scenario::answered(Duration::from_secs(3_600)).by(who).answering(answers);
         self.0.telnyx.script(PHONE, [answered]);
         let campaign = self.0.world.campaign(json!({
             "caller_ids": ["+14155550100"], "call_time_limit_s": 3_600, "retry": { "max_attempts": 1 },
@@ -289,6 +297,22 @@ async fn a_call_goes_on_by_the_version_that_it_began_by_and_the_next_one_by_the_
     let (_, results) = desk.call([keys("1"), keys("12")]).await;
     assert_eq!(results.flow.expect("a flow").version, 2);
     assert_eq!(desk.heard().last().map(String::as_str), Some("Thanks a lot."));
+    desk.0.end().await;
+}
+
+#[tokio::test]
+async fn a_mailbox_is_left_a_message_after_its_tone_and_a_person_hears_the_flow() {
+    let desk = Desk::new().await;
+    let left = "\n[[steps]]\nname = \"left\"\nhang_up = \"We call again.\"\n";
+    let flow = FLOW.replacen("language = ", "voicemail = \"left\"\nlanguage = ", 1);
+    desk.add(&format!("{flow}{left}")).await;
+    let (record, results) = desk.call_to(Answerer::MachineWithBeep, []).await;
+    assert_eq!(desk.heard(), ["We call again."]);
+    assert_eq!(record.workflow.outcome, Some(Outcome::Voicemail));
+    assert_eq!(path(&results), ["left: We call again."]);
+    let (record, _) = desk.call_to(Answerer::Human, [keys("1"), keys("11")]).await;
+    assert_eq!(record.workflow.outcome, Some(Outcome::AppointmentScheduled));
+    assert_eq!(desk.heard()[0], HELLO);
     desk.0.end().await;
 }
 

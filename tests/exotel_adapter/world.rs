@@ -80,6 +80,7 @@ impl World {
             public_url: &self.public_url,
             account: AccountId(Uuid::from_u128(3)),
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         self.exotel.compose(&order).expect("composes")
     }

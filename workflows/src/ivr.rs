@@ -28,6 +28,9 @@ pub struct Flow<T = Template> {
     pub language: String,
     /// The carrier's voice that it speaks with, by its name there. `None`: the carrier's own for the language.
     pub voice: Option<String>,
+    /// The step that a call begins with that a mailbox has answered; `None`: it begins as any other. The carrier is to find
+    /// out who answered before it asks, which it takes some seconds for, and longer for the end of a greeting.
+    pub voicemail: Option<usize>,
     /// Its steps; a call begins with the first.
     pub steps: Vec<Step<T>>,
 }
@@ -211,6 +214,8 @@ impl FromStr for At {
 pub enum Heard {
     /// The call begins.
     Began,
+    /// The call begins, and a mailbox has answered it.
+    Mailbox,
     /// They pressed keys.
     Keys(String),
     /// They said something.
@@ -284,6 +289,7 @@ impl Flow<Template> {
             name: self.name.clone(),
             language: self.language.clone(),
             voice: self.voice.clone(),
+            voicemail: self.voicemail,
             steps,
         })
     }

@@ -15,7 +15,7 @@ use super::called::{self, Called};
 use super::{OperationError, reports};
 use crate::engine::Engine;
 use crate::media::telling::{Telling, What};
-use crate::providers::telnyx::{Addresses, document, heard};
+use crate::providers::telnyx::{Addresses, begun, document, heard};
 use crate::providers::{CannotCompose, Provider, flow_url, stream_url};
 use crate::store::{self, StoreError};
 
@@ -88,7 +88,7 @@ pub async fn next(engine: &Engine, key: DialKey, asked: Asked<'_>) -> Result<Opt
     let flow = flow.fill(&briefing.values(phone, &attributes)).map_err(|missing| not_possible(&missing))?;
     let Place { visit, at, .. } = asked.place.unwrap_or(Place { version, visit: 0, at: At::BEGINNING });
     let what = match asked.place {
-        None => Heard::Began,
+        None => begun(asked.form),
         Some(_) => heard(asked.form, asked.silent),
     };
     let turn = flow.hear(at, &what);

@@ -61,6 +61,8 @@ pub struct DialOrder<'a> {
     pub account: AccountId,
     /// The unguessable last part of this attempt's webhook and stream addresses.
     pub secret: &'a str,
+    /// Whether the flow of ours that the call goes by has something to say to mailboxes: who answered is found out first.
+    pub tells_mailboxes: bool,
 }
 
 impl DialOrder<'_> {

@@ -149,7 +149,7 @@ impl From<Flow> for CheckedPlaybook {
     fn from(flow: Flow) -> Self {
         let variables: BTreeSet<String> = flow.variables().map(ToString::to_string).collect();
         let (kind, fields) = (GuideName::Flow, flow.keeps().map(str::to_owned).collect());
-        let Flow { name, language, voice, steps } = flow;
+        let Flow { name, language, voice, steps, .. } = flow;
         let stages = steps.into_iter().map(|step| step.name).collect();
         let variables = variables.into_iter().collect();
         Self { kind, title: name, language, voice, stages, fields, variables }

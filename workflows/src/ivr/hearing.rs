@@ -122,8 +122,13 @@ impl Filled {
             turn.verbs.push(Verb::HangUp);
             return turn;
         };
-        if *heard == Heard::Began {
-            self.enter(Some(at.step), &mut turn);
+        let begins_with = match heard {
+            Heard::Began => Some(at.step),
+            Heard::Mailbox => Some(self.voicemail.unwrap_or(at.step)),
+            _ => None,
+        };
+        if let Some(first) = begins_with {
+            self.enter(Some(first), &mut turn);
             return turn;
         }
         let next = match (&step.does, heard) {

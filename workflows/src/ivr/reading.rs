@@ -42,6 +42,7 @@ struct File {
     name: Told,
     language: Told,
     voice: Option<Told>,
+    voicemail: Option<Told>,
     #[serde(default)]
     steps: Vec<Spanned<StepFile>>,
 }
@@ -116,12 +117,15 @@ impl Reader<'_> {
         }
         let voice = file.voice.as_ref().map(|voice| self.plain(voice, "voice", "name of a voice"));
         let steps: Vec<Step> = file.steps.iter().enumerate().map(|(at, step)| self.step(at, step)).collect();
-        self.reachable(&file.steps, &steps);
+        // What leads nowhere else says so: a mailbox answers nothing.
+        let voicemail = file.voicemail.as_ref().and_then(|told| self.named(told, "voicemail"));
+        self.reachable(&file.steps, &steps, voicemail);
         self.going_round(&file.steps, &steps);
         Flow {
             name: self.page.name(&file.name, "name"),
             language: self.page.language(&file.language, "language"),
             voice,
+            voicemail,
             steps,
         }
     }
@@ -426,9 +430,9 @@ impl Reader<'_> {
     }
 
     /// Says which steps no way leads to.
-    fn reachable(&mut self, files: &[Spanned<StepFile>], steps: &[Step]) {
-        let mut met = BTreeSet::from([0]);
-        let mut open = vec![0];
+    fn reachable(&mut self, files: &[Spanned<StepFile>], steps: &[Step], voicemail: Next) {
+        let mut open: Vec<usize> = [0].into_iter().chain(voicemail).collect();
+        let mut met = BTreeSet::from_iter(open.clone());
         while let Some(step) = open.pop().and_then(|at: usize| steps.get(at)) {
             open.extend(step.does.ways().into_iter().filter(|to| met.insert(*to)));
         }

@@ -274,6 +274,30 @@ fn our_agent_talks_another_document_goes_on_and_a_wish_is_a_wish() {
 }
 
 #[test]
+fn a_mailbox_is_told_what_is_meant_for_it_and_a_person_is_not() {
+    let text = FLOW.replace("voice = \"Polly.Aditi\"", "voicemail = \"left\"")
+        + "\n[[steps]]\nname = \"left\"\nhang_up = \"We call again.\"\n";
+    let attributes = BTreeMap::new();
+    let values = Values {
+        lead_name: None,
+        lead_phone: "+919876500001",
+        lead_external_id: None,
+        attributes: &attributes,
+        campaign_name: "Spring",
+        client_name: "Acme Homes",
+    };
+    let flow = read(&text).unwrap_or_else(|problems| panic!("{problems}")).fill(&values).expect("every value");
+    let said = |heard| flow.hear(At::BEGINNING, &heard).lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+    assert_eq!(said(Heard::Mailbox), ["We call again."]);
+    assert_eq!(said(Heard::Began)[0], "Welcome to Acme Homes, there.");
+    let lost = read(&text.replace("voicemail = \"left\"", "voicemail = \"lost\"")).expect_err("no such step");
+    assert!(lost.to_string().contains("voicemail: `lost` is no step"), "{lost}");
+    // A flow without it says to a mailbox what it says to anybody.
+    let without = self::flow();
+    assert_eq!(without.hear(At::BEGINNING, &Heard::Mailbox), without.hear(At::BEGINNING, &Heard::Began));
+}
+
+#[test]
 fn all_that_is_wrong_with_a_flow_is_told_with_its_line() {
     let wrong = r##"name = "x"
 language = "english!"

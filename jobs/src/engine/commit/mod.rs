@@ -399,8 +399,18 @@ impl Batch<'_> {
         let account = setting.facts.account;
         let variables = self.variables(lead, phone, rules, setting)?;
         let variables = &variables;
-        let order =
-            DialOrder { key, phone, caller_id, rules, variables, public_url, account, secret: &secret };
+        let flow = setting.flow.as_ref().and_then(|flow| flow.as_ref().ok());
+        let order = DialOrder {
+            key,
+            phone,
+            caller_id,
+            rules,
+            variables,
+            public_url,
+            account,
+            secret: &secret,
+            tells_mailboxes: flow.is_some_and(|flow| flow.voicemail.is_some()),
+        };
         let body = carrier.compose(&order).map_err(|error| error.to_string())?;
         let submission = case.run.attempt(number).and_then(|attempt| attempt.submission);
         let token = submission.ok_or("it was not submitted")?.token;

@@ -113,6 +113,7 @@ mod tests {
             public_url: &url,
             account: fixtures::attempt().account,
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         let exotel = fixtures::exotel("https://api.in.exotel.com");
         let body = exotel.compose_order(&order).map_err(|error| error.to_string())?;

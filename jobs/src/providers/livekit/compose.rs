@@ -114,6 +114,7 @@ mod tests {
             public_url: &url,
             account: fixtures::attempt().account,
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         let livekit = fixtures::livekit("https://example.livekit.cloud");
         let body = livekit.compose_order(&order).map_err(|error| error.to_string())?;

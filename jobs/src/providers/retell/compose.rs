@@ -138,6 +138,7 @@ mod tests {
             public_url: &url,
             account: fixtures::attempt().account,
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         let retell = fixtures::retell_with("https://api.retellai.com", settings);
         let body = retell.compose_order(&order).map_err(|error| error.to_string())?;

@@ -195,6 +195,7 @@ mod tests {
             public_url: &url,
             account: fixtures::attempt().account,
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         let telnyx = fixtures::telnyx_with("https://api.telnyx.com", settings);
         let body = telnyx.compose_order(&order).map_err(|error| error.to_string())?;

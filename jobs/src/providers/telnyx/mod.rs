@@ -41,7 +41,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 pub use settings::{Channels, Credentials, Detection, Settings, SettingsError};
-pub use texml::document::{Addresses, document, heard};
+pub use texml::document::{Addresses, begun, document, heard};
 
 use super::{
     AccountCheck, CannotCompose, Carrier, DialBody, DialOrder, HangUp, Opening, Permit, Provider, Question,

@@ -44,7 +44,10 @@ impl Telnyx {
             .append_pair("StatusCallbackEvent", EVENTS)
             .append_pair("Timeout", &rules.ring_timeout_s.to_string())
             .append_pair("TimeLimit", &rules.call_time_limit_s.to_string());
-        detect(&mut form, self.settings.answering_machine_detection, &callback);
+        match order.tells_mailboxes {
+            true => detect_first(&mut form),
+            false => detect(&mut form, self.settings.answering_machine_detection, &callback),
+        }
         if rules.record {
             record(&mut form, self.settings.record_channels, &callback);
         }
@@ -71,6 +74,13 @@ fn application(flow_id: &str) -> Result<&str, CannotCompose> {
         "the agent's flow_id must be the id of a TeXML application, such as 1494404757140276705; copy it from \
          Telnyx's portal{document}"
     )))
+}
+
+/// Before the call goes on: whoever asks what it is to do says who answered, and of a mailbox after its tone.
+fn detect_first(form: &mut Serializer<'_, String>) {
+    form.append_pair("MachineDetection", "DetectMessageEnd")
+        .append_pair("DetectionMode", "Regular")
+        .append_pair("AsyncAmd", "false");
 }
 
 /// Beside the call, which begins at once: detection takes up to 30 s, and the person would hear nothing.
@@ -125,6 +135,7 @@ mod tests {
             public_url: &url,
             account: fixtures::attempt().account,
             secret: "s3cret",
+            tells_mailboxes: false,
         };
         let telnyx = fixtures::telnyx_with("https://api.telnyx.com", settings);
         let body = telnyx.compose(&order).map_err(|error| error.to_string())?;

@@ -8,6 +8,8 @@ use outdial_workflows::transfer::TransferTo;
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
+use super::mapping::{Answerer, answerer};
+
 /// Said behind an address when nothing was heard there.
 const NOTHING: &str = "nothing";
 
@@ -161,24 +163,42 @@ fn words(input: Input) -> &'static str {
     }
 }
 
+/// What a request says that asks how a call begins.
+pub fn begun(form: &[u8]) -> Heard {
+    let mailbox = Form::read(form).get("AnsweredBy").and_then(answerer) == Some(Answerer::Machine);
+    if mailbox { Heard::Mailbox } else { Heard::Began }
+}
+
 /// What a request tells of the person. `silent`: it comes from behind a verb that heard nothing.
-pub fn heard(body: &[u8], silent: bool) -> Heard {
-    let fields: HashMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
-    let field = |name: &str| fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+pub fn heard(form: &[u8], silent: bool) -> Heard {
+    let form = Form::read(form);
     if silent {
         return Heard::Nothing;
     }
-    if let Some(status) = field("DialCallStatus") {
+    if let Some(status) = form.get("DialCallStatus") {
         return Heard::Dialled(matches!(status, "completed" | "answered"));
     }
-    if let Some(keys) = field("Digits") {
+    if let Some(keys) = form.get("Digits") {
         return Heard::Keys(keys.to_owned());
     }
-    if let Some(words) = field("SpeechResult") {
+    if let Some(words) = form.get("SpeechResult") {
         return Heard::Words(words.to_owned());
     }
-    match field("RecordingUrl") {
+    match form.get("RecordingUrl") {
         Some(url) => Heard::Recorded(Some(url.to_owned())),
         None => Heard::Nothing,
+    }
+}
+
+/// The fields of a request; those that are empty say nothing.
+struct Form(HashMap<String, String>);
+
+impl Form {
+    fn read(form: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(form).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 }
