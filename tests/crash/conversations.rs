@@ -28,9 +28,7 @@ const TALK: Duration = Duration::from_secs(60);
 async fn a_person_talks_with_our_agent_and_what_was_said_is_kept_with_what_came_of_it() {
     let database = TestDb::new().await;
     let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let worker = world.worker(&flags);
+    let worker = world.speaking_worker(&[]);
     world.start().await;
     world.all_finished(TALK).await;
     let results = world.results().await;
@@ -70,15 +68,13 @@ async fn the_calls_of_a_process_that_died_are_ended_by_another_within_a_lease() 
     let database = TestDb::new().await;
     let world = World::with_our_agent(database.url(), Says::Silence).await;
     let quick = ["--pace-lease-ms", "1500"];
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(quick).collect();
-    let mut dying = world.worker(&flags);
+    let mut dying = world.speaking_worker(&quick);
     world.start().await;
     world.said_at_least(1).await;
     dying.signal(Signal::KILL);
     let died = dying.end(Duration::from_secs(10)).await.value;
     assert_eq!(died.signal(), Some(Signal::KILL.as_raw()));
-    let other = world.worker(&flags);
+    let other = world.speaking_worker(&quick);
     world.all_finished(TALK).await;
     let results = world.results().await;
     let course = results.course.as_ref().expect("a conversation of ours");
@@ -96,9 +92,7 @@ async fn a_process_that_stood_still_for_longer_than_its_lease_lets_go_of_a_call_
     let world = World::with_our_agent(database.url(), Says::Silence).await;
     let quick = ["--pace-lease-ms", "1500"];
     let worker = world.worker(&["--role", "api,worker", "--pace-lease-ms", "1500"]);
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(quick).collect();
-    let late = world.media(&flags);
+    let late = world.speaking_media(&quick);
     world.start().await;
     world.said_at_least(1).await;
     late.signal(Signal::STOP);
@@ -122,9 +116,7 @@ async fn a_process_that_stood_still_for_longer_than_its_lease_lets_go_of_a_call_
 async fn a_process_that_is_told_to_stop_lets_its_conversations_end() {
     let database = TestDb::new().await;
     let world = World::with_our_agent(database.url(), Says::Lines(vec![Line::in_answer("Yes.")])).await;
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let worker = world.worker(&flags);
+    let worker = world.speaking_worker(&[]);
     world.start().await;
     world.said_at_least(1).await;
     // It hears the carrier until the conversation is over, and records it.
@@ -142,9 +134,7 @@ async fn an_agent_tells_a_person_whom_somebody_else_hands_over() {
     carrier.script("+14155550177", [telnyx::Scenario::answered(Duration::from_secs(2))]);
     // The order is carried out by a process that holds no conversations.
     let worker = world.worker(&["--role", "api,worker"]);
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let media = world.media(&flags);
+    let media = world.speaking_media(&[]);
     world.start().await;
     world.said_at_least(1).await;
     world.order_transfer().await;
@@ -194,9 +184,7 @@ async fn our_agent_talks_within_a_flow_which_goes_on_behind_it() {
     world.add_playbook("desk", DESK).await;
     let playbook = Some("short".to_owned());
     world.goes_by(Agent::Ivr { flow: "desk".into(), version: None, playbook }).await;
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let worker = world.worker(&flags);
+    let worker = world.speaking_worker(&[]);
     world.start().await;
     world.all_finished(TALK).await;
     let results = world.results().await;
@@ -223,9 +211,7 @@ async fn a_process_that_is_told_to_stop_still_hears_a_carrier_that_comes_back() 
     world.add_playbook("desk", DESK).await;
     let playbook = Some("short".to_owned());
     world.goes_by(Agent::Ivr { flow: "desk".into(), version: None, playbook }).await;
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let worker = world.worker(&flags);
+    let worker = world.speaking_worker(&[]);
     world.start().await;
     world.said_at_least(1).await;
     worker.stop().await;
@@ -246,9 +232,7 @@ async fn nobody_is_called_whom_nobody_could_talk_with() {
     world.start().await;
     let waits = world.why_not_yet().await;
     assert!(waits.iter().any(|why| why.starts_with("no seat is free for the conversation")), "{waits:?}");
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let media = world.media(&flags);
+    let media = world.speaking_media(&[]);
     world.all_finished(TALK).await;
     // The carrier's socket came to the other process, which passed it on.
     let results = world.results().await;
@@ -266,9 +250,7 @@ async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
     let (says, ring) = (Says::Silence, Duration::from_secs(3));
     let world = World::with_our_agent_at(database.url(), Provider::Telnyx, says, ring).await;
     let worker = world.worker(&["--role", "api,worker"]);
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let mut dying = world.media(&flags);
+    let mut dying = world.speaking_media(&[]);
     world.start().await;
     world.ringing().await;
     dying.signal(Signal::KILL);
@@ -277,7 +259,7 @@ async fn a_person_whom_nobody_talks_with_is_called_again_as_after_a_failure() {
     let records = world.records().await;
     assert_eq!(records[0].attempts[0].outcome, Some(Outcome::Failed), "{:#?}", records[0].events);
     assert_eq!(records[0].attempts[0].abandoned, Some(true), "they answered, and heard nobody");
-    let other = world.media(&flags);
+    let other = world.speaking_media(&[]);
     world.all_finished(TALK).await;
     assert!(world.records().await[0].attempts.len() > 1);
     world.assert_promises_kept().await;
@@ -295,9 +277,7 @@ async fn whoever_takes_a_call_over_is_told_first_what_it_is_about() {
     carrier.script(COLLEAGUE, [telnyx::Scenario::answered(Duration::from_secs(2))]);
     // The carrier fetches the briefing from a process that has no voice, and has it from the other.
     let worker = world.worker(&["--role", "api,worker"]);
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let media = world.media(&flags);
+    let media = world.speaking_media(&[]);
     world.start().await;
     world.all_finished(TALK).await;
     let calls = carrier.calls();
@@ -336,9 +316,7 @@ async fn a_call_that_its_carrier_cannot_end_is_ended_by_whoever_talks_on_it() {
     let ring = Duration::ZERO;
     let world = World::with_our_agent_at(database.url(), Provider::Exotel, Says::Silence, ring).await;
     let worker = world.worker(&["--role", "api,worker"]);
-    let flags = world.speech_flags();
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let media = world.media(&flags);
+    let media = world.speaking_media(&[]);
     world.start().await;
     world.said_at_least(1).await;
     assert_eq!(world.hang_up().await, 1);

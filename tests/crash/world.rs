@@ -463,6 +463,20 @@ impl World {
         self.serve(&self.database, &media, further)
     }
 
+    /// A process that works, and holds conversations.
+    pub(super) fn speaking_worker(&self, further: &[&str]) -> Process {
+        let flags = self.speech_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(further.iter().copied()).collect();
+        self.worker(&flags)
+    }
+
+    /// A process that holds conversations, and nothing else.
+    pub(super) fn speaking_media(&self, further: &[&str]) -> Process {
+        let flags = self.speech_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(further.iter().copied()).collect();
+        self.media(&flags)
+    }
+
     /// An address of the process that the carrier reaches.
     pub(super) fn address(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.port)
