@@ -1,6 +1,6 @@
 //! `outdial playbook`: what our own agent says and asks in calls, and the flows of calls that no agent holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ pub(super) fn check(file: &Path, output: &Output) -> anyhow::Result<ExitCode> {
         Ok((given, _)) => given,
         Err(problems) => return Ok(told(file, &problems, output)),
     };
-    let (title, language, parts, keeps, variables): (_, _, Vec<&str>, Vec<&str>, BTreeSet<String>) =
+    let (title, language, parts, keeps, variables): (_, _, Vec<&str>, Vec<&str>, Vec<String>) =
         match &given {
             Given::Playbook(it) => (
                 &it.name,
@@ -93,21 +93,20 @@ pub(super) fn check(file: &Path, output: &Output) -> anyhow::Result<ExitCode> {
                 &it.language,
                 it.steps.iter().map(|step| step.name.as_str()).collect(),
                 it.keeps().collect(),
-                it.variables().map(ToString::to_string).collect(),
+                it.variables().into_iter().map(ToString::to_string).collect(),
             ),
         };
     let (kind, part, kept) = match &given {
         Given::Playbook(_) => (Guide::Playbook, "stages", "fields"),
         Given::Flow(_) => (Guide::Flow, "steps", "answers kept"),
     };
-    let takes: Vec<&str> = variables.iter().map(String::as_str).collect();
     let text = format!(
         "{}: the {} `{title}`, {language}, {} {part}, {} {kept}; it takes {}",
         file.display(),
         kind.name(),
         parts.len(),
         keeps.len(),
-        if takes.is_empty() { "no variables".to_owned() } else { takes.join(", ") }
+        if variables.is_empty() { "no variables".to_owned() } else { variables.join(", ") }
     );
     let voice = match &given {
         Given::Playbook(playbook) => &playbook.voice,

@@ -7,7 +7,7 @@
 mod hearing;
 mod reading;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -294,9 +294,9 @@ impl Flow<Template> {
         })
     }
 
-    /// The variables that its texts take.
-    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
-        self.steps.iter().flat_map(|step| step.does.texts()).flat_map(Template::variables)
+    /// The variables that its texts take, each once.
+    pub fn variables(&self) -> BTreeSet<&Variable> {
+        self.steps.iter().flat_map(|step| step.does.texts()).flat_map(Template::variables).collect()
     }
 
     /// The names that answers are kept under.

@@ -1,7 +1,5 @@
 //! Playbooks: what our own agent says, asks and finds out. Versions are added here, and checked before.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
@@ -85,10 +83,8 @@ async fn show_one(
         Guide::Playbook => (source.read().ok(), None),
         Guide::Flow => (None, source.read_flow().ok()),
     };
-    let of_playbook = playbook.iter().flat_map(Playbook::variables);
-    let variables: BTreeSet<String> =
-        of_playbook.chain(flow.iter().flat_map(Flow::variables)).map(ToString::to_string).collect();
-    let variables = variables.into_iter().collect();
+    let variables = playbook.iter().flat_map(Playbook::variables).chain(flow.iter().flat_map(Flow::variables));
+    let variables = variables.map(ToString::to_string).collect();
     page(&PlaybookPage { shell, shown, source, playbook, flow, variables, versions })
 }
 

@@ -3,7 +3,7 @@
 // Written so by `utoipa::path` for parameters of the handler's own module.
 #![allow(unused_qualifications)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
@@ -147,11 +147,10 @@ impl From<Playbook> for CheckedPlaybook {
 
 impl From<Flow> for CheckedPlaybook {
     fn from(flow: Flow) -> Self {
-        let variables: BTreeSet<String> = flow.variables().map(ToString::to_string).collect();
+        let variables = flow.variables().into_iter().map(ToString::to_string).collect();
         let (kind, fields) = (GuideName::Flow, flow.keeps().map(str::to_owned).collect());
         let Flow { name, language, voice, steps, .. } = flow;
         let stages = steps.into_iter().map(|step| step.name).collect();
-        let variables = variables.into_iter().collect();
         Self { kind, title: name, language, voice, stages, fields, variables }
     }
 }
