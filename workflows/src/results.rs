@@ -64,6 +64,8 @@ pub struct FlowCourse {
     pub version: u32,
     /// How often the carrier asked how it goes on. What it asks once more is not recorded again.
     pub visits: u32,
+    /// When it asked first: the transcript's times count from then.
+    pub began_at: Moment,
 }
 
 /// One thing that somebody said.

@@ -197,7 +197,7 @@ impl Converse {
     }
 
     /// Records what a conversation yielded, and has the call ended that it was held on.
-    async fn record(&self, ctx: &Ctx, results: CallResults) -> Result<(), JobError> {
+    async fn record(&self, ctx: &Ctx, mut results: CallResults) -> Result<(), JobError> {
         let holder = store::in_time(async {
             let mut conn = ctx.engine.pool().acquire().await?;
             store::conversations::holder(&mut conn, self.attempt()).await
@@ -207,7 +207,8 @@ impl Converse {
             tracing::warn!(attempt = %DialKey(self.attempt()), "a conversation was ended by another process before");
             return Ok(());
         }
-        let (results, goes_on) = self.within_its_flow(ctx, results).await?;
+        let analysed = Analyse::is_worth_it(&results);
+        let goes_on = self.is_within_a_flow(ctx, &mut results).await?;
         let ending = results.course.as_ref().map(|course| course.ending.clone());
         if ending.as_ref().is_some_and(Ending::is_our_failure) && results.outcome().is_none() {
             fail(&ctx.engine, self.attempt()).await?;
@@ -215,7 +216,6 @@ impl Converse {
         if !goes_on && !ending.as_ref().is_some_and(Ending::leaves_nobody) {
             end_call(&ctx.engine, self.attempt()).await?;
         }
-        let analysed = Analyse::is_worth_it(&results);
         reports::result(&ctx.engine, DialKey(self.attempt()), results).await?;
         store::in_time(async {
             let mut tx = ctx.engine.pool().begin().await?;
@@ -233,25 +233,23 @@ impl Converse {
         Ok(())
     }
 
-    /// Of a call that goes by a flow, what was said before stays in front of what was said now; and unless it is
-    /// transferred or the person left, the flow has it go on.
-    async fn within_its_flow(
-        &self,
-        ctx: &Ctx,
-        mut results: CallResults,
-    ) -> Result<(CallResults, bool), StoreError> {
-        let before = store::in_time(async {
+    /// Whether the call goes on by a flow. What was said is added to what it has said then, which may have gone on by now,
+    /// in the order of the clock.
+    async fn is_within_a_flow(&self, ctx: &Ctx, results: &mut CallResults) -> Result<bool, JobError> {
+        let known = store::in_time(async {
             let mut conn = ctx.engine.pool().acquire().await?;
-            store::call_results::read(&mut conn, self.client, self.lead, self.number).await
+            let known = store::call_results::read(&mut conn, self.client, self.lead, self.number).await?;
+            Ok::<_, StoreError>((known, store::conversations::underway(&mut conn, self.attempt()).await?))
         });
-        let Some(before) = before.await?.filter(|before| before.flow.is_some()) else {
-            return Ok((results, false));
-        };
-        let mut transcript = before.transcript;
-        transcript.retain(|turn| !results.transcript.contains(turn));
-        transcript.append(&mut results.transcript);
-        results.transcript = transcript;
-        Ok((results, true))
+        let (Some(CallResults { flow: Some(flow), .. }), Some(underway)) = known.await? else { return Ok(false) };
+        let later = u32::try_from((underway.began_at - flow.began_at).num_milliseconds()).unwrap_or_default();
+        let mut turns = std::mem::take(&mut results.transcript);
+        for turn in &mut turns {
+            turn.at_ms = turn.at_ms.map(|at| at.saturating_add(later));
+            turn.until_ms = turn.until_ms.map(|at| at.saturating_add(later));
+        }
+        reports::turns(&ctx.engine, DialKey(self.attempt()), turns).await?;
+        Ok(true)
     }
 
     /// Whoever held the conversation has died, and it has ended where it was.

@@ -96,10 +96,9 @@ pub async fn next(engine: &Engine, key: DialKey, asked: Asked<'_>) -> Result<Opt
     if !results.is_empty() {
         reports::result(engine, key, results).await?;
     }
-    let at_ms = attempt.answered_at.and_then(|at| u32::try_from((now - at).num_milliseconds()).ok());
-    let turns = turn.lines.into_iter().map(|line| said(line, at_ms)).collect();
-    let course = FlowCourse { flow: name.to_owned(), version, visits: visit + 1 };
-    record(engine, key, &course, turns).await?;
+    let turns = turn.lines.into_iter().map(said).collect();
+    let course = FlowCourse { flow: name.to_owned(), version, visits: visit + 1, began_at: now };
+    record(engine, key, course, turns).await?;
     let next = Next { engine, key, version, visit: visit + 1, caller_id: caller_id(&attempt, &rules) };
     let written = write(&next, &flow, &turn.verbs).map_err(|problem| not_possible(&problem))?;
     Ok(Some(written))
@@ -124,14 +123,14 @@ fn results(facts: &[Fact]) -> CallResults {
     results
 }
 
-fn said(Line { step, by, text }: Line, at_ms: Option<u32>) -> Turn {
-    Turn { stage: Some(step), ..Turn::said(by, text, at_ms) }
+fn said(Line { step, by, text }: Line) -> Turn {
+    Turn { stage: Some(step), ..Turn::said(by, text, None) }
 }
 
 async fn record(
     engine: &Engine,
     key: DialKey,
-    course: &FlowCourse,
+    course: FlowCourse,
     turns: Vec<Turn>,
 ) -> Result<(), StoreError> {
     let AttemptRef { client, lead, number } = key.0;

@@ -75,16 +75,21 @@ pub async fn add_visit(
     conn: &mut PgConnection,
     client: ClientId,
     (lead, number): (LeadId, AttemptNumber),
-    course: &FlowCourse,
-    turns: Vec<Turn>,
+    mut course: FlowCourse,
+    mut turns: Vec<Turn>,
     now: Moment,
 ) -> Result<bool, StoreError> {
     // Whoever comes second waits for this row, and then sees what the first has added.
     add(conn, client, &[(lead, number, json!({}))], now).await?;
     let known = read(conn, client, lead, number).await?.unwrap_or_default();
-    if known.flow.is_some_and(|known| known.visits >= course.visits) {
-        return Ok(false);
+    if let Some(before) = known.flow {
+        if before.visits >= course.visits {
+            return Ok(false);
+        }
+        course.began_at = before.began_at;
     }
+    let at_ms = u32::try_from((now - course.began_at).num_milliseconds()).unwrap_or_default();
+    turns.iter_mut().for_each(|turn| turn.at_ms = Some(at_ms));
     let transcript: Vec<Turn> = known.transcript.into_iter().chain(turns).collect();
     add(conn, client, &[(lead, number, json!({ "flow": course, "transcript": transcript }))], now).await?;
     Ok(true)

@@ -152,7 +152,7 @@ pub async fn read_by_week(
 }
 
 /// How many calls of our own agent a person answered since a day, of a client or of one of its campaigns, and how many of
-/// these persons were not spoken to in time. What is not rolled up yet is missing.
+/// these persons were not spoken to in time: what is rolled up, and what is pending.
 pub async fn abandonment(
     conn: &mut PgConnection,
     client: ClientId,
@@ -161,11 +161,17 @@ pub async fn abandonment(
 ) -> Result<(i64, i64), StoreError> {
     let row = sqlx::query!(
         r#"select coalesce(sum(answered), 0)::bigint as "answered!", coalesce(sum(abandoned), 0)::bigint as "abandoned!"
-        from (select client_id, campaign_id from campaigns
-            where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
-        cross join lateral (
-            select * from abandonment a
-            where a.client_id = x.client_id and a.campaign_id = x.campaign_id and a.day >= $3) a"#,
+        from (
+            select answered, abandoned
+            from (select client_id, campaign_id from campaigns
+                where client_id = $1 and ($2::uuid is null or campaign_id = $2) offset 0) x
+            cross join lateral (
+                select * from abandonment a
+                where a.client_id = x.client_id and a.campaign_id = x.campaign_id and a.day >= $3) a
+            union all
+            select person_answered, abandoned from call_statistics_deltas
+            where client_id = $1 and ($2::uuid is null or campaign_id = $2) and span >= $3::date
+        ) a"#,
         client.0,
         campaign.map(|campaign| campaign.0) as Option<Uuid>,
         since
