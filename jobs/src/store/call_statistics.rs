@@ -170,7 +170,8 @@ pub async fn abandonment(
                 where a.client_id = x.client_id and a.campaign_id = x.campaign_id and a.day >= $3) a
             union all
             select person_answered, abandoned from call_statistics_deltas
-            where client_id = $1 and ($2::uuid is null or campaign_id = $2) and span >= $3::date
+            where client_id = $1 and ($2::uuid is null or campaign_id = $2)
+                and (span at time zone 'UTC')::date >= $3
         ) a"#,
         client.0,
         campaign.map(|campaign| campaign.0) as Option<Uuid>,
