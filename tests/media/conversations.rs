@@ -177,7 +177,7 @@ async fn what_is_noted_and_asked_for_is_told_with_the_turn_it_was_heard_in() {
 #[tokio::test]
 async fn whoever_hangs_up_ends_it() {
     let world = World::new().await;
-    let caller = Caller::saying([Line::in_answer("No.")]).hanging_up(When::Then { after: ms(100) });
+    let caller = Caller::saying([Line::in_answer("No.")]).hanging_up(When::Then { after: ms(300) });
     let story = world.call(answered().with_caller(caller)).await;
     assert_eq!(story.held.ending, Ending::PersonLeft);
     assert_eq!(story.transcript(), "agent: Hi.\nperson: No.");
