@@ -79,23 +79,22 @@ pub(super) fn check(file: &Path, output: &Output) -> anyhow::Result<ExitCode> {
         Ok((given, _)) => given,
         Err(problems) => return Ok(told(file, &problems, output)),
     };
-    let (title, language, parts, keeps, variables): (_, _, Vec<&str>, Vec<&str>, Vec<String>) =
-        match &given {
-            Given::Playbook(it) => (
-                &it.name,
-                &it.language,
-                it.stages.iter().map(|stage| stage.name.as_str()).collect(),
-                it.fields.keys().map(String::as_str).collect(),
-                it.variables().into_iter().map(ToString::to_string).collect(),
-            ),
-            Given::Flow(it) => (
-                &it.name,
-                &it.language,
-                it.steps.iter().map(|step| step.name.as_str()).collect(),
-                it.keeps().collect(),
-                it.variables().into_iter().map(ToString::to_string).collect(),
-            ),
-        };
+    let (title, language, parts, keeps, variables): (_, _, Vec<&str>, Vec<&str>, Vec<String>) = match &given {
+        Given::Playbook(it) => (
+            &it.name,
+            &it.language,
+            it.stages.iter().map(|stage| stage.name.as_str()).collect(),
+            it.fields.keys().map(String::as_str).collect(),
+            it.variables().into_iter().map(ToString::to_string).collect(),
+        ),
+        Given::Flow(it) => (
+            &it.name,
+            &it.language,
+            it.steps.iter().map(|step| step.name.as_str()).collect(),
+            it.keeps().collect(),
+            it.variables().into_iter().map(ToString::to_string).collect(),
+        ),
+    };
     let (kind, part, kept) = match &given {
         Given::Playbook(_) => (Guide::Playbook, "stages", "fields"),
         Given::Flow(_) => (Guide::Flow, "steps", "answers kept"),

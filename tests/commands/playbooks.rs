@@ -21,7 +21,10 @@ async fn a_file_is_checked_without_a_database_and_each_problem_told_with_its_lin
     here.write("kb/prices.md", "From 65 lakh");
     let good = here.says(&[], &["playbook", "check", "good.toml"]).await;
     assert_eq!((good.code, good.err.as_str()), (Some(0), ""), "{good:?}");
-    assert_eq!(good.out, "good.toml: the playbook `Minimal`, en, 1 stages, 0 fields; it takes lead.name, client.name\n");
+    assert_eq!(
+        good.out,
+        "good.toml: the playbook `Minimal`, en, 1 stages, 0 fields; it takes lead.name, client.name\n"
+    );
     let told = here.says(&[], &["playbook", "check", "good.toml", "--json"]).await.json();
     assert_eq!((&told["variables"], &told["problems"]), (&json!(["lead.name", "client.name"]), &json!([])));
 

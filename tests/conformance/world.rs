@@ -165,7 +165,6 @@ impl<P: Played> World<P> {
             to: &to,
             has_briefing: false,
             secret: "s3cret",
-            tells_mailboxes: false,
             public_url: &self.public_url,
         };
         self.adapter.transfer(Permit::from_commit(Instant::now()), &order).await

@@ -85,8 +85,10 @@ async fn of_those_who_answered_our_agent_the_share_that_heard_nobody_is_counted_
     // What is told anew of a call takes the place of what was told before.
     reported(&world, leads[1], Some(false)).await;
     until("the other", async || counted().await == (Some(2.0), Some(0.0))).await;
-    until("all to be rolled up", async || world.count("select count(*) from call_statistics_deltas").await == 0)
-        .await;
+    until("all to be rolled up", async || {
+        world.count("select count(*) from call_statistics_deltas").await == 0
+    })
+    .await;
     for (days, left) in [(29, Some(2.0)), (1, None)] {
         world.run(&format!("update abandonment set day = day - {days}")).await;
         until("it to be so long ago", async || counted().await.0 == left).await;

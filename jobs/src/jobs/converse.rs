@@ -241,7 +241,9 @@ impl Converse {
             let known = store::call_results::read(&mut conn, self.client, self.lead, self.number).await?;
             Ok::<_, StoreError>((known, store::conversations::underway(&mut conn, self.attempt()).await?))
         });
-        let (Some(CallResults { flow: Some(flow), .. }), Some(underway)) = known.await? else { return Ok(false) };
+        let (Some(CallResults { flow: Some(flow), .. }), Some(underway)) = known.await? else {
+            return Ok(false);
+        };
         let later = u32::try_from((underway.began_at - flow.began_at).num_milliseconds()).unwrap_or_default();
         let mut turns = std::mem::take(&mut results.transcript);
         for turn in &mut turns {

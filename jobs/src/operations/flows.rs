@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use outdial_workflows::attempt::Attempt;
 use outdial_workflows::ids::{AttemptRef, DialKey};
-use outdial_workflows::ivr::{At, Fact, Filled, Heard, Line, NoPlace};
+use outdial_workflows::ivr::{At, Fact, Filled, Line, NoPlace};
 use outdial_workflows::outcome::Outcome;
 use outdial_workflows::results::{CallResults, FlowCourse, Turn};
 use outdial_workflows::rules::Rules;

@@ -83,7 +83,8 @@ async fn show_one(
         Guide::Playbook => (source.read().ok(), None),
         Guide::Flow => (None, source.read_flow().ok()),
     };
-    let variables = playbook.iter().flat_map(Playbook::variables).chain(flow.iter().flat_map(Flow::variables));
+    let variables =
+        playbook.iter().flat_map(Playbook::variables).chain(flow.iter().flat_map(Flow::variables));
     let variables = variables.map(ToString::to_string).collect();
     page(&PlaybookPage { shell, shown, source, playbook, flow, variables, versions })
 }

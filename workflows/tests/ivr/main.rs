@@ -286,8 +286,10 @@ fn a_mailbox_is_told_what_is_meant_for_it_and_a_person_is_not() {
         campaign_name: "Spring",
         client_name: "Acme Homes",
     };
-    let flow = read(&text).unwrap_or_else(|problems| panic!("{problems}")).fill(&values).expect("every value");
-    let said = |heard| flow.hear(At::BEGINNING, &heard).lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+    let flow =
+        read(&text).unwrap_or_else(|problems| panic!("{problems}")).fill(&values).expect("every value");
+    let said =
+        |heard| flow.hear(At::BEGINNING, &heard).lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
     assert_eq!(said(Heard::Mailbox), ["We call again."]);
     assert_eq!(said(Heard::Began)[0], "Welcome to Acme Homes, there.");
     let lost = read(&text.replace("voicemail = \"left\"", "voicemail = \"lost\"")).expect_err("no such step");
