@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use outdial_workflows::Moment;
@@ -63,6 +64,10 @@ pub(crate) struct Named {
     pub(crate) playbook: Arc<Playbook>,
     pub(crate) campaign: CampaignId,
 }
+
+/// How long a seat is waited for. Somebody has picked up and hears nothing meanwhile; a look at the queue, which has the free
+/// ones, takes a few milliseconds.
+const SEAT_WITHIN: Duration = Duration::from_millis(500);
 
 /// What became of a socket.
 #[derive(Debug)]
@@ -200,7 +205,7 @@ async fn take_in(
     let Some((campaign, name, version)) = named(engine, attempt).await? else {
         return Ok(Received::Unattended { line });
     };
-    let (reception, desk, slot) = match seat(engine) {
+    let (reception, desk, slot) = match seat(engine).await {
         Ok(seat) => seat,
         Err(why) => {
             if may_pass && let Some(address) = store::in_time(most_room(engine)).await? {
@@ -233,10 +238,11 @@ pub async fn nobody_there(engine: &Engine, attempt: AttemptRef) -> Result<(), Jo
 }
 
 /// A seat for a conversation in this process, or why there is none.
-fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
+async fn seat(engine: &Engine) -> Result<(&Reception, &Desk, Slot), &'static str> {
     let reception = engine.reception().ok_or("this process holds no conversations")?;
     let desk = engine.desk().ok_or("this process has no workers")?;
-    let slot = desk.slot(Converse::KIND).ok_or("every seat of this process is taken")?;
+    let slot = desk.slot_within(Converse::KIND, SEAT_WITHIN).await;
+    let slot = slot.ok_or("every seat of this process is taken")?;
     Ok((reception, desk, slot))
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -85,6 +86,18 @@ impl Desk {
         let slot = self.take(slots);
         slots.crowded.fetch_or(slot.is_none(), Ordering::Relaxed);
         slot
+    }
+
+    /// The same for what cannot wait for its turn in the queue, whatever else waits: a look at the queue has every slot
+    /// that is free for as long as it lasts, and they are waited for so long.
+    pub async fn slot_within(&self, kind: &str, patience: Duration) -> Option<Slot> {
+        let slots = self.kinds.get(kind)?;
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        let permit =
+            tokio::time::timeout(patience, Arc::clone(&slots.all).acquire_owned()).await.ok()?.ok()?;
+        Some(Slot { permit: Some(permit), freed: Arc::clone(&self.freed) })
     }
 
     fn take(&self, slots: &Slots) -> Option<Slot> {
@@ -169,6 +182,17 @@ mod tests {
         drop(slots);
         assert_eq!(desk.room("dial"), Some(8));
         assert_eq!(desk.room("unknown"), None);
+    }
+
+    #[tokio::test]
+    async fn a_slot_that_a_look_at_the_queue_has_is_waited_for_and_one_that_is_taken_is_not_for_ever() {
+        let (desk, _backlog) =
+            Desk::new(&[("talk", 1)], Held::default(), TimeDelta::seconds(12), CancellationToken::new());
+        let looking = desk.take_free();
+        assert!(desk.slot("talk").is_none(), "from then on others are taken to wait");
+        let (slot, ()) = tokio::join!(desk.slot_within("talk", Duration::MAX), async { drop(looking) });
+        assert!(slot.is_some());
+        assert!(desk.slot_within("talk", Duration::ZERO).await.is_none());
     }
 
     #[test]
